@@ -1,0 +1,147 @@
+"""What an engine is: a torch-free description (``spec.py``) and a class that runs it (``engine.py``).
+
+Engines share this file and nothing else. It imports neither torch nor any engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.types import Alpha, Frame, Garment, Mask, Notice, Person, Rgb
+
+MaskSource = Literal["input", "derived", "full"]
+Quality = Literal["fast", "balanced", "best"]
+
+OptionName = Literal["seed", "steps", "guidance", "samples", "mask", "mask_algorithm", "quality"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Accepted range of a numeric option, both ends included, and what is used when it is not given."""
+
+    least: float
+    most: float
+    default: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One checkpoint of an engine."""
+
+    name: str
+    categories: frozenset[str]
+    repo: str
+    revision: str
+    files: Mapping[str, str]
+    """Path inside the repository -> SHA-256 (empty: recorded at the first pull)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec:
+    """Everything that can be said about an engine without loading it."""
+
+    name: str
+    title: str
+    summary: str
+    revision: str
+    code_license: str
+    weights_license: str
+    commercial_use: bool
+    preview: bool
+    """The result is a preview, and every page and answer says so."""
+    categories: frozenset[str]
+    photo_kinds: frozenset[str]
+    canvas: tuple[int, int]
+    """Width and height in pixels of the frame the engine works in (for ``warp``: the largest)."""
+    artefacts: tuple[str, ...]
+    """What it needs, by convention tag: ``blaze33``, ``basic``, ``atr18``, ``densepose-rgb``, ..."""
+    devices: tuple[str, ...]
+    options: Mapping[OptionName, Limit | tuple[str, ...] | None] = field(default_factory=dict)
+    """Options that it honours: a range, a choice, or None for a plain flag; any other is ``option-unsupported``."""
+    variants: tuple[Variant, ...] = ()
+    vram_mb: Mapping[str, int] = field(default_factory=dict)
+    """Memory profile -> megabytes of VRAM."""
+    validated_on: tuple[str, ...] = ()
+    """Devices somebody really ran it on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """The options of one request, defaults already filled in from the engine's spec."""
+
+    seed: int
+    steps: int | None = None
+    guidance: float | None = None
+    samples: int = 1
+    quality: Quality = "balanced"
+    mask_algorithm: Literal["default", "reference"] = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """One person, the garments to put on (in the order they are worn, inner first), what may change."""
+
+    person: Person
+    garments: tuple[Garment, ...]
+    agnostic: Mask
+    """In the person's frame; ``tag`` ``input`` when the caller brought it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineImage:
+    """One picture of an engine, with how much of it replaces the photo."""
+
+    frame: Frame
+    rgb: Rgb
+    """``uint8 (H, W, 3)`` of the frame's size; meaningless where ``alpha`` is 0."""
+    alpha: Alpha
+    """``(H, W)`` 0 = the photo's own pixel stays untouched, 1 = replaced; soft at the borders."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineResult:
+    images: tuple[EngineImage, ...]
+    mask_source: MaskSource
+    confidence: float
+    """0..1, calibrated on pictures judged by eye where the engine's docs say so."""
+    notices: tuple[Notice, ...] = ()
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with stage name, step (from 1) and number of steps."""
+Cancelled = Callable[[], bool]
+"""Asked between steps; True = stop with :class:`Stopped`."""
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the caller asked for it
+    """Raised by an engine that was asked to stop."""
+
+
+class Engine(Protocol):
+    """A loaded engine. One thread calls ``run`` at a time."""
+
+    spec: EngineSpec
+
+    def load(self, *, device: str, profile: str) -> None:
+        """Bring weights to the device; raise :class:`EngineUnavailable` with the fix where that cannot work."""
+
+    def warmup(self) -> None:
+        """Run once on made-up data so that the first request is not the slow one."""
+
+    def run(
+        self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
+    ) -> EngineResult:
+        """Try the garments on. Raises ``preprocess.errors.InputError`` for what it must refuse."""
+
+
+class EngineUnavailable(RuntimeError):  # noqa: N818
+    """The engine cannot run here; the message names what is missing and the command that brings it."""
+
+
+FloatRgb = NDArray[np.float32]
+"""``float32 (H, W, 3)``, sRGB 0..255."""

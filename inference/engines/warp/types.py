@@ -1,0 +1,89 @@
+"""What the stages of ``warp`` hand to each other. Sides are the viewer's; coordinates are the person's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.base import FloatRgb
+from preprocess.types import Alpha, Points, Sides
+
+Vec = NDArray[np.float64]
+"""``float64 (2,)`` point or direction ``x, y``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """Joints of the arm on one side of the picture."""
+
+    shoulder: Vec
+    elbow: Vec
+    wrist: Vec
+    hand: Vec
+    """Base of the fingers."""
+    visible: float
+    """0..1 visibility of the wrist."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """Measures of the person, made once from pose, matte and parsing."""
+
+    arms: Sides[Arm]
+    shoulder_mid: Vec
+    hip_mid: Vec
+    up: Vec
+    """Unit vector from the hips to the shoulders."""
+    across: Vec
+    """Unit vector towards the right of the picture, at right angles to ``up``."""
+    shoulder_width: float
+    """Distance of the shoulder joints in pixels, bounded below by the torso's length for turned bodies: the yardstick."""
+    torso_length: float
+    """Shoulder line to hip line in pixels."""
+    acromion: Sides[Vec]
+    """Top of the shoulder on the silhouette."""
+    neck_base: Sides[Vec]
+    """Where neck and shoulder slope meet on the silhouette."""
+    chin: Vec
+    waist: float
+    """As in ``Person.waist``."""
+    back_view: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SleeveLayer:
+    """One warped sleeve."""
+
+    rgb: FloatRgb
+    alpha: Alpha
+    across: Alpha
+    """-1 on the outer edge .. 1 on the inner edge, for shading; 0 outside."""
+    reach: float
+    """How much of the arm it covers: 0 = shoulder, about .5 = elbow, 1 = wrist."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarpedGarment:
+    """The garment laid onto the body, before anything covers it and before lighting."""
+
+    rgb: FloatRgb
+    """Torso part, product colours, bled past its edge so that edges carry no product background."""
+    alpha: Alpha
+    """Torso part, the neck opening already cut out."""
+    sleeves: Sides[SleeveLayer] | None
+    neckline: Points
+    """Front edge of the collar, left to right."""
+    opening: Alpha
+    """Region between neckline and neck where the person's own skin shows."""
+    tucked: bool
+    """The lower clothes lie over the hem."""
+    hem: float
+    """Where the hem ends on the spine: 0 = shoulder line, 1 = hip line."""
+    stretch: float
+    """Largest local ratio of the warp's two axes over the torso, 1 = undistorted."""
+    measured: float
+    """0..1: share of the body's outline that was seen rather than assumed."""
+    ease: float
+    """Garment's chest width over the body's, after scaling by the shoulders."""
