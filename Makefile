@@ -1,0 +1,79 @@
+# A thin layer over pip, the `cabine` command and the development tools. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Where `make run` listens, on loopback only.
+PORT ?= 8000
+INFERENCE_PORT ?= 8001
+
+# Which Python builds .venv: the first one here that is 3.11 or newer and has the venv module.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# Recipes call the programs of .venv by name.
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help setup setup-dev models demo run test lint format type bench sheet images clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.runtime models ## what is needed to serve: .venv (no torch, no compiler) and three small model files
+
+setup-dev: $(VENV)/.dev models
+
+models: $(VENV)/.runtime
+	@python -m preprocess.models fetch
+
+demo: setup ## start both services, try a sample garment on a sample person, write demo/result.png
+	@python scripts/demo.py
+
+run: setup ## serve the page and the API on PORT, inference on INFERENCE_PORT; Ctrl-C stops both
+	@GATEWAY_PORT=$(PORT) INFERENCE_PORT=$(INFERENCE_PORT) exec honcho start
+
+test: setup-dev ## all tests
+	@python -m pytest
+
+lint: $(VENV)/.dev ## formatting and lint rules, no changes made
+	@ruff format --check . && ruff check .
+
+format: $(VENV)/.dev ## rewrite files in the project's format
+	@ruff format . && ruff check --fix .
+
+type: $(VENV)/.dev ## strict type check
+	@mypy
+
+bench: setup-dev ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
+	@python -m bench.warp
+	@python -m bench.quality
+
+OUT ?= out/sheet.png
+sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [OUT=out/sheet.png]
+	@test -n "$(PEOPLE)" -a -n "$(GARMENTS)" || { echo "usage: make sheet PEOPLE=dir GARMENTS=dir [OUT=file.png]" >&2; exit 2; }
+	@python -m bench.sheet "$(PEOPLE)" "$(GARMENTS)" --out "$(OUT)"
+
+images: setup ## the pictures of the README, from the samples
+	@python scripts/readme_images.py
+
+clean: ## remove what was made here, except .venv and models/
+	rm -rf build demo out bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find gateway inference preprocess bench tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Cabine needs Python 3.11 or newer with the venv module (Debian: apt install python3-venv)." \
+		"If it has another name: make setup PYTHON=/path/to/python" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[gateway,inference,run]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(PIP_INSTALL) --editable '.[gateway,inference,run,heic,dev]'
+	@touch $@
