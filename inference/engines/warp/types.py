@@ -1,4 +1,4 @@
-"""What the stages of ``warp`` hand to each other. Sides are the viewer's; coordinates are the person's frame."""
+"""What the stages of ``warp`` hand to each other. Sides are the viewer's, coordinates the person's frame."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Body:
     across: Vec
     """Unit vector towards the right of the picture, at right angles to ``up``."""
     shoulder_width: float
-    """Distance of the shoulder joints in pixels, bounded below by the torso's length for turned bodies: the yardstick."""
+    """The yardstick: distance of the shoulder joints in pixels; on turned bodies a share of the torso."""
     torso_length: float
     """Shoulder line to hip line in pixels."""
     acromion: Sides[Vec]

@@ -1,0 +1,185 @@
+"""Measures of the person's upper body, made once from pose, matte and parsing.
+
+Points and lengths are pixels of the person's frame. Sides are the viewer's: ``left`` is whatever arm hangs
+on the left of the picture, so nothing downstream has to know whether the person faces the camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.warp.rays import first_exit
+from inference.engines.warp.types import Arm, Body, Vec
+from preprocess.types import Alpha, Person, Pose, Sides
+
+# Landmark numbers of BlazePose: shoulder, elbow, wrist, little finger, index finger.
+_LEFT_ARM = (11, 13, 15, 17, 19)
+_RIGHT_ARM = (12, 14, 16, 18, 20)
+
+_TURNED_WIDTH = 0.5
+"""Frontal shoulder joints lie 0.60 to 0.75 of the torso's length apart; below this share the body is turned,
+and sizes must not collapse with the projected shoulders."""
+_LEVEL_FROM = 0.8
+"""Share of the yardstick from which the line through the shoulder joints is long enough for a direction."""
+_ACROMION = (0.10, 0.20)
+"""Distance of the shoulder's top from the joint in shoulder widths: thin shirt to padded seam."""
+_ACROMION_ASSUMED = 0.15
+_ACROMION_DIRECTION = (0.66, 0.75)
+"""Outward and upward share of the ray from the joint to the shoulder's top."""
+_NECK_HALF = (0.19, 0.26, 0.33)
+"""Half the width of the neck where it meets the shoulder slope, in shoulder widths: least, usual, most."""
+_NECK_HEIGHT = (0.13, 0.21, 0.38)
+"""How far that point lies above the shoulder joints, in shoulder widths: square to sloping shoulders."""
+_BELOW_CHIN = 0.12
+"""The neck is at least this long, in shoulder widths, whatever hair makes of the outline."""
+_COLUMNS = np.linspace(0.46, 0.10, 55)
+"""Where the outline is read, from the shoulder towards the neck, in shoulder widths off the spine."""
+_STEEP = 1.1
+"""Rise of the outline per step towards the neck at which the shoulder slope (0.2 to 0.6) has become neck."""
+_HAIR_ABOVE = 0.035
+"""How far above the outline hair is looked for, in shoulder widths: hair there hides the true outline."""
+
+
+def measure(person: Person) -> Body:
+    """Read the yardsticks of the upper body from a person whose pose is in ``blaze33``.
+
+    Joints outside the picture are kept where the pose puts them; nothing here fails on them.
+    """
+    pose = person.pose
+    if pose.tag != "blaze33":
+        raise ValueError(
+            f"measures need a blaze33 pose, got {pose.tag}; convert it with preprocess.pose first"
+        )
+    points = pose.points.astype(np.float64)
+    back_view = bool(points[11, 0] < points[12, 0])
+    arms = Sides(
+        left=_arm(pose, _LEFT_ARM if back_view else _RIGHT_ARM),
+        right=_arm(pose, _RIGHT_ARM if back_view else _LEFT_ARM),
+    )
+    shoulder_mid = (points[11] + points[12]) / 2
+    hip_mid = (points[23] + points[24]) / 2
+    torso_length = max(float(np.hypot(*(shoulder_mid - hip_mid))), 1.0)
+    up = (shoulder_mid - hip_mid) / torso_length
+    across = np.array([-up[1], up[0]])
+    if across @ (arms.right.shoulder - arms.left.shoulder) < 0:
+        across = -across
+    joints = float(np.hypot(*(points[11] - points[12])))
+    width = max(joints, _TURNED_WIDTH * torso_length, 1.0)
+    # Shoulders tilt against the spine of somebody who leans: what lies on them follows their own line.
+    along = (arms.right.shoulder - arms.left.shoulder) / max(joints, 1.0)
+    tilted = joints > _LEVEL_FROM * width
+    axes = _Axes(
+        origin=shoulder_mid,
+        up=_upward(along, up) if tilted else up,
+        across=along if tilted else across,
+        width=width,
+    )
+    return Body(
+        arms=arms,
+        shoulder_mid=shoulder_mid,
+        hip_mid=hip_mid,
+        up=up,
+        across=across,
+        shoulder_width=width,
+        torso_length=torso_length,
+        acromion=Sides(
+            left=_acromion(person, arms.left.shoulder, axes, -1.0),
+            right=_acromion(person, arms.right.shoulder, axes, 1.0),
+        ),
+        neck_base=_neck_base(person, axes),
+        chin=np.asarray(person.face.chin, dtype=np.float64),
+        waist=person.waist,
+        back_view=back_view,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Axes:
+    """The body's own axes: origin between the shoulder joints, lengths in shoulder widths."""
+
+    origin: Vec
+    up: Vec
+    across: Vec
+    width: float
+
+    def at(self, off_spine: float, height: float) -> Vec:
+        return self.origin + (self.across * off_spine + self.up * height) * self.width
+
+
+def _upward(along: Vec, up: Vec) -> Vec:
+    normal = np.array([along[1], -along[0]])
+    return normal if normal @ up > 0 else -normal
+
+
+def _arm(pose: Pose, joints: tuple[int, int, int, int, int]) -> Arm:
+    shoulder, elbow, wrist, little, index = (pose.points[k].astype(np.float64) for k in joints)
+    return Arm(
+        shoulder=shoulder,
+        elbow=elbow,
+        wrist=wrist,
+        hand=(little + index) / 2,
+        visible=float(pose.visibility[joints[2]]),
+    )
+
+
+def _acromion(person: Person, joint: Vec, axes: _Axes, outward: float) -> Vec:
+    """Top of the shoulder: where a slanted ray from the joint leaves the silhouette, hair not counted."""
+    direction = axes.across * (outward * _ACROMION_DIRECTION[0]) + axes.up * _ACROMION_DIRECTION[1]
+    direction /= np.hypot(*direction)
+    least, most = (share * axes.width for share in _ACROMION)
+    hair = person.parsing.weight("hair")
+    bare = person.matte.alpha * (1 - hair)
+    distance = first_exit(bare, joint, direction, 1.5 * most)
+    if distance is None or _covered(hair, joint + direction * (distance + _HAIR_ABOVE * axes.width)):
+        distance = _ACROMION_ASSUMED * axes.width
+    return joint + direction * float(np.clip(distance, least, most))
+
+
+def _covered(hair: Alpha, point: Vec) -> bool:
+    x, y = (int(v) for v in point)
+    height, width = hair.shape
+    return 0 <= x < width and 0 <= y < height and bool(hair[y, x] > 0.3)
+
+
+def _neck_base(person: Person, axes: _Axes) -> Sides[Vec]:
+    """Where neck and shoulder slope meet, from the kink of the outline; usual proportions under hair."""
+    hair = person.parsing.weight("hair")
+    bare = person.matte.alpha * (1 - hair)
+    outlines = [_outline_heights(bare, hair, axes, outward) for outward in (-1.0, 1.0)]
+    kinks = [_neck_kink(heights) for heights in outlines]
+    known = [kink for kink in kinks if kink is not None]
+    usual = float(np.mean(known)) if known else _NECK_HALF[1]
+    chin = float((np.asarray(person.face.chin) - axes.origin) @ axes.up) / axes.width
+    highest = float(np.clip(chin - _BELOW_CHIN, _NECK_HEIGHT[0], _NECK_HEIGHT[2]))
+    points = []
+    for outward, kink, heights in zip((-1.0, 1.0), kinks, outlines, strict=True):
+        # A turned head or hair on one side spoils one kink: each side leans on what both say together.
+        half = float(np.clip(usual if kink is None else (kink + usual) / 2, _NECK_HALF[0], _NECK_HALF[2]))
+        height = float(np.interp(half, _COLUMNS[::-1], heights[::-1]))
+        height = _NECK_HEIGHT[1] if np.isnan(height) else height
+        points.append(axes.at(outward * half, float(np.clip(height, _NECK_HEIGHT[0], highest))))
+    return Sides(left=points[0], right=points[1])
+
+
+def _outline_heights(bare: Alpha, hair: Alpha, axes: _Axes, outward: float) -> NDArray[np.float64]:
+    """Height of the outline over ``_COLUMNS`` in shoulder widths; nan where hair or the frame hides it."""
+    heights = np.full(len(_COLUMNS), np.nan)
+    for k, column in enumerate(_COLUMNS):
+        start = axes.at(outward * column, 0.05)
+        rise = first_exit(bare, start, axes.up, axes.width)
+        if rise is not None and not _covered(hair, start + axes.up * (rise + _HAIR_ABOVE * axes.width)):
+            heights[k] = 0.05 + rise / axes.width
+    return heights
+
+
+def _neck_kink(heights: NDArray[np.float64]) -> float | None:
+    """Distance off the spine at which the shoulder slope turns into the neck; None where it is hidden."""
+    run = 4  # columns: short enough for the kink, long enough for the steps of a pixel outline
+    steep = (heights[run:] - heights[:-run]) / (_COLUMNS[:-run] - _COLUMNS[run:])
+    begins = np.flatnonzero(steep > _STEEP)
+    if len(begins) == 0 or np.isnan(heights[: begins[0]]).any():
+        return None
+    return float(_COLUMNS[begins[0]])
