@@ -163,7 +163,7 @@ class LabelMap:
     def weight(self, *names: str) -> Alpha:
         """Sum of the memberships of some ``basic`` labels, ``float32 (H, W)``."""
         index = [BASIC_LABELS.index(name) for name in names]
-        return self.soft[..., index].sum(axis=-1, dtype=np.float32)
+        return np.asarray(self.soft[..., index].sum(axis=-1, dtype=np.float32))
 
     def region(self, *names: str) -> NDArray[np.bool_]:
         """Pixels whose ``basic`` label is one of ``names``."""

@@ -1,0 +1,5 @@
+"""Body artefacts from models that come inside a pip package: CPU only, no torch."""
+
+from preprocess.providers.embedded.provider import EmbeddedProvider
+
+__all__ = ["EmbeddedProvider"]

@@ -1,0 +1,60 @@
+"""Session fixtures shared by all tests: samples, model files, provider, prepared people and garments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from preprocess.decode import Limits, decode
+from preprocess.providers.embedded import EmbeddedProvider
+from preprocess.types import Garment, Person
+
+ROOT = Path(__file__).resolve().parent.parent
+WARP_CANVAS = (768, 1024)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """``samples/`` with ``people/``, ``garments/`` and ``truth/``."""
+    return ROOT / "samples"
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """Directory of the embedded model files, fetched once by ``make setup``."""
+    return ROOT / "models"
+
+
+@pytest.fixture(scope="session")
+def provider(models: Path) -> EmbeddedProvider:
+    return EmbeddedProvider(models, threads=2)
+
+
+@pytest.fixture(scope="session")
+def people(samples: Path, provider: EmbeddedProvider) -> Callable[[str], Person]:
+    """``people("p1_man__base")``: that sample prepared for a 768x1024 canvas, once a session."""
+
+    from preprocess.person import prepare_person
+
+    @cache
+    def prepare(name: str) -> Person:
+        data = (samples / "people" / f"{name}.jpg").read_bytes()
+        return prepare_person(decode(data, Limits()), provider, WARP_CANVAS)
+
+    return prepare
+
+
+@pytest.fixture(scope="session")
+def garments(samples: Path) -> Callable[[str], Garment]:
+    """``garments("tshirt_print")``: that sample prepared, once a session."""
+    from preprocess.garment import prepare_garment  # only tests that ask for garments pay for it
+
+    @cache
+    def prepare(name: str) -> Garment:
+        data = (samples / "garments" / f"{name}.jpg").read_bytes()
+        return prepare_garment(decode(data, Limits()))
+
+    return prepare
