@@ -1,0 +1,63 @@
+"""From surfaces to the ``basic`` labels: skin by body part, soft memberships at full size, confidence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.parsing.filters import Guide, apply_line, smoothstep
+from preprocess.parsing.layout import Layout
+from preprocess.parsing.regions import HAIR, LOWER, SHOES, SKIN, UPPER
+from preprocess.parsing.surfaces import Surfaces
+from preprocess.types import BASIC_LABELS, Alpha, Rgb
+
+INDEX = {name: i for i, name in enumerate(BASIC_LABELS)}
+CLOTH = {UPPER: "upper", LOWER: "lower", HAIR: "hair", SHOES: "shoes"}
+WRIST = -0.03
+"""Shoulder widths before the wrist joint where the hand begins."""
+HAND_REACH = 0.28
+"""Shoulder widths from the hand's bones to its outline."""
+FACE_SIDE = 1.18
+"""Ears and jaw lie this far out on the face ellipse."""
+
+
+def part_labels(surface: Surfaces, layout: Layout, waist: float) -> NDArray[np.uint8]:
+    """``(h, w)`` ``basic`` labels of a person-only image: skin is divided by the skeleton."""
+    labels = np.zeros(surface.shape, np.uint8)
+    for kind, name in CLOTH.items():
+        labels[surface == kind] = INDEX[name]
+    return np.where(surface == SKIN, _skin_part(layout, waist), labels).astype(np.uint8)
+
+
+def _skin_part(layout: Layout, waist: float) -> NDArray[np.uint8]:
+    """The label a pixel would have if it were skin."""
+    left_arm, right_arm = layout.arm
+    arm, leg = np.minimum(left_arm, right_arm), np.minimum(*layout.leg)
+    part = np.full(arm.shape, INDEX["neck"], np.uint8)
+    below = smoothstep(layout.along, waist, waist + 0.1) > 0.5
+    part[below & ((leg < arm) | (layout.along > 1.5))] = INDEX["legs"]
+    beside = (np.abs(layout.across) > 0.92) & (layout.along > -0.12)
+    on_arm = (beside & (arm < 0.30) & ~(below & (leg < 0.8 * arm))) | (arm < 0.12) & (layout.along > 0.1)
+    part[on_arm & (left_arm <= right_arm)] = INDEX["left_arm"]
+    part[on_arm & (left_arm > right_arm)] = INDEX["right_arm"]
+    for side in range(2):
+        part[(layout.hand[side] < HAND_REACH) & (layout.beyond_wrist[side] > WRIST)] = INDEX["hands"]
+    jaw = np.hypot(layout.head_x * 1.08, np.maximum(layout.head_y, 0.0)) < 1.0
+    part[(layout.face < FACE_SIDE) & (layout.head_y < 0.35) | jaw & (layout.head_y > -1.6)] = INDEX["face"]
+    return part
+
+
+def soft_labels(image: Rgb, guide: Guide, labels: NDArray[np.uint8], matte: Alpha) -> NDArray[np.float16]:
+    """``(H, W, 11)`` memberships at full size: labels upsampled along the photo's edges, background from the matte."""
+    full = image.astype(np.float32) / 255.0
+    soft = np.zeros((*matte.shape, len(BASIC_LABELS)), np.float16)
+    total = np.full(matte.shape, 1e-6, np.float32)
+    planes: dict[int, Alpha] = {}
+    for k in np.unique(labels):
+        plane = apply_line(guide.line((labels == k).astype(np.float32)), full)
+        planes[int(k)] = smoothstep(plane, 0.2, 0.8)
+        total += planes[int(k)]
+    for k, plane in planes.items():
+        soft[..., k] = plane / total * matte
+    soft[..., 0] = 1.0 - matte
+    return soft

@@ -1,0 +1,84 @@
+"""Which surface every working pixel shows: colour models and priors, smoothed along edges, learnt again once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.parsing.colour import Codes, palette
+from preprocess.parsing.filters import Guide
+from preprocess.parsing.layout import Layout
+from preprocess.parsing.regions import HAIR, LOWER, SHOES, SKIN, SURFACES, UPPER, Appearance, scores
+from preprocess.parsing.skin import refine_skin
+from preprocess.types import Alpha
+
+ROUNDS = 2
+ISLAND = 0.0006
+"""Share of the working image below which a piece of a label is noise."""
+
+Surfaces = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """Result at working size."""
+
+    surface: Surfaces
+    """``(h, w)`` index into ``SURFACES``; meaningful where the matte is."""
+    membership: NDArray[np.float32]
+    """``(h, w, 5)`` smoothed, sums to about 1."""
+    appearance: Appearance
+
+
+def classify(
+    codes: Codes, guide: Guide, layout: Layout, matte: Alpha, appearance: Appearance, waist: float
+) -> Parsed:
+    """Smooth and decide, re-learn the colours from the decision, decide again; clean up."""
+    for round_ in range(ROUNDS):
+        raw = scores(codes, layout, appearance, waist)
+        raw /= raw.sum(-1, keepdims=True)
+        membership = np.stack([guide.filter(np.ascontiguousarray(raw[..., k])) for k in range(len(SURFACES))], -1)
+        surface = np.argmax(membership, -1)
+        if round_ + 1 < ROUNDS:
+            appearance = _learn(codes, surface, raw, matte, appearance)
+    surface = _sleeves(surface, layout, matte, waist)
+    surface = _without_islands(surface, membership, matte > 0.5)
+    return Parsed(surface=surface, membership=membership, appearance=appearance)
+
+
+def _learn(
+    codes: Codes, surface: Surfaces, raw: NDArray[np.float32], matte: Alpha, appearance: Appearance
+) -> Appearance:
+    """Colour models from the pixels now labelled with some certainty."""
+    sure = [(surface == k) & (matte > 0.9) & (raw[..., k] > share) for k, share in ((SKIN, 0.7), (UPPER, 0.5), (LOWER, 0.6))]
+    return replace(
+        appearance,
+        skin=refine_skin(appearance.skin, codes, sure[0]),
+        upper=palette(codes, sure[1]) if sure[1].sum() > 100 else appearance.upper,
+        lower=palette(codes, sure[2]) if sure[2].sum() > 100 else appearance.lower,
+    )
+
+
+def _sleeves(surface: Surfaces, layout: Layout, matte: Alpha, waist: float) -> Surfaces:
+    """Cloth on the forearm bone is sleeve, whatever the trousers' colour."""
+    forearm = np.minimum(*layout.forearm) < 0.105
+    beside = (np.abs(layout.across) > 0.95) | (layout.along < waist)
+    return np.where(forearm & beside & (surface == LOWER) & (matte > 0.5), UPPER, surface)
+
+
+def _without_islands(surface: Surfaces, membership: NDArray[np.float32], person: NDArray[np.bool_]) -> Surfaces:
+    """Small pieces take the next best label."""
+    cleaned = surface.copy()
+    for k in (SKIN, UPPER, LOWER, HAIR, SHOES):
+        region = ((cleaned == k) & person).astype(np.uint8)
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats(region, connectivity=4)
+        small = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] < ISLAND * region.size)
+        if count > 1 and len(small):
+            noise = np.isin(pieces, small)
+            others = membership[noise].copy()
+            others[:, k] = -1.0
+            cleaned[noise] = others.argmax(-1)
+    return cleaned
