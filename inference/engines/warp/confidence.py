@@ -1,0 +1,99 @@
+"""How far the result can be trusted, from measurements that are there anyway.
+
+Every penalty that fires is a named notice in plain words. The factors were set by eye on the development
+photos: pictures judged bad should fall below 0.5, pictures fit to show should stay above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from inference.engines.warp.types import Body, WarpedGarment
+from preprocess.types import Garment, Notice, Person
+
+Penalty = tuple[float, Notice]
+
+
+def judge(
+    person: Person, body: Body, garment: Garment, warped: WarpedGarment, metrics: Mapping[str, float]
+) -> tuple[float, tuple[Notice, ...]]:
+    """Confidence 0..1 and the reasons for everything below 1."""
+    confidence = 1.0
+    notices = []
+    for factor, notice in (*of_person(person, body), *of_garment(garment, warped), *of_picture(metrics)):
+        confidence *= factor
+        notices.append(notice)
+    return round(confidence, 2), tuple(notices)
+
+
+def of_person(person: Person, body: Body) -> Iterator[Penalty]:
+    """Doubts about the person's photo."""
+    if person.pose.score < 0.8:
+        yield 0.6, Notice(name="pose-uncertain", detail="the body could not be read clearly in the photo")
+    joints = body.arms.right.shoulder - body.arms.left.shoulder
+    shown = float(abs(joints @ body.across)) / body.torso_length
+    if shown < 0.42:
+        yield (
+            0.6,
+            Notice(name="person-turned", detail="the person is turned away; a frontal photo works better"),
+        )
+    if person.waist_confidence < 0.3:
+        yield 0.85, Notice(name="waist-unclear", detail="top and bottom clothes could not be told apart well")
+    if not person.face.visible:
+        yield (
+            0.9,
+            Notice(name="face-hidden", detail="no face is visible: the skin colour was taken from elsewhere"),
+        )
+
+
+def of_garment(garment: Garment, warped: WarpedGarment) -> Iterator[Penalty]:
+    """Doubts about the garment's photo and its fit."""
+    if garment.cutout_confidence < 0.5:
+        yield (
+            0.4 + 0.6 * garment.cutout_confidence,
+            Notice(name="cutout-uncertain", detail="the garment hardly differs from its background"),
+        )
+    if garment.landmarks is not None and garment.landmarks.confidence < 0.5:
+        yield (
+            0.5 + 0.6 * garment.landmarks.confidence,
+            Notice(
+                name="garment-shape-unclear", detail="sleeves, armpits or hem were not found on both sides"
+            ),
+        )
+    if garment.collar is not None and garment.collar.confidence < 0.4:
+        yield 0.8, Notice(name="collar-unclear", detail="the neckline of the garment was guessed")
+    if warped.stretch > 2.2:
+        yield (
+            0.7,
+            Notice(name="cloth-stretched", detail="the garment had to be stretched a lot to fit the pose"),
+        )
+    if warped.measured < 0.4:
+        yield 0.85, Notice(name="outline-assumed", detail="the sides of the body are hidden and were assumed")
+
+
+def of_picture(metrics: Mapping[str, float]) -> Iterator[Penalty]:
+    """Doubts about what had to be painted."""
+    skin = metrics["invented_skin"]
+    if skin > 0.12:
+        yield (
+            max(0.4, 1.0 - 1.6 * (skin - 0.05)),
+            Notice(name="skin-invented", detail="the old garment covered skin that had to be painted"),
+        )
+    if metrics["uncovered"] > 0.35:
+        yield 0.75, Notice(name="old-garment-larger", detail="much of the old garment had to be painted over")
+    if metrics["gap_fill"] > 0.08:
+        yield 0.7, Notice(name="gaps-closed", detail="gaps between body and sleeves had to be filled")
+    if metrics["layers"] > 0.5:
+        yield (
+            0.55,
+            Notice(name="layered-clothes", detail="an open jacket or several layers are hard to replace"),
+        )
+    if metrics["arms_over_torso"] > 0.12:
+        yield (
+            0.85,
+            Notice(name="arms-over-torso", detail="arms in front of the body hide part of the garment"),
+        )
+    if metrics["hair_over"] > 0.25:
+        yield 0.9, Notice(name="hair-over-garment", detail="long hair lies over much of the garment")
+    if metrics["background_filled"] > 0.05 and metrics["background_texture"] > 6.0:
+        yield 0.85, Notice(name="background-filled", detail="a busy background had to be painted in")

@@ -1,0 +1,106 @@
+"""The garment's layers on the body: torso, sleeves, the gaps between them, what they do to their
+neighbours."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from inference.engines.base import FloatRgb
+from inference.engines.warp.fields import Float, blur, dilate, ellipse, nearest, smoothstep
+from inference.engines.warp.limbs import Limb
+from inference.engines.warp.occlusion import Front
+from inference.engines.warp.scene import Scene
+from preprocess.types import Alpha, Sides
+
+_GAP = 0.045
+"""Shoulder widths: slits narrower than twice this between torso and sleeve are closed with the nearest
+cloth."""
+
+_FILL_SHADE = 0.94
+"""A closed slit lies in a fold."""
+
+_CAST = 0.22
+"""Darkening of skin and trousers right beside the garment's edge."""
+
+_CAST_REACH = 0.018
+"""Shoulder widths of that shadow."""
+
+
+def sleeve_cover(scene: Scene) -> tuple[Alpha, Float]:
+    """Alpha of both sleeves together, and -1..1 across the nearer one."""
+    sleeves = scene.garment.sleeves
+    if sleeves is None:
+        return np.zeros_like(scene.matte), np.zeros_like(scene.matte)
+    left, right = sleeves.left, sleeves.right
+    across = np.where(left.alpha >= right.alpha, left.across, right.across)
+    return np.maximum(left.alpha, right.alpha), across.astype(np.float32)
+
+
+def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
+    """Torso colours and alpha with the slits at the armpits closed."""
+    garment = scene.garment
+    sleeves, _ = sleeve_cover(scene)
+    cover = np.maximum(garment.alpha, sleeves)
+    closed = cv2.morphologyEx((cover > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_GAP * scene.unit))
+    gap = (
+        (closed > 0)
+        & (cover < 0.95)
+        & (scene.matte > 0.5)
+        & (scene.down > 0.1)
+        & (scene.down < garment.hem - 0.06)
+        & (garment.opening < 0.05)
+        & (np.maximum(front.skin, front.head) < 0.5)
+    )
+    if not gap.any() or garment.sleeves is None:
+        return garment.rgb, garment.alpha
+    layers = garment.rgb.copy()
+    for sleeve in (garment.sleeves.left, garment.sleeves.right):
+        layers = np.where((sleeve.alpha > garment.alpha)[..., None], sleeve.rgb, layers)
+    cloth = blur(nearest(layers, cover > 0.95), 1.5) * _FILL_SHADE
+    fill = np.maximum(blur(gap.astype(np.float32), 0.8), gap * 1.0) * (1.0 - garment.alpha)
+    alpha = np.clip(garment.alpha + fill, 0.0, 1.0)
+    share = (fill / np.maximum(alpha, 1e-3))[..., None]
+    return np.asarray(garment.rgb * (1.0 - share) + cloth * share, np.float32), alpha.astype(np.float32)
+
+
+def tuck(scene: Scene, torso: Alpha) -> Alpha:
+    """Cut the hem off below the waistband where the lower clothes lie over it."""
+    if not scene.garment.tucked:
+        return torso
+    old = dilate(scene.parts.upper, 2.0)
+    below = smoothstep(scene.down, scene.waist + 0.03, scene.waist + 0.07)
+    return np.asarray(torso * (1.0 - below * (1.0 - old)), np.float32)
+
+
+def bare_arms(limbs: Sides[Limb], removed: Alpha) -> Alpha:
+    """Arms that only now come to light and lie in front of the torso: below the shoulder, where nothing was
+    bare."""
+    weight = np.zeros_like(removed)
+    for limb in (limbs.left, limbs.right):
+        start = smoothstep(limb.along, 0.3, 0.42)
+        if limb.seen is not None:
+            first, last = limb.seen
+            start = start * np.maximum(
+                smoothstep(first - limb.along, -0.02, 0.02), smoothstep(limb.along - last, -0.02, 0.02)
+            )
+        weight = np.maximum(weight, limb.inside * start)
+    return np.asarray(weight * removed, np.float32)
+
+
+def cast_by_garment(scene: Scene, cover: Alpha) -> Float:
+    """``(h, w)`` factor of the thin shadow around the garment on skin, and below its hem on the lower
+    clothes."""
+    shadow = blur(cover, _CAST_REACH * scene.unit)
+    drop = max(1, int(_CAST_REACH * scene.unit))
+    fallen = np.roll(shadow, drop, axis=0)
+    fallen[:drop] = 0.0
+    on_lower = scene.parts.lower * (0.0 if scene.garment.tucked else 1.0)
+    depth = _CAST * (shadow * (1.0 - on_lower) + 1.4 * fallen * on_lower)
+    return np.asarray(1.0 - depth * (1.0 - cover) * smoothstep(scene.matte, 0.5, 1.0), np.float32)
+
+
+def shadow_zone(scene: Scene, cover: Alpha) -> Alpha:
+    """Where the garment's shadow may touch pixels that are otherwise the photo's."""
+    factor = cast_by_garment(scene, cover)
+    return np.asarray(np.clip((1.0 - factor) * 20.0, 0.0, 1.0), np.float32)

@@ -1,0 +1,173 @@
+"""Coordinates along and across an arm, and the arm's width where it is bare or would be bare.
+
+``along`` runs from 0 at the shoulder to 1 at the wrist (and a little beyond, into the hand), ``across``
+from -1 to 1
+between the two edges of the arm. All arrays are ``float32`` of the crop's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.warp.fields import Float
+from inference.engines.warp.types import Arm
+from preprocess.types import Alpha
+
+Profile = NDArray[np.float64]
+
+STATIONS = 64
+"""Samples of the axis; enough that the bend of an elbow is a curve."""
+
+BEYOND = 1.15
+"""The axis goes on past the wrist so that the wrist itself has two neighbours."""
+
+ADULT_HALF_WIDTH = (
+    np.array([0.0, 0.2, 0.5, 0.75, 1.0, BEYOND]),
+    np.array([0.19, 0.168, 0.135, 0.125, 0.088, 0.10]),
+)
+"""Half width of a bare arm in shoulder widths against ``along``: means read off bare arms of the sample
+people."""
+
+GRID = np.linspace(0.0, BEYOND, STATIONS)
+"""``along`` at every station."""
+
+PLAUSIBLE_RATIO = (0.7, 1.35)
+"""A measured arm this much thinner or thicker than the mean is a sleeve's edge or another limb."""
+
+MIN_SEEN = 0.08
+"""A shorter bare stretch than this share of the arm says nothing about its width."""
+
+_REDUCE = 4
+"""Distances to the axis are smooth: they are computed on a grid this much coarser."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limb:
+    """The coordinate field of one arm and what is visible of it."""
+
+    axis: NDArray[np.float64]
+    """``(STATIONS, 2)`` points from shoulder to beyond the wrist."""
+    normal: NDArray[np.float64]
+    """``(STATIONS, 2)`` unit vectors across the arm, to the right when looking down the arm."""
+    profile: Profile
+    """``(STATIONS,)`` half width in pixels."""
+    along: Float
+    distance: Float
+    """Signed pixels from the middle of the arm."""
+    half_width: Float
+    """Pixels, at every pixel's ``along``."""
+    seen: tuple[float, float] | None
+    """Stretch of ``along`` where the arm is bare in the photo, None if too short to learn from."""
+
+    @property
+    def across(self) -> Float:
+        return np.asarray(self.distance / self.half_width, np.float32)
+
+    @property
+    def inside(self) -> Alpha:
+        """Soft silhouette of the arm between shoulder and wrist, one pixel of ramp."""
+        edge = np.clip(self.half_width - np.abs(self.distance) + 0.5, 0.0, 1.0)
+        return np.asarray(edge * ((self.along > 0.0) & (self.along < BEYOND - 0.02)), np.float32)
+
+
+def trace_limb(arm: Arm, skin: Alpha, unit: float) -> Limb:
+    """The field of one arm; ``skin`` is the bare arm skin of the photo, ``unit`` the shoulder width in
+    pixels."""
+    axis, normal = _axis(arm)
+    along, distance = _coordinates(axis, normal, skin.shape)
+    step = float(np.hypot(*np.diff(axis, axis=0).T).mean())
+    profile = np.interp(GRID, *ADULT_HALF_WIDTH) * unit
+    stations, middles, halves = _measure(
+        along, distance, skin * (np.abs(distance) < 0.3 * unit), step, profile
+    )
+    seen = None
+    offset = np.zeros(STATIONS)
+    if len(stations) >= MIN_SEEN * STATIONS:
+        seen = (float(stations[0]), float(stations[-1]))
+        offset = smooth_profile(np.interp(GRID, stations, middles))
+        ratio = halves / np.interp(stations, GRID, profile)
+        profile = smooth_profile(profile * np.clip(np.interp(GRID, stations, ratio), *PLAUSIBLE_RATIO))
+    return Limb(
+        axis=axis + normal * offset[:, None],
+        normal=normal,
+        profile=profile,
+        along=along,
+        distance=(distance - np.interp(along, GRID, offset)).astype(np.float32),
+        half_width=np.interp(along, GRID, profile).astype(np.float32),
+        seen=seen,
+    )
+
+
+def unrolled(limb: Limb, along: Float, across: Float) -> tuple[Float, Float]:
+    """Pixel coordinates (as ``cv2.remap`` takes them) of points given on the arm."""
+    at = np.stack([np.interp(along, GRID, limb.axis[:, k]) for k in (0, 1)], axis=-1)
+    side = np.stack([np.interp(along, GRID, limb.normal[:, k]) for k in (0, 1)], axis=-1)
+    half = np.interp(along, GRID, limb.profile)
+    spot = at + side * (across * half)[..., None] - 0.5
+    return spot[..., 0].astype(np.float32), spot[..., 1].astype(np.float32)
+
+
+def _axis(arm: Arm) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    upper = np.hypot(*(arm.elbow - arm.shoulder))
+    fore = np.hypot(*(arm.wrist - arm.elbow))
+    bend = float(np.clip(upper / max(upper + fore, 1e-3), 0.3, 0.7))
+    heading = arm.hand - arm.wrist
+    if np.hypot(*heading) < 1.0:
+        heading = arm.wrist - arm.elbow
+    tip = arm.wrist + heading / max(np.hypot(*heading), 1e-3) * (BEYOND - 1.0) * (upper + fore)
+    knots = np.array([arm.shoulder, arm.elbow, arm.wrist, tip])
+    points = np.stack([np.interp(GRID, [0, bend, 1, BEYOND], knots[:, k]) for k in (0, 1)], axis=-1)
+    points = np.stack([smooth_profile(points[:, k]) for k in (0, 1)], axis=-1)
+    tangent = np.gradient(points, axis=0)
+    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-6)[:, None]
+    return points, np.stack([-tangent[:, 1], tangent[:, 0]], axis=-1)
+
+
+def smooth_profile(values: Profile, sigma: float = 2.5) -> Profile:
+    """Gaussian smoothing of a sampled curve; the ends are continued in point symmetry and so stay where
+    they are."""
+    radius = int(3 * sigma) + 1
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    padded = np.pad(values, radius, mode="reflect", reflect_type="odd")
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+
+
+def _coordinates(axis: Profile, normal: Profile, shape: tuple[int, ...]) -> tuple[Float, Float]:
+    height, width = shape[:2]
+    rows, cols = -(-height // _REDUCE), -(-width // _REDUCE)
+    ys, xs = (np.mgrid[0:rows, 0:cols].astype(np.float32) + 0.5) * _REDUCE
+    best = np.full((rows, cols), np.inf, np.float32)
+    along, signed = np.zeros_like(best), np.zeros_like(best)
+    for k, step in enumerate(np.diff(axis, axis=0)):
+        dx, dy = xs - axis[k, 0], ys - axis[k, 1]
+        t = np.clip((dx * step[0] + dy * step[1]) / max(float(step @ step), 1e-6), 0.0, 1.0)
+        distance = np.hypot(dx - t * step[0], dy - t * step[1])
+        closer = distance < best
+        best[closer] = distance[closer]
+        along[closer] = GRID[k] + t[closer] * GRID[1]
+        signed[closer] = np.copysign(distance, dx * normal[k, 0] + dy * normal[k, 1])[closer]
+    full = (cols * _REDUCE, rows * _REDUCE)
+    wide = [np.asarray(cv2.resize(field, full)[:height, :width], np.float32) for field in (along, signed)]
+    return wide[0], wide[1]
+
+
+def _measure(
+    along: Float, distance: Float, skin: Alpha, step: float, expected: Profile
+) -> tuple[Profile, ...]:
+    """Stations of the longest bare stretch, with the arm's middle and half width there in pixels."""
+    bins = np.rint(along / GRID[1]).astype(np.int64).ravel()
+    weight = skin.ravel()
+    area = np.bincount(bins, weights=weight, minlength=STATIONS)[:STATIONS]
+    shift = np.bincount(bins, weights=weight * distance.ravel(), minlength=STATIONS)[:STATIONS]
+    half = area / (2.0 * step)
+    bare = (half > 0.6 * expected) & (half < 1.5 * expected) & (GRID > 0.02) & (GRID <= 1.0)
+    edges = np.flatnonzero(np.diff(np.r_[0, bare.astype(np.int8), 0]))
+    if len(edges) == 0:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    runs = edges.reshape(-1, 2)
+    first, last = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+    return GRID[first:last], shift[first:last] / area[first:last], half[first:last]
