@@ -7,7 +7,7 @@ shrinking and enlarging neither shift nor squash. ``cv2.resize`` gets exact fact
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -93,8 +93,8 @@ def footprint(frame: Frame, photo_size: Size) -> tuple[slice, slice]:
 def unframe_patch(image: Image, frame: Frame, photo_size: Size) -> Image:
     """A frame-sized image or weight resampled onto the photo's grid, only the pixels of :func:`footprint`.
 
-    Identical values where the frame has scale 1. Images ``(h, w, 3)`` are enlarged cubically, weights ``(h, w)``
-    linearly, because they must not overshoot.
+    Identical values where the frame has scale 1. Images ``(h, w, 3)`` are enlarged cubically, weights ``(h,
+    w)`` linearly, because they must not overshoot.
     """
     if image.shape[:2] != (frame.height, frame.width):
         raise ValueError(f"the image has shape {image.shape}, the frame is {frame.width}x{frame.height}")
@@ -120,7 +120,7 @@ def _resample(
 ) -> Image:
     """Scale by an exact factor, then cut ``size`` pixels from ``shift`` on (may be a fraction of a pixel)."""
     if factor != 1:
-        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation)  # type: ignore[assignment]
+        image = cast(Image, cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation))
     left, top = round(shift[0]), round(shift[1])
     part = image[max(0, top) : top + size[1], max(0, left) : left + size[0]]
     whole_pixels = max(abs(shift[0] - left), abs(shift[1] - top)) < WHOLE_PIXEL
@@ -128,8 +128,7 @@ def _resample(
         return part
     move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    border = cv2.BORDER_REPLICATE
-    return cv2.warpAffine(image, move, size, flags=flags, borderMode=border)  # type: ignore[return-value]
+    return cast(Image, cv2.warpAffine(image, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _grown(box: Box, margin: float, photo_size: Size) -> tuple[int, int, int, int]:
@@ -142,7 +141,8 @@ def _grown(box: Box, margin: float, photo_size: Size) -> tuple[int, int, int, in
 
 
 def _placed(middle: float, length: float, limit: int) -> int:
-    """Start of a stretch of this length around ``middle``, moved into ``0..limit``; centred where it is longer.
+    """Start of a stretch of this length around ``middle``, moved into ``0..limit``; centred where it is
+    longer.
 
     A whole pixel, so that no image has to be shifted by a fraction.
     """

@@ -1,7 +1,8 @@
 """The embedded model files: what they are, where they come from, how they are fetched and checked.
 
-They lie inside the wheel of ``mediapipe`` 0.10.21 (Apache-2.0) on the package index. That package is never installed
-(it pins numpy < 2 and pulls jax): its wheel is downloaded once, three files and the licence are taken out.
+They lie inside the wheel of ``mediapipe`` 0.10.21 (Apache-2.0) on the package index. That package is never
+installed (it pins numpy < 2 and pulls jax): its wheel is downloaded once, three files and the licence are
+taken out.
 
     python -m preprocess.models fetch [--dir DIR]
     python -m preprocess.models verify [--dir DIR]
@@ -74,7 +75,8 @@ def verify(directory: Path) -> list[str]:
 
 
 def fetch(directory: Path) -> bool:
-    """Bring the model files and their licence; False when they were there already, without touching the network.
+    """Bring the model files and their licence; False when they were there already, without touching the
+    network.
 
     Files appear whole or not at all. Raises :class:`ModelsError`.
     """

@@ -3,9 +3,10 @@
 Conventions used everywhere:
 
 * images are ``uint8`` RGB ``(H, W, 3)``; mattes, masks and other weights are ``float32 (H, W)`` in 0..1;
-* coordinates are continuous ``(x, y)`` pixels: pixel column ``j`` covers ``[j, j + 1)`` and its centre is ``j + 0.5``;
-* body parts carry the person's own left and right (as COCO does); garments and everything that joins a garment
-  to a body use the viewer's sides, ``Sides(left, right)`` = left and right in the picture.
+* coordinates are continuous ``(x, y)`` pixels: pixel column ``j`` covers ``[j, j + 1)`` and its centre is ``j
+  + 0.5``;
+* body parts carry the person's own left and right (as COCO does); garments and everything that joins a
+  garment to a body use the viewer's sides, ``Sides(left, right)`` = left and right in the picture.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class Notice:
 class Frame:
     """Where an image lies on the upright photo: a uniform scale and a shift, no rotation.
 
-    ``x_frame = (x_photo - x0) * scale`` and the same for y; ``x0``, ``y0`` are photo pixels (negative = padding),
-    ``width`` and ``height`` the size of the frame in its own pixels.
+    ``x_frame = (x_photo - x0) * scale`` and the same for y; ``x0``, ``y0`` are photo pixels (negative =
+    padding), ``width`` and ``height`` the size of the frame in its own pixels.
     """
 
     x0: float

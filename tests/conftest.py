@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from preprocess.decode import Limits, decode
+from preprocess.person import prepare_person
 from preprocess.providers.embedded import EmbeddedProvider
 from preprocess.types import Garment, Person
 
@@ -36,8 +37,6 @@ def provider(models: Path) -> EmbeddedProvider:
 @pytest.fixture(scope="session")
 def people(samples: Path, provider: EmbeddedProvider) -> Callable[[str], Person]:
     """``people("p1_man__base")``: that sample prepared for a 768x1024 canvas, once a session."""
-
-    from preprocess.person import prepare_person
 
     @cache
     def prepare(name: str) -> Person:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.providers.base import Detection
-from preprocess.providers.embedded.network import Network
+from preprocess.providers.embedded.network import Network, sigmoid
 from preprocess.types import Rgb
 
 SIDE = 224
@@ -47,8 +47,7 @@ def detect(network: Network, rgb: Rgb) -> list[Detection]:
     shrunk = cv2.resize(rgb, (inner_w, inner_h), interpolation=cv2.INTER_AREA)
     batch[0, top : top + inner_h, left : left + inner_w] = shrunk.astype(np.float32) / 127.5 - 1
     outputs = network(batch)
-    logits = np.clip(outputs["Identity_1"].reshape(-1), -100, 100)  # score_clipping_thresh
-    scores = np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
+    scores = sigmoid(outputs["Identity_1"].reshape(-1))
     kept = scores >= MIN_SCORE
     raw = outputs["Identity"].reshape(-1, 12)[kept] / np.float32(SIDE)
     # rows: centre, size, then four points (hip, reach of the whole body, shoulder, reach of the upper body)

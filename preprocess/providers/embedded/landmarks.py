@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.providers.base import Detection
-from preprocess.providers.embedded.network import Network
+from preprocess.providers.embedded.network import Network, sigmoid
 from preprocess.types import Alpha, Points, Rgb
 
 SIDE = 256
@@ -86,7 +86,7 @@ def uncrop(weights: Alpha, roi: Roi, size: tuple[int, int]) -> Alpha:
 
 
 def _centred(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map of continuous coordinates ``(3, 3)`` to one of pixel indices ``(2, 3)``, whose centres are at + 0.5."""
+    """Map of continuous coordinates ``(3, 3)`` to one of pixel indices ``(2, 3)``: centres are at + 0.5."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.asarray((np.linalg.inv(half) @ matrix @ half)[:2])
 
@@ -95,15 +95,15 @@ def find_landmarks(network: Network, rgb: Rgb, roi: Roi) -> Landmarks:
     """Run the landmark model on one region of ``uint8 (H, W, 3)``."""
     outputs = network(as_batch(crop(rgb, roi)))
     rows = outputs["Identity"].reshape(ALL_POINTS, 5)  # x, y, z in crop pixels, visibility, presence
-    points = _refine(rows[:, :2], _sigmoid(outputs["Identity_3"][0]))
+    points = _refine(rows[:, :2], sigmoid(outputs["Identity_3"][0]))
     image = points @ roi.to_image[:, :2].T + roi.to_image[:, 2]
     return Landmarks(
         points=image[:BODY_POINTS].astype(np.float32),
         depth=(rows[:BODY_POINTS, 2] * roi.pixel).astype(np.float32),
-        visibility=_sigmoid(rows[:BODY_POINTS, 3]),
+        visibility=sigmoid(rows[:BODY_POINTS, 3]),
         score=float(outputs["Identity_1"].item()),
         circle=image[BODY_POINTS : BODY_POINTS + 2].astype(np.float32),
-        segmentation=_sigmoid(outputs["Identity_2"][0, :, :, 0]),
+        segmentation=sigmoid(outputs["Identity_2"][0, :, :, 0]),
         roi=roi,
     )
 
@@ -124,7 +124,3 @@ def _refine(points: Floats, heat: Floats) -> Floats:
     x = (weight * columns).sum(axis=(1, 2)) / np.maximum(total, 1e-9)
     y = (weight * rows).sum(axis=(1, 2)) / np.maximum(total, 1e-9)
     return np.where(use[:, None], np.stack([x, y], axis=1) * cell, points).astype(np.float32)
-
-
-def _sigmoid(values: Floats) -> Floats:
-    return (1 / (1 + np.exp(-np.clip(values, -60, 60)))).astype(np.float32)

@@ -10,6 +10,11 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Element-wise; clipped where ``float32`` would overflow, which changes nothing."""
+    return (1 / (1 + np.exp(-np.clip(logits, -60, 60)))).astype(np.float32)
+
+
 class Network:
     """A model with one input. Interpreters are not thread safe, so calls take turns."""
 

@@ -21,7 +21,7 @@ class EmbeddedProvider:
     """People, 33 landmarks and a segmentation; safe to share between threads."""
 
     def __init__(self, models: Path, threads: int) -> None:
-        """Load the models; raises :class:`preprocess.models.ModelsError` naming the command that fetches them."""
+        """Load the models; raises :class:`preprocess.models.ModelsError` naming the command that helps."""
         self._detector = Network(model_path("pose_detection.tflite", models), threads)
         self._landmarks = Network(model_path("pose_landmark_full.tflite", models), threads)
         self._selfie = Network(model_path("selfie_segmentation.tflite", models), threads)

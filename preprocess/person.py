@@ -1,0 +1,158 @@
+"""A photo becomes a :class:`Person`: find, choose, frame, look again, parse; or it is refused by name."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from preprocess.errors import InputError
+from preprocess.geometry import Box, Size, frame_box, frame_image
+from preprocess.pose import (
+    LEFT_HIP,
+    LEFT_SHOULDER,
+    MIN_VISIBILITY,
+    RIGHT_HIP,
+    RIGHT_SHOULDER,
+    face_region,
+)
+from preprocess.providers.base import BodyEstimate, BodyProvider, Detection
+from preprocess.types import Alpha, Frame, Notice, Person, Photo, Pose, Rgb
+
+OVERVIEW_SIDE = 1024  # longer side of the view people are looked for in; the models see 256 px
+MIN_SCORE = 0.5  # of the landmark model, as MediaPipe uses it
+RIVAL = 0.65  # a second person whose body is this large beside the first makes the choice unclear
+SAME_PERSON = 0.5  # hips nearer than this share of the radius are one person found twice
+MIN_TORSO = 0.5  # share of shoulder line to hip line that must lie in the picture
+
+
+def prepare_person(photo: Photo, provider: BodyProvider, canvas: Size) -> Person:
+    """Everything about the person of a photo in a frame that is at most ``canvas`` (width, height) large.
+
+    Raises :class:`InputError`: ``no-person``, ``several-people``, ``body-not-visible``.
+    """
+    from preprocess.parsing import parse
+
+    overview = _overview(photo)
+    view = frame_image(photo.rgb, overview)
+    found = _choose(view, provider)
+    box = _body_box(found, overview, photo)
+    frame = frame_box(box, (photo.width, photo.height), canvas)
+    image = photo.rgb if frame == Frame.whole(photo.width, photo.height) else frame_image(photo.rgb, frame)
+    if frame != overview:
+        found = provider.estimate(image, _moved(found.refined, overview, frame))
+    pose = _pose(found, frame, photo)
+    _require_torso(pose, photo)
+    face = face_region(pose)
+    parsing = parse(image, pose, face, found.segmentation)
+    return Person(
+        photo=photo,
+        frame=frame,
+        image=image,
+        pose=pose,
+        face=face,
+        matte=parsing.matte,
+        parsing=parsing.labels,
+        waist=parsing.waist,
+        waist_confidence=parsing.waist_confidence,
+        notices=(*notices(photo, image, pose, parsing.matte.alpha), *parsing.notices),
+    )
+
+
+def _overview(photo: Photo) -> Frame:
+    scale = min(1.0, OVERVIEW_SIDE / max(photo.width, photo.height))
+    width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
+    return Frame(x0=0.0, y0=0.0, scale=scale, width=width, height=height)
+
+
+def _choose(view: Rgb, provider: BodyProvider) -> BodyEstimate:
+    """The one person who dominates the picture."""
+    people: list[BodyEstimate] = []
+    for detection in sorted(provider.find_people(view), key=lambda d: -_weight(d, view)):
+        found = provider.estimate(view, detection)
+        if found.score < MIN_SCORE or any(_same(found.refined, other.refined) for other in people):
+            continue
+        people.append(found)
+        if len(people) == 2:
+            break
+    if not people:
+        raise InputError(
+            "no-person",
+            "no person was found in the picture; send a photo that shows one person from head to hips, "
+            "upright and well lit",
+        )
+    if len(people) == 2 and _weight(people[1].refined, view) > RIVAL * _weight(people[0].refined, view):
+        raise InputError(
+            "several-people",
+            "the picture shows several people of about the same size; crop it to the person who tries on",
+        )
+    return people[0]
+
+
+def _weight(detection: Detection, view: Rgb) -> float:
+    """Size of the body, less when it stands at the side of the picture (down to 70 %)."""
+    width = view.shape[1]
+    off_centre = min(1.0, abs(detection.hip[0] - width / 2) / (width / 2))
+    return float(detection.radius * (1 - 0.3 * off_centre))
+
+
+def _same(one: Detection, other: Detection) -> bool:
+    apart = np.hypot(one.hip[0] - other.hip[0], one.hip[1] - other.hip[1])
+    return bool(apart < SAME_PERSON * max(one.radius, other.radius))
+
+
+def _body_box(found: BodyEstimate, overview: Frame, photo: Photo) -> Box:
+    """Box around what is visible of the body, in photo pixels: segmentation and visible landmarks."""
+    rows, columns = np.nonzero(found.segmentation > 0.5)
+    visible = found.points[found.visibility >= MIN_VISIBILITY]
+    corners = np.concatenate([visible, np.stack([columns, rows], axis=1).astype(np.float32)])
+    if not len(corners):
+        corners = found.points
+    corners = overview.to_photo(corners)
+    low = np.clip(corners.min(axis=0), 0, (photo.width, photo.height))
+    high = np.clip(corners.max(axis=0), 0, (photo.width, photo.height))
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _moved(detection: Detection, source: Frame, target: Frame) -> Detection:
+    points = np.array([detection.hip, detection.reach], np.float32)
+    hip, reach = target.from_photo(source.to_photo(points))
+    return Detection(
+        score=detection.score, hip=(float(hip[0]), float(hip[1])), reach=(float(reach[0]), float(reach[1]))
+    )
+
+
+def _pose(found: BodyEstimate, frame: Frame, photo: Photo) -> Pose:
+    """Landmarks in the frame; what lies outside the photo is not visible, whatever the model believes."""
+    at = frame.to_photo(found.points)
+    inside = ((at >= 0) & (at < (photo.width, photo.height))).all(axis=1)
+    return Pose(
+        tag="blaze33",
+        frame=frame,
+        points=found.points,
+        visibility=(found.visibility * inside).astype(np.float32),
+        depth=found.depth,
+        score=found.score,
+    )
+
+
+def _require_torso(pose: Pose, photo: Photo) -> None:
+    joints = {"left shoulder": LEFT_SHOULDER, "right shoulder": RIGHT_SHOULDER}
+    missing = [name for name, index in joints.items() if pose.visibility[index] < MIN_VISIBILITY]
+    shoulders, hips = pose.frame.to_photo(
+        np.array(
+            [pose.points[[LEFT_SHOULDER, RIGHT_SHOULDER]].mean(0), pose.points[[LEFT_HIP, RIGHT_HIP]].mean(0)]
+        )
+    )
+    shown = (photo.height - shoulders[1]) / max(hips[1] - shoulders[1], 1e-3)
+    if hips[1] > shoulders[1] and shown < MIN_TORSO:
+        missing.append("the torso down to the waist")
+    if missing:
+        raise InputError(
+            "body-not-visible",
+            f"not visible in the picture: {', '.join(missing)}; send a photo that shows the person from head to "
+            "hips with both shoulders",
+        )
+
+
+def notices(photo: Photo, image: Rgb, pose: Pose, matte: Alpha) -> tuple[Notice, ...]:
+    """Named warnings about a photo that can be used, but will not give its best."""
+    return ()
