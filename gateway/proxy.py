@@ -1,0 +1,129 @@
+"""``/v1/*``: the inference API, streamed both ways."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, g, request
+
+from gateway.config import Settings
+from gateway.inference_client import Answer, Body, InferenceClient
+from gateway.problems import ProblemError, problem
+from gateway.upload_body import ChunkedUploadBody, SizedUploadBody
+
+blueprint = Blueprint("proxy", __name__)
+
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""RFC 9110 section 7.6.1: about one connection, so never passed on."""
+
+NOT_FORWARDED = HOP_BY_HOP | {"host", "content-length", "expect", "x-request-id", "cookie"}
+"""Set anew for the next connection (length, host, id), already answered (expect), or nobody's business."""
+
+NOT_RETURNED = HOP_BY_HOP | {"server", "date", "set-cookie", "x-request-id"}
+
+DRAIN_S = 5.0
+"""How long a refused upload is still read: else the client sees a reset connection, not the refusal."""
+
+
+@blueprint.route("/v1/<path:rest>", methods=["GET", "POST", "DELETE"])
+def v1(rest: str) -> Response:
+    return relay(f"/v1/{rest}")
+
+
+def relay(path: str) -> Response:
+    """Send the current request to inference under ``path`` and stream the answer back."""
+    client: InferenceClient = current_app.extensions["cabine.inference"]
+    try:
+        answer = client.send(request.method, _target(path), _forwarded_headers(), _body())
+    except ProblemError as error:
+        return _drained(problem(error.slug, error.detail))
+    if answer.status >= 400 and not _is_problem(answer):
+        answer.close()
+        return _drained(problem("upstream-bad", "Inference failed without saying why."))
+    response = Response(
+        answer.blocks(),
+        status=answer.status,
+        headers=_returned_headers(answer, client),
+        direct_passthrough=True,
+    )
+    response.call_on_close(answer.close)
+    return _drained(response)
+
+
+def _target(path: str) -> str:
+    # The path arrives decoded; dot segments would be resolved on the way and leave /v1.
+    if any(segment in {".", ".."} for segment in path.split("/")):
+        raise ProblemError(
+            "not-found", "There is no such page; the API lies under /v1, /upload and /compose."
+        )
+    query = request.query_string.decode("latin-1")
+    return quote(path, safe="/:@!$&'()*+,;=~-._") + (f"?{query}" if query else "")
+
+
+def _forwarded_headers() -> dict[str, str]:
+    dropped = NOT_FORWARDED | _listed_in_connection(request.headers.get("Connection", ""))
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
+    headers["X-Request-Id"] = g.request_id
+    return headers
+
+
+def _returned_headers(answer: Answer, client: InferenceClient) -> Iterable[tuple[str, str]]:
+    dropped = NOT_RETURNED | _listed_in_connection(answer.headers.get("Connection", ""))
+    for name, value in answer.headers.items():
+        lower = name.lower()
+        if lower in dropped or lower.startswith("access-control-"):
+            continue
+        yield name, client.strip_address(value) if lower == "location" else value
+
+
+def _listed_in_connection(value: str) -> set[str]:
+    return {name.strip().lower() for name in value.split(",")}
+
+
+def _body() -> Body | None:
+    """The upload, unread; raises 413 when its declared length is already too much."""
+    settings: Settings = current_app.extensions["cabine.settings"]
+    length, stream = request.content_length, request.environ["wsgi.input"]
+    if length is not None and length > settings.max_request_bytes:
+        raise ProblemError(
+            "image-too-large", f"{length} bytes; at most {settings.max_request_bytes} are accepted."
+        )
+    if length:
+        return SizedUploadBody(stream, length=length, most=settings.max_request_bytes)
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        return ChunkedUploadBody(stream, length=None, most=settings.max_request_bytes)
+    return None
+
+
+def _is_problem(answer: Answer) -> bool:
+    return answer.headers.get("Content-Type", "").startswith("application/problem+json")
+
+
+def _drained(response: Response) -> Response:
+    """Once the answer is out, read on for a moment what the client is still sending, and throw it away."""
+    stream = request.environ["wsgi.input"]
+
+    def drain() -> None:
+        until = time.monotonic() + DRAIN_S
+        try:
+            while time.monotonic() < until and stream.read(65536):
+                pass
+        except OSError:
+            return  # the client left: nothing to be polite about
+
+    response.call_on_close(drain)
+    return response

@@ -1,0 +1,91 @@
+// The big picture: the original, the work in progress, then both with a slider between them.
+
+const CONFIDENCE_WORDS = [[0.75, "Looks reliable"], [0.5, "Fair: look closely"], [0, "Doubtful: look closely"]];
+
+export class Stage {
+  #root; #frame; #before; #after; #slider; #resultUrl = null; #clock = null; #had = "empty";
+
+  constructor(root) {
+    this.#root = root;
+    this.#frame = root.querySelector(".frame");
+    this.#before = root.querySelector(".before");
+    this.#after = root.querySelector(".after");
+    this.#slider = root.querySelector(".compare");
+    this.#slider.addEventListener("input", () => this.#split());
+    this.#before.addEventListener("load", () => this.#fit(this.#before));
+    this.#after.addEventListener("load", () => this.#fit(this.#after));
+    this.#before.addEventListener("error", () => { this.#before.hidden = true; });
+  }
+
+  showOriginal(url) {
+    this.#before.hidden = false;
+    this.#before.src = url;
+    this.#after.hidden = true;
+    this.#root.querySelector(".verdict").hidden = true;
+    this.#root.querySelector(".invitation").hidden = true;
+    this.#state("chosen");
+  }
+
+  work() {
+    this.#had = this.#root.dataset.state;
+    this.#state("working");
+    const text = this.#root.querySelector(".working-text");
+    text.textContent = "Trying it on …";
+    const started = performance.now();
+    // Only the first words are announced: a screen reader need not hear every second.
+    this.#clock = setInterval(() => {
+      const seconds = Math.round((performance.now() - started) / 1000);
+      text.dataset.seconds = seconds;
+      if (seconds === 15) text.textContent = "Still at it; large photos and slow engines take longer …";
+    }, 1000);
+    if (matchMedia("(max-width: 860px)").matches) this.#root.scrollIntoView({ block: "start" });
+  }
+
+  giveUp() {
+    clearInterval(this.#clock);
+    this.#state(this.#had);
+  }
+
+  showResult({ picture, confidence, warnings, engine }) {
+    clearInterval(this.#clock);
+    if (this.#resultUrl) URL.revokeObjectURL(this.#resultUrl);
+    this.#resultUrl = URL.createObjectURL(picture);
+    this.#after.src = this.#resultUrl;
+    this.#after.hidden = false;
+    this.#slider.value = 0;
+    this.#state("done");
+    this.#split();
+    this.#describe({ confidence, warnings, engine });
+    const download = this.#root.querySelector(".download");
+    download.href = this.#resultUrl;
+    this.#root.querySelector(".verdict").hidden = false;
+    this.#root.focus({ preventScroll: true });
+  }
+
+  #describe({ confidence, warnings, engine }) {
+    const words = CONFIDENCE_WORDS.find(([least]) => confidence >= least)[1];
+    this.#root.querySelector(".confidence-text").textContent = `${words} (confidence ${confidence.toFixed(2)})`;
+    this.#root.querySelector(".meter").style.setProperty("--confidence", `${Math.round(100 * confidence)}%`);
+    this.#root.querySelector(".warnings").replaceChildren(...warnings.map((warning) => {
+      const item = document.createElement("li");
+      item.textContent = warning.detail;
+      return item;
+    }));
+    this.#root.querySelector(".honest").textContent =
+      `A style preview made by an algorithm (engine ${engine.name}). It shows the look, not how it fits.`;
+  }
+
+  #split() {
+    const share = Number(this.#slider.value);
+    this.#frame.style.setProperty("--split", `${share}%`);
+    this.#root.classList.toggle("mixed", share > 8 && share < 92);
+    this.#root.classList.toggle("new", share <= 8);
+    this.#root.classList.toggle("original", share >= 92);
+    const words = share === 0 ? "preview only" : share === 100 ? "original only" : `${share} percent original`;
+    this.#slider.setAttribute("aria-valuetext", words);
+  }
+
+  #fit(image) { this.#root.style.setProperty("--aspect", image.naturalWidth / image.naturalHeight); }
+
+  #state(name) { this.#root.dataset.state = name; }
+}

@@ -1,0 +1,184 @@
+"""A stand-in for the inference service that answers well, late, brokenly or not at all, as its path says."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+PROBLEM = json.dumps({"type": "urn:cabine:error:no-person", "status": 422, "field": "person"}).encode()
+
+
+@dataclass
+class Stub:
+    """What the tests steer and look at afterwards."""
+
+    url: str
+    ready: int = 200
+    ready_delay_s: float = 0.0
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    left: threading.Event = field(default_factory=threading.Event)
+    """Set when a client of ``/v1/drip`` went away."""
+    release: threading.Event = field(default_factory=threading.Event)
+    """Lets ``/v1/hang`` go on."""
+    connections: set[int] = field(default_factory=set)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    stub: Stub
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name http.server asks for
+        self._serve()
+
+    do_POST = do_DELETE = do_GET  # noqa: N815
+
+    def _serve(self) -> None:
+        body = self._read_body()
+        self.stub.connections.add(self.client_address[1])
+        self.stub.requests.append(
+            {
+                "method": self.command,
+                "target": self.path,
+                "headers": {name.lower(): value for name, value in self.headers.items()},
+                "length": len(body),
+                "sha256": hashlib.sha256(body).hexdigest(),
+            }
+        )
+        name = self.path.split("?")[0].strip("/").replace("/", "_").replace("-", "_")
+        getattr(self, f"on_{name}", self.on_unknown)()
+
+    def _read_body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            parts = []
+            while size := int(self.rfile.readline() or b"0", 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def answer(self, status: int, content_type: str, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def on_health_ready(self) -> None:
+        time.sleep(self.stub.ready_delay_s)
+        self.answer(self.stub.ready, "application/json", b"{}")
+
+    def on_v1_tryon(self) -> None:
+        self.answer(
+            200,
+            "image/png",
+            PNG,
+            X_Cabine_Engine="warp",
+            X_Cabine_Confidence="0.8",
+            Set_Cookie="a=b",
+            Access_Control_Allow_Origin="*",
+            Connection="X-Secret",
+            X_Secret="hop",
+        )
+
+    def on_v1_assets(self) -> None:
+        self.answer(201, "application/json", b'{"id": "abc"}', Location="/v1/assets/abc")
+
+    def on_v1_problem(self) -> None:
+        self.answer(422, "application/problem+json", PROBLEM)
+
+    def on_v1_plain_500(self) -> None:
+        self.answer(500, "text/plain", b"Traceback: secret path")
+
+    def on_v1_moved(self) -> None:
+        self.answer(307, "text/plain", b"", Location=f"{self.stub.url}/v1/engines")
+
+    def on_v1_late(self) -> None:
+        time.sleep(1.5)
+        self.answer(200, "image/png", PNG)
+
+    def on_v1_hang(self) -> None:
+        self.stub.release.wait(20)
+        self.answer(200, "image/png", PNG)
+
+    def on_v1_garbage(self) -> None:
+        self.wfile.write(b"\x00\x01 this is not HTTP\r\n\r\n")
+        self.close_connection = True
+
+    def on_v1_silent(self) -> None:
+        self.close_connection = True
+
+    def on_v1_cut(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "image/png")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(PNG)
+        self.close_connection = True
+
+    def on_v1_stale(self) -> None:
+        """Answer as if the connection stayed open, then close it."""
+        self.answer(200, "text/plain", b"ok")
+        self.close_connection = True
+
+    def on_v1_once(self) -> None:
+        """Break off at the first call, answer the second: a kept connection that had just been closed."""
+        if sum(request["target"] == "/v1/once" for request in self.stub.requests) == 1:
+            self.close_connection = True
+            return
+        self.answer(200, "text/plain", b"second")
+
+    def on_v1_drip(self) -> None:
+        """An endless event stream, ten events a second."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for number in range(600):
+                event = f"data: {number} {time.monotonic()}\n\n".encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+                self.wfile.flush()
+                time.sleep(0.1)
+        except OSError:
+            self.stub.left.set()
+        self.close_connection = True
+
+    def on_unknown(self) -> None:
+        self.answer(404, "application/problem+json", b'{"type": "urn:cabine:error:not-found", "status": 404}')
+
+
+@contextmanager
+def running_stub() -> Iterator[Stub]:
+    """A stub on a free loopback port."""
+    stub = Stub(url="")
+    handler = type("Handler", (_Handler,), {"stub": stub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    stub.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield stub
+    finally:
+        stub.release.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
