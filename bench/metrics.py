@@ -19,6 +19,10 @@ Lab = NDArray[np.float32]
 
 PRINT_DISTANCE = 25.0
 """CIE76 distance from the cloth's colour above which a pixel is print; folds and seams stay below 20."""
+PRINT_GAP = 0.06
+"""Lines of a print lie closer together than this share of the cloth's side (square root of its area)."""
+PRINT_LEAST = 0.01
+"""Smallest print, as a share of the cloth."""
 EDGE_STEPS = (40, 120)
 """Canny thresholds on 8-bit lightness: letters and stripes, but no folds."""
 
@@ -69,12 +73,18 @@ def iou(a: BoolMask, b: BoolMask) -> float:
     return 1.0 if union == 0 else np.count_nonzero(a & b) / union
 
 
-def find_print(rgb: Rgb, cloth: BoolMask, *, least_share: float = 0.01) -> Print | None:
-    """Pixels of ``cloth`` far from its median colour; None when they are less than ``least_share`` of it."""
+def find_print(rgb: Rgb, cloth: BoolMask) -> Print | None:
+    """The largest group of pixels of ``cloth`` far from its median colour; None where there is none."""
     lab = lab_of(rgb)
     plain = np.median(lab[cloth], axis=0)
-    mask = (np.linalg.norm(lab - plain, axis=-1) > PRINT_DISTANCE) & cloth
-    if np.count_nonzero(mask) < least_share * np.count_nonzero(cloth):
+    odd = (np.linalg.norm(lab - plain, axis=-1) > PRINT_DISTANCE) & cloth
+    area = np.count_nonzero(cloth)
+    gap = max(3, round(PRINT_GAP * math.sqrt(area)))
+    joined = cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
+    _, groups = cv2.connectedComponents(joined)
+    sizes = np.bincount(groups[odd], minlength=2)
+    mask = odd & (groups == sizes.argmax())
+    if sizes.max() < PRINT_LEAST * area:
         return None
     rows, columns = np.nonzero(mask)
     x, y = float(columns.mean()), float(rows.mean())

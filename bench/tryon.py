@@ -1,0 +1,78 @@
+"""The path of a request without the services: bytes or pixels in, picture and mask out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from preprocess.agnostic import agnostic_mask
+
+from inference.engines.base import Engine, Params, Prepared
+from inference.engines.warp.engine import create
+from inference.restore import restore
+from preprocess.decode import Limits, decode
+from preprocess.garment import prepare_garment
+from preprocess.person import prepare_person
+from preprocess.providers.embedded import EmbeddedProvider
+from preprocess.types import Garment, Notice, Person, Photo, Rgb
+
+MODELS = Path("models")
+THREADS = 2
+"""Of the model runtime: the machine that the goals are stated for has two cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """One try-on on the photo's own grid."""
+
+    rgb: Rgb
+    mask: NDArray[np.uint8]
+    """``(H, W)``, 0 = untouched."""
+    confidence: float
+    notices: tuple[Notice, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittingRoom:
+    """A loaded engine and the models that prepare its inputs."""
+
+    provider: EmbeddedProvider
+    engine: Engine
+
+    @staticmethod
+    def open() -> FittingRoom:
+        engine = create()
+        engine.load(device="cpu", profile="default")
+        engine.warmup()
+        return FittingRoom(provider=EmbeddedProvider(MODELS, threads=THREADS), engine=engine)
+
+    def person(self, photo: Photo) -> Person:
+        return prepare_person(photo, self.provider, self.engine.spec.canvas)
+
+    def dress(self, person: Person, garment: Garment) -> Fitting:
+        """Raises ``InputError`` as the service would refuse."""
+        start = time.perf_counter()
+        prepared = Prepared(
+            person=person, garments=(garment,), agnostic=agnostic_mask(person, garment.category)
+        )
+        result = self.engine.run(prepared, Params(seed=0), lambda *_: None, lambda: False)
+        restored = restore(person.photo, result.images[0])
+        return Fitting(
+            rgb=restored.rgb,
+            mask=restored.mask,
+            confidence=result.confidence,
+            notices=(*person.notices, *garment.notices, *result.notices),
+            seconds=time.perf_counter() - start,
+        )
+
+    def try_on(self, person: bytes, garment: bytes) -> Fitting:
+        """From the bytes of two files."""
+        start = time.perf_counter()
+        fitting = self.dress(
+            self.person(decode(person, Limits())), prepare_garment(decode(garment, Limits()))
+        )
+        return Fitting(**{**vars(fitting), "seconds": time.perf_counter() - start})
