@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from preprocess.agnostic import agnostic_mask
 
 from inference.engines.base import Engine, Params, Prepared
 from inference.engines.warp.engine import create
 from inference.restore import restore
+from preprocess.agnostic import agnostic_mask
 from preprocess.decode import Limits, decode
 from preprocess.garment import prepare_garment
 from preprocess.person import prepare_person

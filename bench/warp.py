@@ -3,8 +3,9 @@
     python -m bench.warp [--runs 5] [--json bench/results/warp.json]
 
 Two sizes of person photo: the sample as it is (768x1024) and enlarged to 25 megapixels. The first try-on of a
-process (models loaded, caches empty) stands apart; the table shows the median of the others. Peak memory is the
-whole process with its libraries. Goals on 2 cores: under 4 s and 1 GB at 768x1024, 25 megapixels under twice that.
+process (models loaded, caches empty) stands apart; the table shows the median of the others. Peak memory is that
+of the whole process with its libraries. Goals on 2 cores: under 4 s and 1 GB at 768x1024, 25 megapixels in under
+twice that time.
 """
 
 from __future__ import annotations
