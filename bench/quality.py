@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -40,6 +41,8 @@ class Pair:
     """One garment and the rendering that shows it on the person."""
 
     name: str
+    person_file: bytes
+    product_file: bytes
     person: Rgb
     product: Rgb
     product_mask: BoolMask
@@ -54,36 +57,8 @@ class Pair:
     """Neck to the middle of the hips in pixels, from the rig's joints: the yardstick of lengths."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """How one answer compares with the truth; None: does not apply, infinity: nothing was found."""
-
-    answer: str
-    ssim: float
-    error_body: float
-    error_garment: float
-    garment_iou: float
-    print_offset: float | None = None
-    print_size: float | None = None
-    print_edges: float | None = None
-    print_colour: float | None = None
-    stripe_period: float | None = None
-    stripe_shift: float | None = None
-
-
-COLUMNS = {
-    "answer": "answer",
-    "ssim": "SSIM",
-    "error_body": "MAE body",
-    "error_garment": "MAE garment",
-    "garment_iou": "garment IoU",
-    "print_offset": "print offset %",
-    "print_size": "print size x",
-    "print_edges": "print edges px",
-    "print_colour": "print dE00",
-    "stripe_period": "stripe period x",
-    "stripe_shift": "stripe shift",
-}
+Measures = dict[str, float]
+"""Column title -> value; infinity where nothing was found to measure."""
 
 
 def load_pair(name: str) -> Pair:
@@ -93,6 +68,8 @@ def load_pair(name: str) -> Pair:
     at = {joint["name"]: np.array(joint["xy"]) for joint in joints}
     return Pair(
         name=name,
+        person_file=(SAMPLES / "people/p1_man__base.jpg").read_bytes(),
+        product_file=(SAMPLES / f"garments/{name}.jpg").read_bytes(),
         person=_rgb("people/p1_man__base.jpg"),
         product=_rgb(f"garments/{name}.jpg"),
         product_mask=_grey(f"truth/garment__{name}.mask.png") > 127,
@@ -150,39 +127,38 @@ def pasted_flat(pair: Pair) -> Rgb:
     return result
 
 
-def score(answer: str, picture: Rgb, garment: BoolMask, pair: Pair) -> Score:
-    """Compare a picture, whose garment covers ``garment``, with the truth."""
-    common = {
-        "answer": answer,
-        "ssim": metrics.ssim(picture, pair.truth, pair.body),
-        "error_body": metrics.mean_error(picture, pair.truth, pair.body),
-        "error_garment": metrics.mean_error(picture, pair.truth, pair.upper),
-        "garment_iou": metrics.iou(garment, pair.upper),
+def compare(picture: Rgb, garment: BoolMask, pair: Pair) -> Measures:
+    """A picture, whose upper clothes cover ``garment``, against the truth."""
+    detail = _stripe_measures if "stripes" in pair.name else _print_measures
+    return {
+        "SSIM": metrics.ssim(picture, pair.truth, pair.body),
+        "MAE body": metrics.mean_error(picture, pair.truth, pair.body),
+        "MAE garment": metrics.mean_error(picture, pair.truth, pair.upper),
+        "garment IoU": metrics.iou(garment, pair.upper),
+        **detail(picture, pair),
     }
-    details = _print_score if metrics.find_print(pair.truth, _inner(pair.upper)) else None
-    if "stripes" in pair.name:
-        details = _stripe_score
-    return Score(**common, **(details(picture, pair) if details else {}))
 
 
-def _print_score(picture: Rgb, pair: Pair) -> dict[str, float]:
+def _print_measures(picture: Rgb, pair: Pair) -> Measures:
+    """Offset in percent of the torso's length, size against the truth, edge distance, colour against the product."""
     cloth = _inner(pair.upper)
-    truth = metrics.find_print(pair.truth, cloth)
+    truth, found = metrics.find_print(pair.truth, cloth), metrics.find_print(picture, cloth)
     product = metrics.find_print(pair.product, _inner(pair.product_mask))
-    found = metrics.find_print(picture, cloth)
     if truth is None or product is None:
         raise ValueError(f"{pair.name} has no print to compare")
     if found is None:
-        return dict.fromkeys(("print_offset", "print_size", "print_edges", "print_colour"), float("inf"))
+        return dict.fromkeys(("print offset %", "print size x", "print edges px", "print dE00"), math.inf)
+    offset = float(np.hypot(*np.subtract(found.centre, truth.centre)))
     return {
-        "print_offset": 100 * float(np.hypot(*np.subtract(found.centre, truth.centre))) / pair.torso_length,
-        "print_size": found.size / truth.size,
-        "print_edges": metrics.chamfer(picture, found.mask, pair.truth, truth.mask),
-        "print_colour": metrics.palette_difference(pair.product, product.mask, picture, found.mask),
+        "print offset %": 100 * offset / pair.torso_length,
+        "print size x": found.size / truth.size,
+        "print edges px": metrics.chamfer(picture, found.mask, pair.truth, truth.mask),
+        "print dE00": metrics.palette_difference(pair.product, product.mask, picture, found.mask),
     }
 
 
-def _stripe_score(picture: Rgb, pair: Pair) -> dict[str, float]:
+def _stripe_measures(picture: Rgb, pair: Pair) -> Measures:
+    """Distance of the stripes against the truth, and by how much of it they lie too low."""
     rows, columns = _chest(pair)
     truth = metrics.stripe_profile(pair.truth, rows, columns)
     found = metrics.stripe_profile(picture, rows, columns)
@@ -190,10 +166,10 @@ def _stripe_score(picture: Rgb, pair: Pair) -> dict[str, float]:
     if period is None:
         raise ValueError(f"{pair.name} has no stripes to compare")
     if found_period is None:
-        return {"stripe_period": float("inf"), "stripe_shift": float("inf")}
+        return {"stripe period x": math.inf, "stripe shift": math.inf}
     return {
-        "stripe_period": found_period / period,
-        "stripe_shift": metrics.stripe_shift(found, truth, period),
+        "stripe period x": found_period / period,
+        "stripe shift": metrics.stripe_shift(found, truth, period),
     }
 
 
@@ -219,14 +195,19 @@ def _inner(cloth: BoolMask) -> BoolMask:
 TRIVIAL: tuple[Callable[[Pair], Rgb], ...] = (unchanged, recoloured, pasted_flat)
 
 
-def scores(pair: Pair, room: FittingRoom) -> Iterable[Score]:
-    """The engine's answer, the trivial ones, and the truth itself as the ceiling of every measure."""
-    result = room.try_on(pair.person, pair.product)
-    yield score("warp", result.rgb, room.upper_clothes(result.rgb), pair)
+def answers(pair: Pair, room: FittingRoom) -> Iterator[tuple[str, Rgb]]:
+    """The engine's picture, the trivial ones, and the truth itself: the ceiling of every measure."""
+    yield "warp", room.try_on(pair.person_file, pair.product_file).rgb
     for answer in TRIVIAL:
-        picture = answer(pair)
-        yield score(answer.__name__.replace("_", " "), picture, room.upper_clothes(picture), pair)
-    yield score("truth itself", pair.truth, room.upper_clothes(pair.truth), pair)
+        yield answer.__name__.replace("_", " "), answer(pair)
+    yield "the truth itself", pair.truth
+
+
+def report(pair: Pair, room: FittingRoom) -> dict[str, Measures]:
+    """Answer -> measures. The garment's region is read off each picture by the same parsing."""
+    return {
+        name: compare(picture, room.upper_clothes(picture), pair) for name, picture in answers(pair, room)
+    }
 
 
 def main() -> None:
@@ -234,17 +215,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("bench/results/quality.json"))
     options = parser.parse_args()
     room = FittingRoom.open()
-    report = {name: list(scores(load_pair(name), room)) for name in PAIRS}
-    for name, rows in report.items():
+    reports = {name: report(load_pair(name), room) for name in PAIRS}
+    for name, rows in reports.items():
         print(f"\n{name} on p1_man")
-        used = {
-            key: title for key, title in COLUMNS.items() if any(getattr(row, key) is not None for row in rows)
-        }
-        print_table(list(used.values()), [[getattr(row, key) for key in used] for row in rows])
+        titles = next(iter(rows.values()))
+        print_table(["answer", *titles], [[answer, *found.values()] for answer, found in rows.items()])
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(
-        json.dumps({name: [asdict(row) for row in rows] for name, rows in report.items()}, indent=1)
-    )
+    options.json.write_text(json.dumps(reports, indent=1))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from inference.restore import restore
 from preprocess.agnostic import agnostic_mask
 from preprocess.decode import Limits, decode
 from preprocess.garment import prepare_garment
+from preprocess.geometry import unframe
 from preprocess.person import prepare_person
 from preprocess.providers.embedded import EmbeddedProvider
 from preprocess.types import Garment, Notice, Person, Photo, Rgb
@@ -68,6 +69,12 @@ class FittingRoom:
             notices=(*person.notices, *garment.notices, *result.notices),
             seconds=time.perf_counter() - start,
         )
+
+    def upper_clothes(self, rgb: Rgb) -> NDArray[np.bool_]:
+        """``(H, W)`` where the person of a picture wears upper clothes, as our own parsing sees it."""
+        person = self.person(Photo(rgb=rgb, sha256="", format="PNG"))
+        size = (person.photo.width, person.photo.height)
+        return np.asarray(unframe(person.parsing.weight("upper"), person.frame, size) > 0.5)
 
     def try_on(self, person: bytes, garment: bytes) -> Fitting:
         """From the bytes of two files."""

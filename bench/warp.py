@@ -3,9 +3,9 @@
     python -m bench.warp [--runs 5] [--json bench/results/warp.json]
 
 Two sizes of person photo: the sample as it is (768x1024) and enlarged to 25 megapixels. The first try-on of a
-process (models loaded, caches empty) stands apart; the table shows the median of the others. Peak memory is that
-of the whole process with its libraries. Goals on 2 cores: under 4 s and 1 GB at 768x1024, 25 megapixels in under
-twice that time.
+process (models loaded, caches empty) stands apart; the table shows the median of the others. Peak memory is
+that of the whole process with its libraries. Goals on 2 cores: under 4 s and 1 GB at 768x1024, 25 megapixels in
+under twice that time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ from bench.table import print_table
 PERSON, GARMENT = Path("samples/people/p1_man__base.jpg"), Path("samples/garments/tshirt_print.jpg")
 LARGE = (4330, 5774)
 """25 megapixels in the sample's aspect."""
-STAGES = ("decode", "pose", "parse", "person, rest", "garment", "mask", "measure", "lay", "compose", "judge")
-STAGES += ("restore", "encode")
+STAGES = (
+    *("decode", "pose", "parse", "person, rest", "garment", "mask"),
+    *("measure", "lay", "compose", "judge"),
+    *("restore", "encode"),
+)
 Seconds = dict[str, float]
 
 
