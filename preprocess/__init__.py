@@ -1,10 +1,15 @@
-"""Photos to artefacts: decode, frame, pose, parsing, masks, garment cut-out. No torch, no web, no ``inference``.
+"""Photos to artefacts: decode, frame, pose, parsing, masks, garment cut-out; no torch, no web.
 
-Heavy parts stay in their modules: ``preprocess.garment``, ``preprocess.agnostic``, ``preprocess.providers.embedded``.
+    photo = decode(data, Limits())                                  # preprocess.decode
+    provider = EmbeddedProvider(Path("models"), threads=2)          # preprocess.providers.embedded
+    person = prepare_person(photo, provider, canvas=(768, 1024))    # preprocess.person
+    garment = prepare_garment(decode(other, Limits()))              # preprocess.garment
+    mask = agnostic_mask(person, "upper")                           # preprocess.agnostic
+
+Only the data types are loaded here: whoever needs them alone does not wait for OpenCV.
 """
 
-from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
-from preprocess.person import prepare_person
+from preprocess.types import Frame, Garment, Mask, Notice, Person, Photo, Pose
 
-__all__ = ["InputError", "Limits", "decode", "prepare_person"]
+__all__ = ["Frame", "Garment", "InputError", "Mask", "Notice", "Person", "Photo", "Pose"]

@@ -34,6 +34,7 @@ _DAMAGED = (
     IndexError,
     KeyError,
     TypeError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )
