@@ -19,7 +19,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Recipes call the programs of .venv by name.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup setup-dev models demo run test lint format type bench sheet images clean
+.PHONY: help setup setup-dev models demo run test lint format type bench sheet images docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [OUT=out/sheet
 images: setup ## the pictures of the README, from the samples
 	@python scripts/readme_images.py
 
+docs: $(VENV)/.runtime ## settings and engines tables, from the code
+	@python scripts/render_docs.py
+
 clean: ## remove what was made here, except .venv and models/
 	rm -rf build demo out bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find gateway inference preprocess bench tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -72,6 +75,7 @@ $(BIN)/python:
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) --editable '.[gateway,inference,run]'
+	@echo "installed: $$(du -sm $(VENV) | cut -f1) MB in $(VENV)"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime

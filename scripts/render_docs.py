@@ -55,10 +55,14 @@ def env_example() -> str:
         "# Every setting with its default. Copy to .env and uncomment what you change: `make run` and docker",
         "# compose read that file. Written by `make docs` from inference/config.py and gateway/config.py.",
     ]
+    seen: dict[str, str] = {}
     for title, model in (("inference", InferenceSettings), ("gateway", GatewaySettings)):
         lines += ["", f"# --- {title} ---"]
         for setting in settings_of(model):
-            lines += ["", f"# {setting.description}", f"# {setting.variable}={setting.default}"]
+            if seen.setdefault(setting.variable, setting.default) != setting.default:
+                raise ValueError(f"{setting.variable} has two defaults")
+            if f"# {setting.variable}={setting.default}" not in lines:  # both services may read one
+                lines += ["", f"# {setting.description}", f"# {setting.variable}={setting.default}"]
     return "\n".join(lines) + "\n"
 
 

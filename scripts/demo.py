@@ -1,0 +1,135 @@
+"""A try-on of the samples over HTTP: start both services, upload, compose, write ``demo/result.png``, stop.
+
+    python scripts/demo.py [--person FILE] [--garment FILE]
+
+The same two processes as ``make run``, on free ports; their log goes to ``demo/services.log``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from PIL import Image
+
+PERSON, GARMENT = Path("samples/people/p2_woman__base.jpg"), Path("samples/garments/tshirt_print.jpg")
+OUT = Path("demo")
+READY_WITHIN_S = 60
+"""Loading libraries and models takes 2 to 10 s; a machine that needs a minute has another problem."""
+STOP_WITHIN_S = 20
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--person", type=Path, default=PERSON)
+    parser.add_argument("--garment", type=Path, default=GARMENT)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the clean-up below
+    OUT.mkdir(exist_ok=True)
+    start = time.perf_counter()
+    try:
+        with services(OUT / "services.log") as gateway:
+            print(f"services ready on {gateway} after {time.perf_counter() - start:.1f} s")
+            answer = try_on(gateway, options.person, options.garment)
+    except (requests.RequestException, RuntimeError) as error:
+        print(f"demo failed: {error}\nlog of the services: {OUT / 'services.log'}", file=sys.stderr)
+        return 1
+    (OUT / "result.png").write_bytes(answer.content)
+    side_by_side(options.person, options.garment, answer.content).save(OUT / "side_by_side.png")
+    told = answer.headers
+    print(f"engine {told['X-Cabine-Engine']} (a preview), confidence {told['X-Cabine-Confidence']}")
+    print(f"warnings: {told['X-Cabine-Warnings'] or 'none'}")
+    print(
+        f"{OUT / 'result.png'} and {OUT / 'side_by_side.png'} written in {time.perf_counter() - start:.1f} s"
+    )
+    return 0
+
+
+@contextmanager
+def services(log_path: Path) -> Iterator[str]:
+    """Both services on free ports, ready; yields the gateway's address."""
+    gateway_port, inference_port = free_ports(2)
+    environment = {**os.environ, "GATEWAY_PORT": str(gateway_port), "INFERENCE_PORT": str(inference_port)}
+    with log_path.open("w") as log:
+        process = subprocess.Popen(["honcho", "start"], env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{gateway_port}"
+            wait_until_ready(address, process)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(STOP_WITHIN_S)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(open_socket.getsockname()[1]) for open_socket in sockets]
+    for open_socket in sockets:
+        open_socket.close()
+    return ports
+
+
+def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the services stopped with exit code {process.returncode}")
+        try:
+            if requests.get(f"{address}/health/ready", timeout=5).status_code == 200:
+                return
+        except requests.ConnectionError:
+            pass  # not listening yet
+        time.sleep(0.2)
+    raise RuntimeError(f"the services were not ready within {READY_WITHIN_S} s")
+
+
+def try_on(gateway: str, person: Path, garment: Path) -> requests.Response:
+    """Upload the person once, then try the garment on; raises ``RuntimeError`` with the service's words."""
+    uploaded = requests.post(
+        f"{gateway}/upload", files={"image": person.read_bytes()}, data={"kind": "person"}, timeout=60
+    )
+    refuse_problem(uploaded)
+    asset = uploaded.json()
+    print(f"uploaded {person.name}: {asset['width']}x{asset['height']}, checks {asset['checks']}")
+    composed = requests.post(
+        f"{gateway}/compose",
+        files={"person": (None, asset["id"]), "garment": (garment.name, garment.read_bytes())},
+        timeout=120,
+    )
+    refuse_problem(composed)
+    return composed
+
+
+def refuse_problem(response: requests.Response) -> None:
+    if not response.ok:
+        raise RuntimeError(f"{response.status_code} from {response.request.path_url}: {response.text[:500]}")
+
+
+def side_by_side(person: Path, garment: Path, result: bytes) -> Image.Image:
+    pictures = [Image.open(person), Image.open(garment), Image.open(io.BytesIO(result))]
+    height = pictures[2].height
+    scaled = [
+        picture.convert("RGB").resize((round(picture.width * height / picture.height), height))
+        for picture in pictures
+    ]
+    sheet = Image.new("RGB", (sum(picture.width for picture in scaled), height))
+    left = 0
+    for picture in scaled:
+        sheet.paste(picture, (left, 0))
+        left += picture.width
+    return sheet
+
+
+if __name__ == "__main__":
+    sys.exit(main())
