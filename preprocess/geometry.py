@@ -93,19 +93,21 @@ def footprint(frame: Frame, photo_size: Size) -> tuple[slice, slice]:
 def unframe_patch(image: Image, frame: Frame, photo_size: Size) -> Image:
     """A frame-sized image or weight resampled onto the photo's grid, only the pixels of :func:`footprint`.
 
-    Identical values where the frame has scale 1. Images ``(h, w, 3)`` are enlarged cubically, weights ``(h,
-    w)`` linearly, because they must not overshoot.
+    Identical values where the frame has scale 1. Images ``(h, w, 3)`` are enlarged cubically,
+    weights ``(h, w)`` linearly: they are in 0..1 and must not overshoot.
     """
     if image.shape[:2] != (frame.height, frame.width):
         raise ValueError(f"the image has shape {image.shape}, the frame is {frame.width}x{frame.height}")
     rows, columns = footprint(frame, photo_size)
     size = (columns.stop - columns.start, rows.stop - rows.start)
     if min(size) == 0:
-        return image[:0, :0]
+        return np.zeros((size[1], size[0], *image.shape[2:]), image.dtype)
     enlarged = cv2.INTER_CUBIC if image.ndim == 3 else cv2.INTER_LINEAR
     interpolation = cv2.INTER_AREA if frame.scale > 1 else enlarged
     shift = (columns.start - frame.x0, rows.start - frame.y0)
-    return _resample(image, 1 / frame.scale, interpolation, shift, size)
+    patch = _resample(image, 1 / frame.scale, interpolation, shift, size)
+    # interpolating ones in float32 gives up to 1.0000001
+    return np.clip(patch, 0, 1) if image.ndim == 2 and image.dtype == np.float32 else patch
 
 
 def unframe(image: Image, frame: Frame, photo_size: Size) -> Image:
@@ -147,8 +149,8 @@ def _placed(middle: float, length: float, limit: int) -> int:
     A whole pixel, so that no image has to be shifted by a fraction.
     """
     if length >= limit:
-        return math.floor((limit - length) / 2)
-    return math.floor(min(max(middle - length / 2, 0.0), limit - length))
+        return math.floor((limit - length) / 2 + WHOLE_PIXEL)
+    return math.floor(min(max(middle - length / 2, 0.0), limit - length) + WHOLE_PIXEL)
 
 
 def _covered(start: float, length: float, limit: int) -> slice:

@@ -137,19 +137,16 @@ def _pose(found: BodyEstimate, frame: Frame, photo: Photo) -> Pose:
 def _require_torso(pose: Pose, photo: Photo) -> None:
     joints = {"left shoulder": LEFT_SHOULDER, "right shoulder": RIGHT_SHOULDER}
     missing = [name for name, index in joints.items() if pose.visibility[index] < MIN_VISIBILITY]
-    shoulders, hips = pose.frame.to_photo(
-        np.array(
-            [pose.points[[LEFT_SHOULDER, RIGHT_SHOULDER]].mean(0), pose.points[[LEFT_HIP, RIGHT_HIP]].mean(0)]
-        )
-    )
+    pairs = [[LEFT_SHOULDER, RIGHT_SHOULDER], [LEFT_HIP, RIGHT_HIP]]
+    shoulders, hips = pose.frame.to_photo(pose.points[pairs].mean(axis=1))
     shown = (photo.height - shoulders[1]) / max(hips[1] - shoulders[1], 1e-3)
     if hips[1] > shoulders[1] and shown < MIN_TORSO:
         missing.append("the torso down to the waist")
     if missing:
         raise InputError(
             "body-not-visible",
-            f"not visible in the picture: {', '.join(missing)}; send a photo that shows the person from head to "
-            "hips with both shoulders",
+            f"not visible in the picture: {', '.join(missing)}; send a photo that shows the person from head "
+            "to hips with both shoulders",
         )
 
 
