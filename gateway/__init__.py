@@ -11,6 +11,7 @@ from gateway import compose, health, pages, problems, proxy, request_log, securi
 from gateway.config import Settings
 from gateway.inference_client import InferenceClient
 from gateway.samples import SampleShelf
+from gateway.upload_body import Drain
 
 __all__ = ["Settings", "create_app"]
 
@@ -22,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.extensions["cabine.settings"] = settings
     app.extensions["cabine.inference"] = InferenceClient(settings)
+    app.extensions["cabine.drain"] = Drain()
     app.extensions["cabine.samples"] = SampleShelf.read(settings.samples)
     for part in (request_log, security, problems):
         part.init_app(app)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
 import sys
 from typing import Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 from pydantic import ValidationError
 
@@ -16,6 +16,9 @@ from gateway import Settings, create_app
 
 WORKER_TIMEOUT_S = 60
 """Silence after which a hung worker is replaced; threads that wait for inference do not count as silence."""
+
+MEMORY_DISK = "/dev/shm"
+"""Linux: gunicorn's heartbeat file lies here, so that a slow or read-only disk cannot stop the service."""
 
 
 class Server(BaseApplication):
@@ -36,13 +39,14 @@ class Server(BaseApplication):
             "keepalive": settings.keep_alive_s,
             "graceful_timeout": settings.grace_s,
             "control_socket_disable": True,
+            "worker_tmp_dir": MEMORY_DISK if os.path.isdir(MEMORY_DISK) else None,
             "loglevel": "warning",
             "post_worker_init": self._limit_silence,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Any:
         return create_app(self._settings)
 
     def _limit_silence(self, worker: Any) -> None:

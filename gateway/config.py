@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-RESERVED_THREADS = 8
+RESERVED_THREADS = 12
 """Threads that never relay: page and health checks answer however many streams are slow."""
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#]+/?$")]

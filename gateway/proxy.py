@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from functools import partial
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, request
 
 from gateway.config import Settings
-from gateway.inference_client import Answer, Body, InferenceClient
+from gateway.inference_client import Answer, InferenceClient
 from gateway.problems import ProblemError, problem
-from gateway.upload_body import ChunkedUploadBody, SizedUploadBody
+from gateway.upload_body import ChunkedUploadBody, Drain, SizedUploadBody, UploadBody
 
 blueprint = Blueprint("proxy", __name__)
 
@@ -35,9 +35,6 @@ NOT_FORWARDED = HOP_BY_HOP | {"host", "content-length", "expect", "x-request-id"
 
 NOT_RETURNED = HOP_BY_HOP | {"server", "date", "set-cookie", "x-request-id"}
 
-DRAIN_S = 5.0
-"""How long a refused upload is still read: else the client sees a reset connection, not the refusal."""
-
 
 @blueprint.route("/v1/<path:rest>", methods=["GET", "POST", "DELETE"])
 def v1(rest: str) -> Response:
@@ -46,22 +43,28 @@ def v1(rest: str) -> Response:
 
 def relay(path: str) -> Response:
     """Send the current request to inference under ``path`` and stream the answer back."""
-    client: InferenceClient = current_app.extensions["cabine.inference"]
+    body = _upload()
     try:
-        answer = client.send(request.method, _target(path), _forwarded_headers(), _body())
+        response = _exchange(_target(path), body)
     except ProblemError as error:
-        return _drained(problem(error.slug, error.detail))
+        response = problem(error.slug, error.detail)
+    if body is not None and not body.complete:
+        drain: Drain = current_app.extensions["cabine.drain"]
+        response.call_on_close(partial(drain, request.environ, body))
+    return response
+
+
+def _exchange(target: str, body: UploadBody | None) -> Response:
+    client: InferenceClient = current_app.extensions["cabine.inference"]
+    if body is not None:
+        body.check_length()
+    answer = client.send(request.method, target, _forwarded_headers(), body)
     if answer.status >= 400 and not _is_problem(answer):
         answer.close()
-        return _drained(problem("upstream-bad", "Inference failed without saying why."))
-    response = Response(
-        answer.blocks(),
-        status=answer.status,
-        headers=_returned_headers(answer, client),
-        direct_passthrough=True,
-    )
+        raise ProblemError("upstream-bad", "Inference failed without saying why.")
+    response = Response(answer.blocks(), status=answer.status, headers=_returned_headers(answer, client))
     response.call_on_close(answer.close)
-    return _drained(response)
+    return response
 
 
 def _target(path: str) -> str:
@@ -94,14 +97,9 @@ def _listed_in_connection(value: str) -> set[str]:
     return {name.strip().lower() for name in value.split(",")}
 
 
-def _body() -> Body | None:
-    """The upload, unread; raises 413 when its declared length is already too much."""
+def _upload() -> UploadBody | None:
     settings: Settings = current_app.extensions["cabine.settings"]
     length, stream = request.content_length, request.environ["wsgi.input"]
-    if length is not None and length > settings.max_request_bytes:
-        raise ProblemError(
-            "image-too-large", f"{length} bytes; at most {settings.max_request_bytes} are accepted."
-        )
     if length:
         return SizedUploadBody(stream, length=length, most=settings.max_request_bytes)
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
@@ -111,19 +109,3 @@ def _body() -> Body | None:
 
 def _is_problem(answer: Answer) -> bool:
     return answer.headers.get("Content-Type", "").startswith("application/problem+json")
-
-
-def _drained(response: Response) -> Response:
-    """Once the answer is out, read on for a moment what the client is still sending, and throw it away."""
-    stream = request.environ["wsgi.input"]
-
-    def drain() -> None:
-        until = time.monotonic() + DRAIN_S
-        try:
-            while time.monotonic() < until and stream.read(65536):
-                pass
-        except OSError:
-            return  # the client left: nothing to be polite about
-
-    response.call_on_close(drain)
-    return response

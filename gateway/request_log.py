@@ -36,7 +36,10 @@ def _finish(response: Response) -> Response:
     def write() -> None:
         log.info(json.dumps({**line, "ms": round(1000 * (time.monotonic() - started))}))
 
-    response.call_on_close(write)
+    if response.direct_passthrough:
+        write()  # a file: the server sends it by itself and never closes the response
+    else:
+        response.call_on_close(write)
     return response
 
 

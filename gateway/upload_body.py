@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import IO
+import socket
+import threading
+import time
+from typing import IO, Any
 
 from gateway.problems import ProblemError
 
+DRAIN_S = 5.0
+"""How long the rest of a refused upload is read: else the client sees a reset connection, not the refusal."""
+
+DRAIN_STALL_S = 0.5
+"""Silence that ends this: whoever still sends does so without pause."""
+
+DRAIN_PLACES = 4
+"""Drains at the same time; they wait for clients in threads that do not relay, and those must not run out."""
+
 
 class UploadBody:
-    """Hands the client's bytes on; remembers when it was the client that failed.
+    """Hands the client's bytes on; knows whether all came (``complete``) or the client left (``gone``).
 
     ``requests`` keeps ``Content-Length`` for a body with ``__len__`` and sends one with ``__iter__`` chunked.
     """
@@ -17,21 +29,36 @@ class UploadBody:
         self._stream = stream
         self._expected = length
         self._most = most
-        self.received = 0
+        self._received = 0
+        self.complete = False
+        self.gone = False
+
+    def check_length(self) -> None:
+        """Refuse what is declared to be too long, before any of it is read."""
+        if self._expected is not None and self._expected > self._most:
+            raise self._too_large(f"{self._expected} bytes")
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; ``cancelled`` when the client stops early, ``image-too-large`` at the limit."""
+        """The next bytes; ``cancelled`` when the client stops early, ``image-too-large`` above the limit."""
         try:
             block = self._stream.read(size)
         except OSError as error:
-            raise ProblemError("cancelled", "The upload stopped before it was complete.") from error
-        self.received += len(block)
-        if self.received > self._most:
-            raise ProblemError("image-too-large", f"The request body is larger than {self._most} bytes.")
-        if not block and self._expected is not None and self.received < self._expected:
+            raise self._cancelled() from error
+        self._received += len(block)
+        if self._received > self._most:
+            raise self._too_large(f"more than {self._most} bytes")
+        if not block and self._expected is not None and self._received < self._expected:
             # Passed on, a short body would leave inference waiting for the rest.
-            raise ProblemError("cancelled", "The upload stopped before it was complete.")
+            raise self._cancelled()
+        self.complete = self._received == self._expected or not block
         return block
+
+    def _too_large(self, got: str) -> ProblemError:
+        return ProblemError("image-too-large", f"The request has {got}; at most {self._most} are accepted.")
+
+    def _cancelled(self) -> ProblemError:
+        self.gone = True
+        return ProblemError("cancelled", "The upload stopped before it was complete.")
 
 
 class SizedUploadBody(UploadBody):
@@ -42,7 +69,7 @@ class SizedUploadBody(UploadBody):
 
 
 class ChunkedUploadBody(UploadBody):
-    """A body of unknown length: goes out chunked as well."""
+    """A body of unknown length."""
 
     def __iter__(self) -> ChunkedUploadBody:
         return self
@@ -52,3 +79,42 @@ class ChunkedUploadBody(UploadBody):
         if not block:
             raise StopIteration
         return block
+
+
+class Drain:
+    """Reads what a client still sends after its refusal, and throws it away; bounded in time and number."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(DRAIN_PLACES)
+
+    def __call__(self, environ: dict[str, Any], body: UploadBody) -> None:
+        client: socket.socket | None = environ.get("gunicorn.socket")
+        finished = False
+        if not body.gone and self._places.acquire(blocking=False):
+            try:
+                finished = _read_to_end(environ["wsgi.input"], client)
+            finally:
+                self._places.release()
+        if not finished and client is not None:
+            # Nothing more is read from here, so the server does not wait for the rest either.
+            _stop_reading(client)
+
+
+def _read_to_end(stream: IO[bytes], client: socket.socket | None) -> bool:
+    if client is not None:
+        client.settimeout(DRAIN_STALL_S)
+    until = time.monotonic() + DRAIN_S
+    try:
+        while time.monotonic() < until:
+            if not stream.read(65536):
+                return True
+    except OSError:
+        return False
+    return False
+
+
+def _stop_reading(client: socket.socket) -> None:
+    try:
+        client.shutdown(socket.SHUT_RD)
+    except OSError:
+        return  # the client has left already

@@ -70,7 +70,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.readline()
             self.rfile.readline()
             return b"".join(parts)
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionResetError("half a body")
+        return body
 
     def answer(self, status: int, content_type: str, body: bytes, **headers: str) -> None:
         self.send_response(status)
@@ -165,13 +169,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(404, "application/problem+json", b'{"type": "urn:cabine:error:not-found", "status": 404}')
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients leave in these tests; that is no news."""
+
+
 @contextmanager
 def running_stub() -> Iterator[Stub]:
     """A stub on a free loopback port."""
     stub = Stub(url="")
     handler = type("Handler", (_Handler,), {"stub": stub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     stub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

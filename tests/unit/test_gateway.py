@@ -1,0 +1,444 @@
+"""The gateway's own routes against a stand-in for inference."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from gateway_stub import PNG, Stub, running_stub
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from gateway import Settings, create_app
+from gateway.config import RESERVED_THREADS
+from gateway.inference_client import InferenceClient
+from gateway.problems import KINDS
+from gateway.security import HEADERS
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Stub]:
+    with running_stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def stub(server: Stub) -> Stub:
+    server.requests.clear()
+    server.connections.clear()
+    server.ready, server.ready_delay_s = 200, 0.0
+    return server
+
+
+def settings_for(url: str, **changes: object) -> Settings:
+    return Settings.model_validate({"inference_url": url, "samples": SAMPLES, **changes})
+
+
+@pytest.fixture
+def app(stub: Stub) -> Flask:
+    return create_app(settings_for(stub.url, read_timeout_s=1.0, max_request_mb=1))
+
+
+class Client(FlaskClient):
+    """Reads every answer to its end and closes it, as a server does."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        return super().open(*args, buffered=True, **options)
+
+
+def client_of(app: Flask) -> FlaskClient:
+    app.test_client_class = Client
+    return app.test_client()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return client_of(app)
+
+
+def assert_problem(response: TestResponse, slug: str, status: int) -> dict[str, object]:
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    body: dict[str, object] = json.loads(response.data)
+    assert body["type"] == f"urn:cabine:error:{slug}"
+    assert body["status"] == status
+    assert body["request_id"] == response.headers["X-Request-Id"]
+    assert set(body) == {"type", "title", "status", "detail", "retryable", "field", "request_id"}
+    return body
+
+
+# --- relaying ---
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        ("/compose", "/v1/tryon"),
+        ("/upload", "/v1/assets"),
+        ("/v1/tryon", "/v1/tryon"),
+        ("/v1/assets", "/v1/assets"),
+    ],
+)
+def test_bodies_arrive_unchanged(client: FlaskClient, stub: Stub, address: str, target: str) -> None:
+    body = bytes(range(256)) * 3000
+    response = client.post(address, data=body, content_type="multipart/form-data; boundary=x")
+    assert response.status_code in {200, 201}
+    (seen,) = stub.requests
+    assert (seen["method"], seen["target"]) == ("POST", target)
+    assert seen["sha256"] == hashlib.sha256(body).hexdigest()
+    assert seen["headers"]["content-length"] == str(len(body))
+    assert seen["headers"]["content-type"] == "multipart/form-data; boundary=x"
+
+
+def test_picture_and_headers_come_back(client: FlaskClient) -> None:
+    response = client.post("/compose", data=b"x")
+    assert response.data == PNG
+    assert response.content_type == "image/png"
+    assert response.headers["X-Cabine-Engine"] == "warp"
+    assert response.headers["X-Cabine-Confidence"] == "0.8"
+    assert response.headers["Content-Length"] == str(len(PNG))
+
+
+def test_headers_of_one_connection_stay_on_it(client: FlaskClient, stub: Stub) -> None:
+    sent = {
+        "Connection": "X-Mine, close",
+        "X-Mine": "1",
+        "TE": "trailers",
+        "Cookie": "a=b",
+        "Accept": "image/png",
+    }
+    response = client.post("/v1/tryon", data=b"x", headers=sent)
+    for name in ("Set-Cookie", "Access-Control-Allow-Origin", "X-Secret", "Server"):
+        assert name not in response.headers
+    seen = stub.requests[0]["headers"]
+    assert not {"x-mine", "te", "cookie"} & set(seen)
+    assert seen["accept"] == "image/png"
+    assert seen["host"] in stub.url
+
+
+def test_query_and_odd_paths_are_kept(client: FlaskClient, stub: Stub) -> None:
+    client.get("/v1/a%20b/%C3%A9%3F?x=1&y=%2F&x=2")
+    assert stub.requests[0]["target"] == "/v1/a%20b/%C3%A9%3F?x=1&y=%2F&x=2"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/../docs", "/v1/%2e%2e/docs", "/v1/a/..", "/v1/./tryon", "/v1/..%2f..%2fdocs"]
+)
+def test_nothing_outside_v1_can_be_reached(client: FlaskClient, stub: Stub, path: str) -> None:
+    assert_problem(client.get(path), "not-found", 404)
+    assert stub.requests == []
+
+
+def test_refusals_of_inference_pass_through(client: FlaskClient) -> None:
+    response = client.post("/v1/problem", data=b"x")
+    assert response.status_code == 422
+    assert response.content_type == "application/problem+json"
+    assert response.get_json(force=True)["type"] == "urn:cabine:error:no-person"
+
+
+def test_redirects_do_not_show_the_address_of_inference(client: FlaskClient) -> None:
+    assert client.get("/v1/moved").headers["Location"] == "/v1/engines"
+
+
+def test_request_ids_go_through(client: FlaskClient, stub: Stub) -> None:
+    response = client.post("/compose", data=b"x", headers={"X-Request-Id": "mine-1"})
+    assert response.headers["X-Request-Id"] == "mine-1"
+    assert stub.requests[0]["headers"]["x-request-id"] == "mine-1"
+
+
+@pytest.mark.parametrize("offered", ["", "a b", "x" * 65, "é", '"><script>'])
+def test_bad_request_ids_are_replaced(client: FlaskClient, offered: str) -> None:
+    response = client.get("/health/live", headers={"X-Request-Id": offered})
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-Id"])
+
+
+def test_a_kept_connection_is_used_again(client: FlaskClient, stub: Stub) -> None:
+    for _ in range(5):
+        client.post("/compose", data=b"x")
+    assert len(stub.connections) == 1
+
+
+# --- failures of inference ---
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("address", ["/compose", "/upload", "/v1/tryon"])
+def test_unreachable_inference(address: str) -> None:
+    client = client_of(create_app(settings_for(f"http://127.0.0.1:{closed_port()}")))
+    response = client.post(address, data=b"x")
+    assert assert_problem(response, "upstream-unavailable", 503)["retryable"] is True
+    assert int(response.headers["Retry-After"]) > 0
+    assert_problem(client.get("/health/ready"), "upstream-unavailable", 503)
+    assert client.get("/health/live").get_json() == {"status": "live"}
+
+
+def test_unknown_host_of_inference() -> None:
+    client = client_of(create_app(settings_for("http://inference.invalid:1")))
+    assert_problem(client.post("/compose", data=b"x"), "upstream-unavailable", 503)
+
+
+@pytest.mark.parametrize(
+    ("path", "slug", "status"),
+    [
+        ("/v1/late", "upstream-timeout", 504),
+        ("/v1/garbage", "upstream-bad", 502),
+        ("/v1/silent", "upstream-bad", 502),
+        ("/v1/plain-500", "upstream-bad", 502),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_failing_inference(client: FlaskClient, method: str, path: str, slug: str, status: int) -> None:
+    response = client.open(path, method=method, data=b"x" if method == "POST" else None)
+    assert_problem(response, slug, status)
+    assert b"secret" not in response.data
+    assert client.post("/compose", data=b"x").data == PNG, "the gateway goes on"
+
+
+def test_an_answer_that_breaks_off_is_cut_not_completed(client: FlaskClient) -> None:
+    with pytest.raises(ConnectionResetError):
+        client.get("/v1/cut")
+
+
+def test_reading_is_repeated_once_on_a_stale_connection(client: FlaskClient, stub: Stub) -> None:
+    assert client.get("/v1/once").data == b"second"
+    assert [request["target"] for request in stub.requests] == ["/v1/once", "/v1/once"]
+
+
+def test_writing_is_never_repeated(client: FlaskClient, stub: Stub) -> None:
+    assert_problem(client.post("/v1/silent", data=b"x"), "upstream-bad", 502)
+    assert len(stub.requests) == 1
+
+
+def test_places_are_bounded_and_given_back(stub: Stub) -> None:
+    app = create_app(settings_for(stub.url, threads=RESERVED_THREADS + 1))
+    client = client_of(app)
+    held = app.extensions["cabine.inference"].send("GET", "/v1/drip", {}, None)
+    refused = client.post("/compose", data=b"x")
+    assert_problem(refused, "busy", 429)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert client.get("/health/ready").status_code == 200
+    held.close()
+    for path in ("/v1/garbage", "/v1/plain-500", "/v1/problem", "/v1/tryon"):
+        client.post(path, data=b"x")
+    assert client.post("/compose", data=b"x").data == PNG
+
+
+# --- uploads ---
+
+
+def test_too_much_is_refused_before_it_is_read(client: FlaskClient, stub: Stub) -> None:
+    body = assert_problem(client.post("/compose", data=b"x" * 1_000_001), "image-too-large", 413)
+    assert "1000000" in str(body["detail"])
+    assert stub.requests == []
+
+
+def test_an_upload_that_stops_early(client: FlaskClient, stub: Stub) -> None:
+    response = client.post(
+        "/compose",
+        input_stream=io.BytesIO(b"x" * 100),
+        environ_overrides={"CONTENT_LENGTH": "1000"},
+    )
+    assert_problem(response, "cancelled", 409)
+    assert stub.requests == [], "inference must not take half a photo for a whole one"
+
+
+def chunked(client: FlaskClient, size: int) -> TestResponse:
+    return client.post(
+        "/compose",
+        input_stream=io.BytesIO(b"x" * size),
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+
+def test_chunked_uploads(client: FlaskClient, stub: Stub) -> None:
+    assert chunked(client, 300_000).status_code == 200
+    assert stub.requests[0]["length"] == 300_000
+    assert_problem(chunked(client, 1_200_000), "image-too-large", 413)
+
+
+# --- health ---
+
+
+def test_ready(client: FlaskClient, stub: Stub) -> None:
+    assert client.get("/health/ready").get_json() == {"status": "ready"}
+    stub.ready = 503
+    assert_problem(client.get("/health/ready"), "not-ready", 503)
+
+
+def test_ready_answers_while_inference_hangs(
+    client: FlaskClient, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.inference_client.READY_TIMEOUT_S", (0.3, 0.3))
+    stub.ready_delay_s = 1.0
+    assert_problem(client.get("/health/ready"), "upstream-timeout", 504)
+    assert client.get("/health/live").status_code == 200
+
+
+# --- page, samples, errors, headers ---
+
+
+def test_page(client: FlaskClient) -> None:
+    page = client.get("/").get_data(as_text=True)
+    assert "not a guarantee of fit" in page
+    assert page.count('class="sample"') == 4 + 8
+    assert "__tshirt_print" not in page
+    for source in re.findall(r'(?:src|href)="([^"#]+)"', page):
+        assert source.startswith("/"), "nothing comes from another host"
+        if not source.startswith("/v1/"):
+            assert client.get(source).status_code == 200, source
+    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page), (
+        "the CSP forbids inline code"
+    )
+
+
+def test_page_without_samples(stub: Stub, tmp_path: Path) -> None:
+    client = client_of(create_app(settings_for(stub.url, samples=tmp_path / "none")))
+    page = client.get("/")
+    assert page.status_code == 200
+    assert b"radiogroup" not in page.data
+
+
+def test_samples(client: FlaskClient) -> None:
+    whole = client.get("/samples/garment/polo_green.jpg")
+    assert whole.data == (SAMPLES / "garments" / "polo_green.jpg").read_bytes()
+    thumbnail = client.get("/samples/person/p1_man__base.jpg/thumbnail")
+    assert len(thumbnail.data) < 15_000
+    with Image.open(io.BytesIO(thumbnail.data)) as image:
+        assert image.format == "WEBP"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "person/..%2f..%2fLICENSES.md",
+        "truth/pose_check.json",
+        "person/nobody.jpg",
+        "person/p1_man__tshirt_print.jpg",
+    ],
+)
+def test_only_listed_samples_are_served(client: FlaskClient, path: str) -> None:
+    assert_problem(client.get(f"/samples/{path}"), "not-found", 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "slug", "status"),
+    [
+        ("GET", "/nothing", "not-found", 404),
+        ("GET", "/docs", "not-found", 404),
+        ("GET", "/upload", "method-not-allowed", 405),
+        ("GET", "/compose", "method-not-allowed", 405),
+        ("POST", "/", "method-not-allowed", 405),
+        ("PUT", "/v1/tryon", "method-not-allowed", 405),
+        ("PATCH", "/v1/assets", "method-not-allowed", 405),
+    ],
+)
+def test_wrong_addresses(client: FlaskClient, method: str, path: str, slug: str, status: int) -> None:
+    response = client.open(path, method=method)
+    assert_problem(response, slug, status)
+    assert ("Allow" in response.headers) == (status == 405)
+
+
+def test_bugs_do_not_show_their_text(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("/home/secret")
+
+    monkeypatch.setattr(InferenceClient, "send", fail)
+    response = client.post("/compose", data=b"x")
+    assert_problem(response, "internal", 500)
+    assert b"secret" not in response.data
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/health/live", "/v1/problem", "/v1/tryon", "/static/page.css"]
+)
+def test_every_answer_is_protected(client: FlaskClient, path: str) -> None:
+    response = client.get(path, headers={"Origin": "https://elsewhere.example"})
+    for name, value in HEADERS.items():
+        assert response.headers[name] == value
+    assert not [name for name, _ in response.headers if name.startswith("Access-Control-")]
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/tryon", "/health/live"])
+def test_photos_are_not_cached(client: FlaskClient, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_ids_of_assets_are_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="cabine.gateway.access")
+    client.delete("/v1/assets/very-secret-id")
+    (record,) = caplog.records
+    assert "very-secret-id" not in record.getMessage()
+    assert json.loads(record.getMessage())["route"] == "/v1/<path:rest>"
+
+
+def test_errors_are_those_of_the_api() -> None:
+    from inference.problems import TYPES
+
+    for slug, kind in KINDS.items():
+        known = TYPES[slug]
+        assert (kind.status, kind.title, kind.retryable) == (known.status, known.title, known.retryable), slug
+
+
+# --- settings and borders ---
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CABINE_INFERENCE_URL", "http://elsewhere:9/")
+    monkeypatch.setenv("CABINE_SAMPLES", "/pictures")
+    monkeypatch.setenv("CABINE_MAX_REQUEST_MB", "7")
+    monkeypatch.setenv("CABINE_GATEWAY_PORT", "9000")
+    settings = Settings()
+    assert settings.inference_url == "http://elsewhere:9/"
+    assert settings.samples == Path("/pictures")
+    assert settings.max_request_bytes == 7_000_000
+    assert settings.port == 9000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("inference_url", "ftp://x"), ("inference_url", "http://x/path"), ("threads", 4), ("port", 70000)],
+)
+def test_bad_settings_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        Settings.model_validate({name: value})
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_proxies_of_the_environment_are_ignored(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    client = client_of(create_app(settings_for(stub.url)))
+    assert client.post("/compose", data=b"x").status_code == 200
+
+
+def test_the_gateway_loads_no_engine() -> None:
+    program = (
+        "import sys, gateway, gateway.__main__; gateway.create_app();"
+        "print([m for m in ('torch', 'numpy', 'cv2', 'inference', 'preprocess') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
