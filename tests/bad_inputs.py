@@ -1,7 +1,7 @@
 """Requests that must be refused, as data: sent to the inference service and, unchanged, through the gateway.
 
-Each row is one HTTP request and the problem it must bring: status, slug of ``urn:cabine:error:<slug>`` and the name of
-the input that was wrong. Pictures are made here, so that the table needs no files except the samples.
+Each row is one HTTP request and the problem it must bring: status, slug of ``urn:cabine:error:<slug>`` and the name
+of the input that was wrong. Pictures are made here, so that the table needs no files except the samples.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image
 SAMPLES = Path(__file__).parents[1] / "samples"
 
 Part = tuple[str, tuple[str | None, bytes, str | None]]
-"""``(field, (file name or None for a plain value, bytes, content type))``: what httpx and requests take as ``files``."""
+"""``(field, (file name or None for a plain value, bytes, content type))``: ``files`` of httpx and requests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,12 +161,10 @@ BAD_INPUTS: tuple[BadInput, ...] = (
             PERSON,
             GARMENT,
             file("garment", garment_photo()[:4000]),
-            value("category", "upper"),
-            value("category", "lower"),
         ),
         **{"status": 422, "slug": "image-unreadable", "field": "garment[1]"},
     ),
-    _person("empty file", b"", status=422, slug="field-missing"),
+    _person("empty file", b"", status=422, slug="image-unreadable"),
     _person("text file", b"this is not a picture\n" * 40, status=415, slug="unsupported-media-type"),
     _person("svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", status=415, slug="unsupported-media-type"),
     _person("gif", picture("GIF", 400, 500), status=415, slug="unsupported-media-type", says="JPEG"),

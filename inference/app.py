@@ -1,0 +1,63 @@
+"""The HTTP service: an application made from settings, with everything it works with handed in or built here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+import inference
+from inference import problems
+from inference.config import Settings
+from inference.embedded import EmbeddedPreparation, needs_embedded_models
+from inference.engines.registry import Registry, discover, needs_device
+from inference.middleware import RequestContext
+from inference.preparation import Preparation
+from inference.routes import assets, engines, health, preprocess, tryon
+from inference.service import build
+
+DESCRIPTION = """
+Put garments from product photos onto the photo of a person, on your own hardware.
+
+Every refusal is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) `application/problem+json` document whose
+`type` is `urn:cabine:error:<slug>`. Photos are held in memory only; results carry no metadata of the input.
+"""
+
+
+def create_app(
+    settings: Settings, *, registry: Registry | None = None, preparation: Preparation | None = None
+) -> FastAPI:
+    """The service for ``settings``; tests bring their own engines and preparation.
+
+    Models are loaded in the background once it runs; until then ``/health/ready`` answers 503.
+    """
+    service = build(
+        settings,
+        registry or discover((needs_device, needs_embedded_models(settings.models))),
+        preparation or EmbeddedPreparation(settings.models, settings.threads),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(service.warm_up())
+        yield
+        await warming
+
+    # Unlike FastAPI's own, this documentation page loads its scripts from here: it works without internet, and no
+    # third party learns who reads it.
+    app: FastAPI = FastAPIOffline(
+        title="Cabine inference",
+        version=inference.__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(RequestContext)
+    problems.install(app)
+    for router in (tryon.router, assets.router, engines.router, preprocess.router, health.router):
+        app.include_router(router)
+    return app

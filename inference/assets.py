@@ -1,0 +1,119 @@
+"""Uploaded pictures held for later requests, with what was prepared from them: in memory, bounded, and only for a while.
+
+Photos count against the limit of bytes when they come in (``store-full``); what is prepared from them is a cache in
+the same budget and is dropped first, least recently used first.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inference.checks import AssetKind, Checks
+from inference.pictures import Picture
+from inference.problems import Problem
+
+ID_BYTES = 16
+"""128 random bits: an id is what proves that the asset is yours."""
+REMEMBERED_EXPIRED = 1024
+"""Ids of expired assets kept, so that ``expired`` can be told from ``not-found``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    id: str
+    kind: AssetKind
+    picture: Picture
+    checks: Checks
+    expires: float
+    """Seconds since the epoch."""
+
+
+class AssetStore:
+    """Safe for several threads."""
+
+    def __init__(
+        self, *, max_count: int, max_bytes: int, ttl_s: float, now: Callable[[], float] = time.time
+    ) -> None:
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._ttl_s = ttl_s
+        self._now = now
+        self._lock = threading.Lock()
+        self._assets: OrderedDict[str, Asset] = OrderedDict()
+        self._expired: OrderedDict[str, None] = OrderedDict()
+
+    def put(self, picture: Picture, kind: AssetKind, checks: Checks) -> Asset:
+        """Hold a picture; raises ``store-full`` when there is no room for it."""
+        with self._lock:
+            self._purge()
+            photos = sum(asset.picture.photo_bytes for asset in self._assets.values())
+            if len(self._assets) >= self._max_count or photos + picture.photo_bytes > self._max_bytes:
+                raise self._full()
+            asset = Asset(
+                id=secrets.token_urlsafe(ID_BYTES),
+                kind=kind,
+                picture=picture,
+                checks=checks,
+                expires=self._now() + self._ttl_s,
+            )
+            self._assets[asset.id] = asset
+            self._trim()
+            return asset
+
+    def get(self, asset_id: str, *, field: str | None = None) -> Asset:
+        """Raises ``expired`` or ``not-found``."""
+        with self._lock:
+            self._purge()
+            self._require(asset_id, field)
+            self._assets.move_to_end(asset_id)
+            return self._assets[asset_id]
+
+    def delete(self, asset_id: str) -> None:
+        """Forget at once; raises ``expired`` or ``not-found``."""
+        with self._lock:
+            self._purge()
+            self._require(asset_id, None)
+            del self._assets[asset_id]
+
+    def trim(self) -> None:
+        """Keep the budget after something was prepared, and drop what has expired."""
+        with self._lock:
+            self._purge()
+            self._trim()
+
+    def _require(self, asset_id: str, field: str | None) -> None:
+        if asset_id in self._expired:
+            raise Problem("expired", "The uploaded picture has expired; upload it again.", field=field)
+        if asset_id not in self._assets:
+            raise Problem("not-found", "There is no uploaded picture with this id.", field=field)
+
+    def _purge(self) -> None:
+        now = self._now()
+        for asset_id in [key for key, asset in self._assets.items() if asset.expires <= now]:
+            del self._assets[asset_id]
+            self._expired[asset_id] = None
+        while len(self._expired) > REMEMBERED_EXPIRED:
+            self._expired.popitem(last=False)
+
+    def _trim(self) -> None:
+        sizes = [(asset, asset.picture.prepared_bytes) for asset in self._assets.values()]
+        total = sum(asset.picture.photo_bytes + prepared for asset, prepared in sizes)
+        for asset, prepared in sizes:
+            if total <= self._max_bytes:
+                return
+            asset.picture.forget()
+            total -= prepared
+
+    def _full(self) -> Problem:
+        oldest = min((asset.expires for asset in self._assets.values()), default=self._now())
+        wait = max(1, round(oldest - self._now()))
+        return Problem(
+            "store-full",
+            "There is no room for another uploaded picture now; delete one, or send the picture with the request.",
+            headers={"Retry-After": str(wait)},
+        )

@@ -1,0 +1,248 @@
+"""The ``cabine`` program: try, serve, engines, doctor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from inference import doctor as checkup
+from inference import logs
+from inference.app import create_app
+from inference.config import Settings
+from inference.embedded import EmbeddedPreparation, needs_embedded_models
+from inference.encode import encode_grey
+from inference.engines.base import EngineUnavailable
+from inference.engines.registry import Registry, discover, needs_device
+from inference.pipeline import Outcome, Stages, encode_pictures, try_on
+from inference.problems import Problem
+from inference.selection import choose, why_not
+from inference.service import build
+from inference.tryon import GarmentRequest, ImageFormat, Options, TryOn
+from preprocess.errors import InputError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Self-hosted virtual try-on: a person photo and garment photos in, a picture of that person wearing them out.",
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+REFUSED = 3
+"""Exit code: an input cannot be used, the message says why."""
+UNAVAILABLE = 4
+"""Exit code: something is missing on this machine, the message names the command that brings it."""
+
+SUFFIXES: dict[str, ImageFormat] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+
+
+@app.command("try")
+def try_command(
+    person: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="Photo of the person.")
+    ],
+    garment: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, readable=True, help="One to four garment photos."),
+    ],
+    output: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="Result: .png, .jpg or .webp.")],
+    engine: Annotated[str, typer.Option(help="auto or a name from `cabine engines`.")] = "auto",
+    category: Annotated[list[str] | None, typer.Option(help="One for each garment: auto, upper, ...")] = None,
+    photo: Annotated[list[str] | None, typer.Option(help="One for each garment: auto, flat, worn.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1)] = None,
+    steps: Annotated[int | None, typer.Option(min=1)] = None,
+    guidance: Annotated[float | None, typer.Option(min=0)] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Own mask: white may change, size of the photo."),
+    ] = None,
+    mask_out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Also write the mask of what changed.")
+    ] = None,
+) -> None:
+    """Put garments on a person and write the picture."""
+    image_format = SUFFIXES.get(output.suffix.lower())
+    if image_format is None:
+        raise typer.BadParameter(f"'{output.name}' must end in {', '.join(SUFFIXES)}", param_hint="--out")
+    request = TryOn(
+        person=person.read_bytes(),
+        garments=_garments(garment, category or [], photo or []),
+        mask=None if mask is None else mask.read_bytes(),
+        options=Options(engine=engine, seed=seed, steps=steps, guidance=guidance),
+    )
+    with plain_errors():
+        outcome, picture, seconds = _run(request, image_format, load_settings())
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(picture)
+        if mask_out is not None:
+            mask_out.write_bytes(encode_grey(outcome.pictures[0].mask))
+    _report(outcome, output, seconds)
+
+
+def _garments(paths: list[Path], categories: list[str], photos: list[str]) -> tuple[GarmentRequest, ...]:
+    for name, values in (("--category", categories), ("--photo", photos)):
+        if len(values) > len(paths):
+            raise typer.BadParameter(
+                f"given {len(values)} times for {len(paths)} garment(s)", param_hint=name
+            )
+    return tuple(
+        GarmentRequest(
+            source=path.read_bytes(),
+            category=categories[index] if index < len(categories) else "auto",
+            photo=photos[index] if index < len(photos) else "auto",
+        )
+        for index, path in enumerate(paths)
+    )
+
+
+def _run(
+    request: TryOn, image_format: ImageFormat, settings: Settings
+) -> tuple[Outcome, bytes, dict[str, float]]:
+    """The pipeline of the service, in this process, with a progress bar."""
+    registry = engines_here(settings)
+    choice = choose(request.options.engine, registry, settings)
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("load models", total=None)
+        started = time.perf_counter()
+        tools = build(settings, registry, EmbeddedPreparation(settings.models, settings.threads)).tools
+        tools.preparation.load()
+        stages = Stages(
+            progress=lambda stage, step, steps: _show(bar, task, stage, step, steps),
+            seconds={"load": time.perf_counter() - started},
+        )
+        outcome = try_on(request, choice, tools, stages)
+        picture = encode_pictures(outcome, image_format, stages)[0]
+    return outcome, picture, stages.seconds
+
+
+STAGES = ("decode", "policy", "person", "garment", "mask", "engine", "restore", "encode")
+
+
+def _show(bar: Progress, task: TaskID, stage: str, step: int, steps: int) -> None:
+    """Stages count alike; an engine's own steps fill its part of the bar."""
+    name = stage.partition(":")[0]
+    done = STAGES.index(name) + (step / steps if steps else 0)
+    bar.update(task, description=stage, completed=done, total=len(STAGES))
+
+
+def _report(outcome: Outcome, output: Path, seconds: dict[str, float]) -> None:
+    spec = outcome.choice.spec
+    stages = "  ".join(f"{name} {value:.2f}" for name, value in seconds.items())
+    kind = " (a preview, not a photo)" if spec.preview else ""
+    out.print(
+        f"{output}: {spec.name}{kind}, confidence {outcome.confidence:.2f}, {sum(seconds.values()):.1f} s"
+    )
+    out.print(f"  seconds: {stages}")
+    for notice in outcome.notices:
+        out.print(f"  warning {notice.name}: {notice.detail}", soft_wrap=True)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Default: CABINE_INFERENCE_HOST or 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Default: CABINE_INFERENCE_PORT or 8001.")
+    ] = None,
+) -> None:
+    """Run the inference service until SIGTERM; running requests are finished first."""
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    with plain_errors():
+        application = create_app(settings)
+    uvicorn.run(
+        application,
+        host=host or settings.inference_host,
+        port=settings.inference_port if port is None else port,
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
+@app.command()
+def engines() -> None:
+    """List the engines, and why one cannot run here."""
+    settings = load_settings()
+    registry = engines_here(settings)
+    table = Table("engine", "what it is", "takes", "licence of weights", "here", box=None, pad_edge=False)
+    for entry in registry.entries.values():
+        spec = entry.spec
+        commercial = "" if spec.commercial_use else " (non-commercial)"
+        reason = why_not(spec, registry, settings)
+        table.add_row(
+            spec.name,
+            spec.title,
+            ", ".join(sorted(spec.categories)),
+            spec.weights_license + commercial,
+            reason or "ready",
+        )
+    out.print(table)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which engines can run here, and what to do about the rest."""
+    settings = load_settings()
+    findings = checkup.examine(settings, engines_here(settings))
+    for finding in findings:
+        mark = {"ok": "[green]ok[/]  ", "note": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.state]
+        out.print(f"{mark} {finding.subject}: ", end="")
+        out.print(finding.words, soft_wrap=True, markup=False)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+def engines_here(settings: Settings) -> Registry:
+    return discover((needs_device, needs_embedded_models(settings.models)))
+
+
+def load_settings() -> Settings:
+    """Settings from the environment; a wrong one is named with its variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = "CABINE_" + "_".join(str(part) for part in wrong["loc"]).upper()
+            err.print(f"{name}: {wrong['msg']} (got {wrong['input']!r})", markup=False)
+        raise typer.Exit(2) from error
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Refusals as one line with their name and the fix, and an exit code that scripts can tell apart."""
+    try:
+        yield
+    except InputError as error:
+        _fail(error.slug, error.detail, error.field, REFUSED, error)
+    except Problem as error:
+        code = UNAVAILABLE if error.type.status >= 500 else REFUSED
+        _fail(error.slug, error.detail, error.field, code, error)
+    except EngineUnavailable as error:
+        _fail("engine-unavailable", str(error), None, UNAVAILABLE, error)
+
+
+def _fail(slug: str, detail: str, field: str | None, code: int, cause: Exception) -> None:
+    where = f" ({field})" if field else ""
+    err.print(f"{slug}{where}: {detail}", soft_wrap=True, markup=False)
+    raise typer.Exit(code) from cause

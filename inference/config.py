@@ -1,0 +1,109 @@
+"""Settings of the inference service: read once from ``CABINE_*`` variables into a frozen object, then passed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Comma-separated in the environment."""
+
+
+class Settings(BaseSettings):
+    """Every limit and choice of an operator; the variable of ``max_garments`` is ``CABINE_MAX_GARMENTS``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CABINE_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    inference_host: str = Field("127.0.0.1", description="Address the inference service listens on.")
+    inference_port: int = Field(8001, ge=0, le=65535, description="Port of the inference service.")
+    models: Path = Field(
+        Path("models"),
+        description="Folder of the model files that `python -m preprocess.models fetch` brings.",
+    )
+
+    engine: str = Field(
+        "auto",
+        description="Engine used for `engine=auto`: `auto` or a name; a name never falls back silently.",
+    )
+    engines: Names = Field(
+        (),
+        description="Engines in order of preference, comma separated; empty: all that are installed, previews last.",
+    )
+    fallback: str = Field(
+        "",
+        description="Engine used, and named in the answer, when CABINE_ENGINE cannot run here; empty: answer 503.",
+    )
+    accepted_licenses: Names = Field(
+        (),
+        description="Engines whose non-commercial licence you accepted, comma separated; others of that kind never run.",
+    )
+    policy: str = Field(
+        "",
+        description="Content policy as `package.module:factory` (see inference/policy.py); empty: nothing is refused.",
+    )
+
+    max_file_mb: int = Field(20, ge=1, description="Largest image file, in megabytes.")
+    max_request_mb: int = Field(
+        128, ge=1, description="Largest request body, in megabytes: six files of 20 MB and their fields."
+    )
+    max_pixels_mp: int = Field(40, ge=1, description="Largest image, in megapixels, checked before decoding.")
+    min_side: int = Field(160, ge=16, description="Smallest accepted shorter side of an image, in pixels.")
+    low_resolution_side: int = Field(
+        512,
+        ge=16,
+        description="Below this shorter side, in pixels, the answer carries a `low-resolution` warning.",
+    )
+    max_garments: int = Field(4, ge=1, description="Most garments in one request.")
+    max_samples: int = Field(4, ge=1, description="Most result pictures in one request.")
+
+    concurrency: int = Field(2, ge=1, description="Requests worked on at the same time.")
+    threads: int = Field(2, ge=1, description="Threads of the model runtime in one request.")
+    max_queue: int = Field(32, ge=0, description="Requests that may wait; one more is answered 429.")
+    request_timeout_s: float = Field(
+        300.0, gt=0, description="Longest life of a request, in seconds, upload and waiting included."
+    )
+
+    max_assets: int = Field(256, ge=0, description="Most uploaded assets held in memory.")
+    max_assets_mb: int = Field(
+        1024, ge=1, description="Most memory for assets and what was prepared from them, in megabytes."
+    )
+    asset_ttl_s: float = Field(1800.0, gt=0, description="Time to live of an uploaded asset, in seconds.")
+
+    keep_alive_s: int = Field(
+        75, ge=1, description="Seconds an idle HTTP connection stays open; longer than any pool before it."
+    )
+    shutdown_grace_s: int = Field(
+        30, ge=0, description="Seconds that running requests get to finish after SIGTERM."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log lines that are written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json` (one object a line) or `console` (for people)."
+    )
+
+    @field_validator("engines", "accepted_licenses", mode="before")
+    @classmethod
+    def _split(cls, names: object) -> object:
+        return (
+            tuple(part.strip() for part in names.split(",") if part.strip())
+            if isinstance(names, str)
+            else names
+        )
+
+    @property
+    def max_file_bytes(self) -> int:
+        return self.max_file_mb * 2**20
+
+    @property
+    def max_request_bytes(self) -> int:
+        return self.max_request_mb * 2**20
+
+    @property
+    def max_assets_bytes(self) -> int:
+        return self.max_assets_mb * 2**20

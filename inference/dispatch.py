@@ -1,0 +1,140 @@
+"""The one seam between routes and work: bounded concurrency, bounded queue, deadline, cancellation.
+
+Work is a plain function that runs in a thread and now and then asks its ticket whether to stop. Routes do not know
+that it is a local queue, and may one day get the same from a cluster.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from inference.engines.base import Stopped
+from inference.problems import Problem
+
+T = TypeVar("T")
+
+SMOOTHING = 0.2
+"""Weight of the newest request in the running mean of durations, which Retry-After is made from."""
+FIRST_GUESS_S = 4.0
+"""Duration assumed before anything was measured: ``warp`` on two cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """The life of one request; safe to ask from any thread."""
+
+    deadline: float
+    """``time.monotonic()`` after which nobody waits for the answer."""
+    _gone: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        self._gone.set()
+
+    def expired(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    def cancelled(self) -> bool:
+        """Should the work stop: the client left, or the deadline passed."""
+        return self._gone.is_set() or self.expired()
+
+    def left(self) -> float:
+        """Seconds to the deadline, not negative."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+@dataclass(kw_only=True)
+class _Outcome(Generic[T]):
+    value: T | None = None
+    error: Exception | None = None
+
+
+class Dispatcher:
+    """Runs work in threads: ``concurrency`` at a time, ``queue`` waiting, the rest is refused as ``busy``."""
+
+    def __init__(self, *, concurrency: int, queue: int) -> None:
+        self._concurrency = concurrency
+        self._queue = queue
+        self._slots = anyio.Semaphore(concurrency)
+        self._threads = anyio.CapacityLimiter(concurrency)
+        self._waiting = 0
+        self._mean_s = FIRST_GUESS_S
+
+    async def run(
+        self, work: Callable[[Ticket], T], *, ticket: Ticket, disconnected: Callable[[], Awaitable[None]]
+    ) -> T:
+        """The result of ``work``; ``disconnected`` returns when the client has left.
+
+        Raises :class:`Problem`: ``busy``, ``deadline-exceeded`` (before work began, if it never got a turn),
+        ``cancelled``; and whatever the work raises.
+        """
+        if self._slots.value == 0 and self._waiting >= self._queue:
+            raise self._busy()
+        outcome: _Outcome[T] | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(_watch, disconnected, ticket, group.cancel_scope)
+            outcome = await self._queued(work, ticket)
+            group.cancel_scope.cancel()
+        return _settle(outcome, ticket)
+
+    async def _queued(self, work: Callable[[Ticket], T], ticket: Ticket) -> _Outcome[T]:
+        self._waiting += 1
+        try:
+            with anyio.move_on_after(ticket.left()) as waiting:
+                await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        if waiting.cancelled_caught:
+            return _Outcome(error=Stopped())
+        try:
+            return await self._in_thread(work, ticket)
+        finally:
+            self._slots.release()
+
+    async def _in_thread(self, work: Callable[[Ticket], T], ticket: Ticket) -> _Outcome[T]:
+        if ticket.cancelled():
+            return _Outcome(error=Stopped())
+        started = time.monotonic()
+        try:
+            value = await anyio.to_thread.run_sync(work, ticket, limiter=self._threads)
+        except (
+            Exception
+        ) as error:  # carried out of the task group, which would wrap it; raised again in _settle
+            return _Outcome(error=error)
+        self._mean_s += SMOOTHING * (time.monotonic() - started - self._mean_s)
+        return _Outcome(value=value)
+
+    def _busy(self) -> Problem:
+        seconds = math.ceil(self._mean_s * (self._waiting + 1) / self._concurrency)
+        return Problem(
+            "busy",
+            f"{self._waiting} requests are waiting and no more may; try again in about {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+async def _watch(
+    disconnected: Callable[[], Awaitable[None]], ticket: Ticket, scope: anyio.CancelScope
+) -> None:
+    await disconnected()
+    ticket.cancel()
+    scope.cancel()
+
+
+def _settle(outcome: _Outcome[T] | None, ticket: Ticket) -> T:
+    if outcome is None or isinstance(outcome.error, Stopped):
+        if ticket.expired():
+            raise Problem(
+                "deadline-exceeded", "The request's time was up before it was done; try again later."
+            )
+        raise Problem("cancelled", "The client closed the connection before the answer was ready.")
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value  # type: ignore[return-value]

@@ -1,0 +1,167 @@
+"""``cabine doctor``: what is here, what is missing, and the command that brings it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import socket
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from inference.config import Settings
+from inference.engines.registry import Registry
+from inference.problems import Problem
+from inference.selection import choose, why_not
+from preprocess.models import verify
+
+State = Literal["ok", "note", "bad"]
+
+PACKAGES = ("numpy", "opencv-python-headless", "pillow", "fastapi", "uvicorn", "ai-edge-litert")
+OPTIONAL = {
+    "pillow-heif": "HEIC photos of phones are refused; pip install 'cabine[heic]'",
+    "torch": "only needed by diffusion engines; pip install 'cabine[torch]'",
+}
+
+LITERT_BUILDS = {("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")}
+"""Where ai-edge-litert 2.x has wheels on the package index (2026-11)."""
+
+MIN_MEMORY_MB = 2_000
+"""One request of ``warp`` on a 25 megapixel photo stays below 1 GB; two run at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    state: State
+    subject: str
+    words: str
+
+
+def examine(settings: Settings, registry: Registry) -> list[Finding]:
+    """Every check, in the order in which problems should be mended."""
+    return [
+        python(sys.version_info[:3]),
+        runtime_build(platform.system(), platform.machine()),
+        *packages(),
+        models(settings),
+        memory(),
+        *engines(settings, registry),
+        *names(settings, registry),
+        port(settings),
+    ]
+
+
+def python(version: tuple[int, int, int]) -> Finding:
+    words = ".".join(str(part) for part in version)
+    if version < (3, 11):
+        return Finding(state="bad", subject="Python", words=f"{words}; 3.11 or newer is needed")
+    return Finding(state="ok", subject="Python", words=words)
+
+
+def runtime_build(system: str, machine: str) -> Finding:
+    """Is there a build of the model runtime for this kind of machine at all."""
+    here = f"{system} {machine}"
+    if (system, machine) in LITERT_BUILDS:
+        return Finding(state="ok", subject="platform", words=here)
+    if system == "Darwin":
+        words = f"{here}: ai-edge-litert has no build for Intel Macs; use Docker (docker compose up)"
+    else:
+        words = f"{here}: ai-edge-litert has no build for it; use Docker, or WSL on Windows"
+    return Finding(state="bad", subject="platform", words=words)
+
+
+def packages() -> list[Finding]:
+    """Installed versions; what is missing with the command."""
+    found = []
+    for name in PACKAGES:
+        version = _version(name)
+        words = version or "missing; pip install 'cabine[inference]'"
+        found.append(Finding(state="ok" if version else "bad", subject=name, words=words))
+    for name, words in OPTIONAL.items():
+        version = _version(name)
+        found.append(
+            Finding(
+                state="ok" if version else "note", subject=name, words=version or f"not installed: {words}"
+            )
+        )
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def models(settings: Settings) -> Finding:
+    """The embedded model files and their checksums."""
+    problems = verify(settings.models)
+    if problems:
+        words = f"{'; '.join(problems)}; run: python -m preprocess.models fetch --dir {settings.models}"
+        return Finding(state="bad", subject="models", words=words)
+    return Finding(state="ok", subject="models", words=f"{settings.models}, checksums right")
+
+
+def memory() -> Finding:
+    """Memory of the machine, as far as this system tells."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return Finding(state="note", subject="memory", words="unknown on this system")
+    megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    enough = megabytes >= MIN_MEMORY_MB
+    words = f"{megabytes} MB" + (
+        "" if enough else f"; {MIN_MEMORY_MB} MB are advised, set CABINE_CONCURRENCY=1"
+    )
+    return Finding(state="ok" if enough else "note", subject="memory", words=words)
+
+
+def engines(settings: Settings, registry: Registry) -> list[Finding]:
+    """Which can run, why another cannot, and whether ``engine=auto`` finds one."""
+    found = []
+    for entry in registry.entries.values():
+        reason = why_not(entry.spec, registry, settings)
+        words = reason or f"can run, takes {', '.join(sorted(entry.spec.categories))}"
+        found.append(
+            Finding(state="note" if reason else "ok", subject=f"engine {entry.spec.name}", words=words)
+        )
+    try:
+        choice = choose("auto", registry, settings)
+    except Problem as problem:
+        found.append(Finding(state="bad", subject="engine=auto", words=problem.detail))
+    else:
+        found.append(
+            Finding(state="ok", subject="engine=auto", words=f"{choice.spec.name} ({choice.reason})")
+        )
+    return found
+
+
+def names(settings: Settings, registry: Registry) -> list[Finding]:
+    """Settings that name engines which do not exist."""
+    named = {
+        "CABINE_ENGINES": settings.engines,
+        "CABINE_ACCEPTED_LICENSES": settings.accepted_licenses,
+        "CABINE_FALLBACK": (settings.fallback,) if settings.fallback else (),
+    }
+    return [
+        Finding(
+            state="bad",
+            subject=variable,
+            words=f"there is no engine '{name}'; known: {', '.join(registry.entries)}",
+        )
+        for variable, values in named.items()
+        for name in values
+        if name not in registry.entries
+    ]
+
+
+def port(settings: Settings) -> Finding:
+    """Can the service listen where it is told to."""
+    address = f"{settings.inference_host}:{settings.inference_port}"
+    try:
+        with socket.create_server((settings.inference_host, settings.inference_port)):
+            return Finding(state="ok", subject="port", words=f"{address} is free")
+    except OSError as error:
+        words = f"{address}: {error.strerror}; stop what uses it or set CABINE_INFERENCE_PORT"
+        return Finding(state="note", subject="port", words=words)

@@ -1,0 +1,79 @@
+"""Around every request: an id, one log line, headers, and a problem document for what nobody expected."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inference.problems import Problem, answer
+
+log = structlog.get_logger("cabine.http")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+"""What is accepted from outside as an id; anything else could forge log lines or headers."""
+
+QUIET = frozenset({"/health/live", "/health/ready"})
+"""Asked every few seconds by whoever watches the service."""
+
+
+class RequestContext:
+    """ASGI middleware, outermost of ours: nothing that a request raises gets past it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            log.error("request failed", exc_info=error)
+            if status:
+                raise
+            await answer(_unexpected(error), request_id)(scope, receive, send_with_id)
+        finally:
+            _log_request(scope, status, time.perf_counter() - started)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _unexpected(error: Exception) -> Problem:
+    if isinstance(error, MemoryError):
+        return Problem(
+            "out-of-memory", "There is not enough memory for this request now; try a smaller photo."
+        )
+    return Problem("internal", "Something went wrong on this side; the request id finds it in the log.")
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    """The route's pattern, not the path: ids of assets are secrets of those who uploaded them."""
+    route = scope.get("route")
+    path = getattr(route, "path", "unmatched")
+    if path not in QUIET:
+        log.info("request", method=scope["method"], path=path, status=status, seconds=round(seconds, 3))

@@ -1,0 +1,267 @@
+"""A try-on from bytes to pixels: decode, prepare, run, restore; each arrow one function, each timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from inference.encode import encode, mark
+from inference.engines.base import (
+    Cancelled,
+    Engine,
+    EngineResult,
+    EngineSpec,
+    MaskSource,
+    Params,
+    Prepared,
+    Progress,
+    Stopped,
+)
+from inference.engines.pool import EnginePool
+from inference.pictures import Picture
+from inference.policy import Policy, Refused
+from inference.preparation import Preparation
+from inference.problems import Problem
+from inference.restore import Mask8, Restored, restore
+from inference.selection import Choice
+from inference.tryon import (
+    GarmentRequest,
+    ImageFormat,
+    Source,
+    TryOn,
+    check_category,
+    check_conflicts,
+    check_garments,
+    check_mask,
+    fill_params,
+    garment_field,
+)
+from preprocess.decode import Limits, decode
+from preprocess.errors import InputError
+from preprocess.geometry import frame_image
+from preprocess.types import Frame, Garment, Mask, Notice, Person, Photo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What the pipeline works with; made once at the start of the program."""
+
+    preparation: Preparation
+    engines: EnginePool
+    policy: Policy
+    limits: Limits
+    low_resolution_side: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A finished try-on, before encoding."""
+
+    pictures: tuple[Restored, ...]
+    choice: Choice
+    params: Params
+    mask_source: MaskSource
+    confidence: float
+    notices: tuple[Notice, ...]
+    working_frame: Frame
+
+
+@dataclass(kw_only=True)
+class Stages:
+    """Times the stages of one request, tells where it is, and stops between stages when asked to."""
+
+    progress: Progress = lambda stage, step, steps: None
+    cancelled: Cancelled = lambda: False
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        if self.cancelled():
+            raise Stopped
+        self.progress(name, 0, 1)
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outcome:
+    """The whole way. Raises ``Problem`` and ``InputError`` for refusals, ``Stopped`` when cancelled."""
+    spec = choice.spec
+    params = fill_params(request.options, spec)
+    check_mask(request, spec)
+    check_garments(request.garments, spec)
+    with stages.stage("decode"):
+        person_picture = open_picture(request.person, tools.limits, field="person")
+        pictures = open_garments(request.garments, tools.limits)
+        limit = None if request.mask is None else open_mask(request.mask, person_picture.photo, tools.limits)
+    with stages.stage("policy"):
+        judge_inputs(person_picture, pictures, tools.policy)
+    with stages.stage("person"), named("person"):
+        person = person_picture.person(tools.preparation, spec.canvas)
+    with stages.stage("garment"):
+        garments = prepare_garments(request.garments, pictures, spec, tools.preparation)
+    with stages.stage("mask"):
+        agnostic = agnostic_mask(person, garments, limit, tools.preparation)
+    with tools.engines.engine(spec.name, stages.cancelled) as engine, stages.stage("engine"):
+        prepared = Prepared(person=person, garments=garments, agnostic=agnostic)
+        result = run(engine, prepared, params, stages)
+    with stages.stage("restore"):
+        restored = tuple(restore(person.photo, image, limit=limit) for image in result.images)
+    with stages.stage("policy"):
+        judge_outputs(restored, tools.policy)
+    return Outcome(
+        pictures=restored,
+        choice=choice,
+        params=params,
+        mask_source=result.mask_source if limit is None else "input",
+        confidence=result.confidence,
+        notices=collect_notices(person, garments, result, tools.low_resolution_side),
+        working_frame=person.frame,
+    )
+
+
+def encode_pictures(outcome: Outcome, image_format: ImageFormat, stages: Stages) -> tuple[bytes, ...]:
+    """Mark and encode every picture of a try-on."""
+    with stages.stage("encode"):
+        xmp = mark(outcome.choice.spec)
+        return tuple(encode(picture.rgb, image_format, xmp) for picture in outcome.pictures)
+
+
+def open_picture(source: Source, limits: Limits, *, field: str) -> Picture:
+    """Decode a file; the picture of an asset is decoded already."""
+    if isinstance(source, Picture):
+        return source
+    with named(field):
+        return Picture(decode(source, limits))
+
+
+def open_garments(garments: tuple[GarmentRequest, ...], limits: Limits) -> tuple[Picture, ...]:
+    count = len(garments)
+    return tuple(
+        open_picture(garment.source, limits, field=garment_field(index, count))
+        for index, garment in enumerate(garments)
+    )
+
+
+def open_mask(data: bytes, photo: Photo, limits: Limits) -> Mask8:
+    """The caller's mask on the photo's grid, ``uint8 (H, W)``: white = may change."""
+    with named("mask"):
+        image = decode(data, limits)
+    if (image.width, image.height) != (photo.width, photo.height):
+        raise Problem(
+            "option-unsupported",
+            f"The mask has {image.width}x{image.height} pixels, the upright person photo {photo.width}x{photo.height}; "
+            "send a mask of the same size, white where the picture may change.",
+            field="mask",
+        )
+    return np.asarray(cv2.cvtColor(image.rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def judge_inputs(person: Picture, garments: tuple[Picture, ...], policy: Policy) -> None:
+    fields = ["person", *(garment_field(index, len(garments)) for index in range(len(garments)))]
+    for name, picture in zip(fields, (person, *garments), strict=True):
+        try:
+            policy.judge_input(picture.photo, name)
+        except Refused as refusal:
+            raise Problem("content-refused", str(refusal), field=name) from refusal
+
+
+def judge_outputs(pictures: tuple[Restored, ...], policy: Policy) -> None:
+    for picture in pictures:
+        try:
+            policy.judge_output(picture.rgb)
+        except Refused as refusal:
+            raise Problem("content-refused", str(refusal), field="result") from refusal
+
+
+def prepare_garments(
+    requests: tuple[GarmentRequest, ...],
+    pictures: tuple[Picture, ...],
+    spec: EngineSpec,
+    preparation: Preparation,
+) -> tuple[Garment, ...]:
+    """Cut the garments out and see that the engine takes them and that they can be worn together."""
+    garments = []
+    for index, (request, picture) in enumerate(zip(requests, pictures, strict=True)):
+        name = garment_field(index, len(requests))
+        refuse_worn(request, picture, spec, preparation, field=name)
+        with named(name):
+            garment = picture.garment(
+                preparation, category=request.category, kind=request.photo, description=request.description
+            )
+        check_category(garment.category, spec, field=name, seen=True)
+        garments.append(garment)
+    check_conflicts([garment.category for garment in garments])
+    return tuple(garments)
+
+
+def refuse_worn(
+    request: GarmentRequest, picture: Picture, spec: EngineSpec, preparation: Preparation, *, field: str
+) -> None:
+    """A photo of somebody wearing the garment, sent to an engine that needs a product photo."""
+    if request.photo != "auto" or "worn" in spec.photo_kinds or not picture.shows_person(preparation):
+        return
+    raise Problem(
+        "option-unsupported",
+        f"This photo shows a person; {spec.name} takes the garment alone, lying flat or on a ghost mannequin. "
+        "If nobody is in it, send photo=flat.",
+        field=field,
+    )
+
+
+def agnostic_mask(
+    person: Person, garments: tuple[Garment, ...], limit: Mask8 | None, preparation: Preparation
+) -> Mask:
+    """What may change, in the person's frame: the caller's mask, or the union over the garments' categories."""
+    if limit is not None:
+        seen = frame_image(cv2.merge([limit, limit, limit]), person.frame)[..., 0]
+        return Mask(tag="input", frame=person.frame, alpha=seen.astype(np.float32) / 255)
+    masks = [preparation.agnostic(person, garment.category) for garment in garments]
+    return Mask(tag="agnostic", frame=person.frame, alpha=np.maximum.reduce([mask.alpha for mask in masks]))
+
+
+def run(engine: Engine, prepared: Prepared, params: Params, stages: Stages) -> EngineResult:
+    """The engine itself; what it refuses concerns the garment unless it says otherwise."""
+
+    def progress(stage: str, step: int, steps: int) -> None:
+        stages.progress(f"engine: {stage}", step, steps)
+
+    with named(garment_field(0, len(prepared.garments))):
+        return engine.run(prepared, params, progress, stages.cancelled)
+
+
+def collect_notices(
+    person: Person, garments: tuple[Garment, ...], result: EngineResult, low_side: int
+) -> tuple[Notice, ...]:
+    """Warnings of every stage, each name once, the engine's first."""
+    notices = [*result.notices, *person.notices]
+    for garment in garments:
+        notices += garment.notices
+    for name, photo in (("person", person.photo), *(("garment", garment.photo) for garment in garments)):
+        if min(photo.width, photo.height) < low_side:
+            notices.append(low_resolution(name, photo, low_side))
+    return tuple({notice.name: notice for notice in reversed(notices)}.values())[::-1]
+
+
+def low_resolution(name: str, photo: Photo, low_side: int) -> Notice:
+    return Notice(
+        name="low-resolution",
+        detail=f"The {name} photo has {photo.width}x{photo.height} pixels; from {low_side} on the shorter side on "
+        "the result looks better.",
+    )
+
+
+@contextmanager
+def named(field: str) -> Iterator[None]:
+    """Refusals from preprocessing get the name of the input that only the caller knows."""
+    try:
+        yield
+    except InputError as error:
+        if error.field is not None:
+            raise
+        raise InputError(error.slug, error.detail, field=field) from error

@@ -1,0 +1,45 @@
+"""The content policy: a seam after decoding and after the engine. By default nothing is refused.
+
+An operator names a factory, ``CABINE_POLICY=my_package.my_module:create``; it is called once, without arguments, and
+returns an object with the two methods of :class:`Policy`. A classifier is not shipped: which one fits is a decision
+about law, audience and false alarms that only the operator can make.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol, cast
+
+from preprocess.types import Photo, Rgb
+
+
+class Refused(Exception):  # noqa: N818 - a decision, not an error
+    """Raised by a policy; the words go to the client, with the name of the image."""
+
+
+class Policy(Protocol):
+    """Called from worker threads; must be safe for several at a time."""
+
+    def judge_input(self, photo: Photo, field: str) -> None:
+        """Raise :class:`Refused` for a photo that must not be worked on; ``field`` is ``person`` or a garment."""
+
+    def judge_output(self, rgb: Rgb) -> None:
+        """Raise :class:`Refused` for a result, ``uint8 (H, W, 3)`` sRGB, that must not leave."""
+
+
+class AllowAll:
+    """The default policy."""
+
+    def judge_input(self, photo: Photo, field: str) -> None:
+        """Every photo passes."""
+
+    def judge_output(self, rgb: Rgb) -> None:
+        """Every result passes."""
+
+
+def load(name: str) -> Policy:
+    """The policy that ``module:factory`` makes; :class:`AllowAll` for an empty name."""
+    if not name:
+        return AllowAll()
+    module, _, factory = name.partition(":")
+    return cast(Policy, getattr(importlib.import_module(module), factory or "create")())

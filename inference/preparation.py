@@ -1,0 +1,31 @@
+"""What the pipeline asks of preprocessing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from preprocess.types import Garment, Mask, Person, Photo
+
+
+class Preparation(Protocol):
+    """Makes the artefacts that engines need; safe for several threads. Refuses with ``InputError``."""
+
+    def load(self) -> None:
+        """Bring the models into memory; raises :class:`EngineUnavailable` naming the command that fetches them."""
+        ...
+
+    def shows_person(self, photo: Photo) -> bool:
+        """Is somebody visible; cheap."""
+        ...
+
+    def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
+        """Detect, frame to ``canvas`` (width, height), pose, parse."""
+        ...
+
+    def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+        """Cut the garment out; ``category`` and ``kind`` may be ``auto``."""
+        ...
+
+    def agnostic(self, person: Person, category: str) -> Mask:
+        """What may change for a garment of this category, in the person's frame."""
+        ...

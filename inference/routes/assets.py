@@ -1,0 +1,100 @@
+"""``/v1/assets``: pictures uploaded once and used in several requests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import cast
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from inference.assets import Asset
+from inference.checks import AssetKind, check
+from inference.dispatch import Ticket
+from inference.form import Form, missing
+from inference.pipeline import open_picture
+from inference.problems import Problem
+from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
+from inference.schemas import AssetAnswer, ChecksBody, WarningBody
+from inference.service import Service, service_of
+from inference.uploads import read_form
+
+router = APIRouter(tags=["assets"], prefix="/v1/assets")
+
+KINDS = ("person", "garment")
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=AssetAnswer,
+    summary="Upload a picture for later requests",
+    openapi_extra=ASSET_BODY,
+    responses=refusals(*UPLOAD_REFUSALS, "store-full"),
+)
+async def post_asset(request: Request, response: Response) -> AssetAnswer:
+    """Held in memory until it expires, together with what was prepared from it; the checks refuse nothing."""
+    service = service_of(request)
+    service.require_ready()
+    ticket = service.new_ticket()
+    form = Form(await read_form(request, service.upload_limits), ("image", "kind"))
+    image = form.one("image")
+    if image is None:
+        raise missing("image")
+    if not image.is_file:
+        raise Problem(
+            "option-unsupported", "'image' must be a file (curl: -F image=@photo.jpg).", field="image"
+        )
+    kind = cast(AssetKind, form.choice("kind", KINDS) or "person")
+    asset = await service.in_queue(request, ticket, lambda turn: hold(image.data, kind, service, turn))
+    response.headers["Location"] = f"/v1/assets/{asset.id}"
+    response.headers["Cache-Control"] = "no-store"
+    return describe(asset)
+
+
+@router.get(
+    "/{asset_id}",
+    response_model=AssetAnswer,
+    summary="Look at an uploaded picture's checks",
+    responses=refusals("not-found", "expired"),
+)
+async def get_asset(request: Request, asset_id: str) -> AssetAnswer:
+    """Is it still held, and until when; the picture itself is never given out."""
+    return describe(service_of(request).assets.get(asset_id))
+
+
+@router.delete(
+    "/{asset_id}",
+    status_code=204,
+    summary="Forget an uploaded picture",
+    responses=refusals("not-found", "expired"),
+)
+async def delete_asset(request: Request, asset_id: str) -> None:
+    """It and everything made from it is gone from memory once running requests are done with it."""
+    service_of(request).assets.delete(asset_id)
+
+
+def hold(data: bytes, kind: AssetKind, service: Service, turn: Ticket) -> Asset:
+    """Decode, look at and keep a picture, in a thread."""
+    picture = open_picture(data, service.tools.limits, field="image")
+    checks = check(picture, kind, service.tools.preparation, service.settings.low_resolution_side)
+    return service.assets.put(picture, kind, checks)
+
+
+def describe(asset: Asset) -> AssetAnswer:
+    checks = asset.checks
+    return AssetAnswer(
+        id=asset.id,
+        kind=asset.kind,
+        width=asset.picture.photo.width,
+        height=asset.picture.photo.height,
+        expires=datetime.fromtimestamp(asset.expires, UTC)
+        .isoformat(timespec="seconds")
+        .replace("+00:00", "Z"),
+        checks=ChecksBody(
+            person_visible=checks.person_visible,
+            sharp=checks.sharp,
+            large_enough=checks.large_enough,
+            warnings=[WarningBody(name=notice.name, detail=notice.detail) for notice in checks.warnings],
+        ),
+    )

@@ -1,0 +1,67 @@
+"""``GET /v1/engines``: what is installed, what it can do, and why it cannot run here."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from inference.engines.base import EngineSpec, Limit
+from inference.problems import Problem
+from inference.schemas import EngineBody, EnginesAnswer, OptionBody
+from inference.selection import choose, why_not
+from inference.service import Service, service_of
+
+router = APIRouter(tags=["engines"])
+
+
+@router.get("/v1/engines", response_model=EnginesAnswer, summary="List the engines")
+def get_engines(request: Request) -> EnginesAnswer:
+    """In the operator's order of preference."""
+    service = service_of(request)
+    entries = service.registry.entries
+    preferred = service.registry.in_order(service.settings.engines)
+    others = [entry.spec for entry in entries.values() if entry.spec not in preferred]
+    return EnginesAnswer(
+        default=default_engine(service),
+        engines=[
+            describe(spec, why_not(spec, service.registry, service.settings))
+            for spec in (*preferred, *others)
+        ],
+    )
+
+
+def default_engine(service: Service) -> str | None:
+    """The engine of ``engine=auto`` now."""
+    try:
+        return choose("auto", service.registry, service.settings).spec.name
+    except Problem:
+        return None
+
+
+def describe(spec: EngineSpec, reason: str | None) -> EngineBody:
+    return EngineBody(
+        name=spec.name,
+        title=spec.title,
+        summary=spec.summary,
+        revision=spec.revision,
+        code_license=spec.code_license,
+        weights_license=spec.weights_license,
+        commercial_use=spec.commercial_use,
+        preview=spec.preview,
+        categories=sorted(spec.categories),
+        photo_kinds=sorted(spec.photo_kinds),
+        canvas=list(spec.canvas),
+        artefacts=list(spec.artefacts),
+        devices=list(spec.devices),
+        options=[_option(name, accepted) for name, accepted in spec.options.items()],
+        variants=[variant.name for variant in spec.variants],
+        vram_mb=dict(spec.vram_mb),
+        validated_on=list(spec.validated_on),
+        available=reason is None,
+        reason=reason,
+    )
+
+
+def _option(name: str, accepted: Limit | tuple[str, ...] | None) -> OptionBody:
+    if isinstance(accepted, Limit):
+        return OptionBody(name=name, least=accepted.least, most=accepted.most, default=accepted.default)
+    return OptionBody(name=name, choices=None if accepted is None else list(accepted))

@@ -1,0 +1,206 @@
+"""``/v1/preprocess/*``: single artefacts of a photo, as PNG or JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from inference.dispatch import Ticket
+from inference.encode import encode_grey, encode_rgb, encode_rgba
+from inference.form import PHOTO_KINDS, Form, missing
+from inference.form import source as source_of
+from inference.pictures import Picture
+from inference.pipeline import named, open_picture
+from inference.routes.accept import JSON, preferred
+from inference.routes.forms import IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
+from inference.routes.overlays import draw_pose
+from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, WarningBody
+from inference.service import Service, service_of
+from inference.uploads import read_form
+from preprocess.geometry import unframe
+from preprocess.pose import convert
+from preprocess.types import BASIC_LABELS, Frame, GarmentLandmarks, Notice
+
+router = APIRouter(tags=["preprocess"], prefix="/v1/preprocess")
+
+PNG = "image/png"
+POSE_TAGS = ("blaze33", "coco18", "body25")
+
+CANVAS = (768, 1024)
+"""Width and height of the person's frame: what the try-on engines of this field work in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """One answer, both ways."""
+
+    answer: BaseModel
+    png: bytes
+
+
+Step = Callable[[Form, Picture, Service], Artefact]
+
+
+def _image(field: str, *options: str) -> dict[str, object]:
+    return body({field: IMAGE_OR_ASSET, **{name: {"type": "string"} for name in options}}, [field])
+
+
+async def answer(request: Request, field: str, options: Sequence[str], step: Step) -> Response:
+    """Read the form, do one step in the queue, answer in the accepted format."""
+    service = service_of(request)
+    service.require_ready()
+    ticket = service.new_ticket()
+    form = Form(await read_form(request, service.upload_limits), (field, *options))
+    part = form.one(field)
+    if part is None:
+        raise missing(field)
+    media_type = preferred(request.headers.get("accept"), (PNG, JSON))
+    source = source_of(part, service.assets, field=field)
+
+    def work(turn: Ticket) -> Response:
+        picture = open_picture(source, service.tools.limits, field=field)
+        with named(field):
+            artefact = step(form, picture, service)
+        content = artefact.png if media_type == PNG else artefact.answer.model_dump_json().encode()
+        return Response(content, media_type=media_type, headers={"Cache-Control": "no-store"})
+
+    return await service.in_queue(request, ticket, work)
+
+
+@router.post(
+    "/pose",
+    summary="Body landmarks",
+    openapi_extra=_image("person", "tag"),
+    responses=refusals(*UPLOAD_REFUSALS, "no-person", "several-people", "body-not-visible"),
+)
+async def pose(request: Request) -> Response:
+    """`tag`: `blaze33` (default), `coco18` or `body25`. The PNG shows them on the framed photo."""
+    return await answer(request, "person", ("tag",), find_pose)
+
+
+@router.post(
+    "/parse",
+    summary="Body part labels",
+    openapi_extra=_image("person"),
+    responses=refusals(*UPLOAD_REFUSALS, "no-person", "several-people", "body-not-visible"),
+)
+async def parse(request: Request) -> Response:
+    """The PNG holds one label a pixel, in the person's frame (names and frame: JSON)."""
+    return await answer(request, "person", (), parse_person)
+
+
+@router.post(
+    "/mask",
+    summary="What may change for a garment",
+    openapi_extra=_image("person", "category"),
+    responses=refusals(*UPLOAD_REFUSALS, "no-person", "several-people", "body-not-visible"),
+)
+async def mask(request: Request) -> Response:
+    """White may change; the size of the upright photo, so that it can be edited and sent back as `mask`."""
+    return await answer(request, "person", ("category",), make_mask)
+
+
+@router.post(
+    "/garment",
+    summary="A garment cut out of its photo",
+    openapi_extra=_image("garment", "category", "photo"),
+    responses=refusals(*UPLOAD_REFUSALS, "no-garment"),
+)
+async def garment(request: Request) -> Response:
+    """The PNG has an alpha channel."""
+    return await answer(request, "garment", ("category", "photo"), cut_garment)
+
+
+def find_pose(form: Form, picture: Picture, service: Service) -> Artefact:
+    tag = form.choice("tag", POSE_TAGS) or "blaze33"
+    person = picture.person(service.tools.preparation, CANVAS)
+    found = convert(person.pose, tag)  # type: ignore[arg-type]
+    return Artefact(
+        answer=PoseAnswer(
+            tag=found.tag,
+            frame=_frame(found.frame),
+            points=found.points.tolist(),
+            visibility=found.visibility.tolist(),
+            depth=found.depth.tolist(),
+            score=found.score,
+        ),
+        png=encode_rgb(draw_pose(person.image, found)),
+    )
+
+
+def parse_person(form: Form, picture: Picture, service: Service) -> Artefact:
+    person = picture.person(service.tools.preparation, CANVAS)
+    labels = person.parsing
+    png = encode_grey(labels.labels)
+    return Artefact(
+        answer=ParseAnswer(
+            tag=labels.tag,
+            frame=_frame(labels.frame),
+            labels=list(BASIC_LABELS),
+            map=_base64(png),
+            confidence=dict(labels.confidence),
+            warnings=_warnings(person.notices),
+        ),
+        png=png,
+    )
+
+
+def make_mask(form: Form, picture: Picture, service: Service) -> Artefact:
+    category = form.choice("category", sorted(service.form_limits.categories)) or "upper"
+    person = picture.person(service.tools.preparation, CANVAS)
+    agnostic = service.tools.preparation.agnostic(person, category)
+    size = (picture.photo.width, picture.photo.height)
+    grey = np.rint(unframe(agnostic.alpha, agnostic.frame, size) * 255).astype(np.uint8)
+    png = encode_grey(grey)
+    return Artefact(
+        answer=MaskAnswer(tag=agnostic.tag, frame=_frame(Frame.whole(*size)), mask=_base64(png)), png=png
+    )
+
+
+def cut_garment(form: Form, picture: Picture, service: Service) -> Artefact:
+    category = form.choice("category", ("auto", *sorted(service.form_limits.categories))) or "auto"
+    kind = form.choice("photo", PHOTO_KINDS) or "auto"
+    cut = picture.garment(service.tools.preparation, category=category, kind=kind, description="")
+    png = encode_rgba(cut.image, np.rint(cut.alpha * 255).astype(np.uint8))
+    return Artefact(
+        answer=GarmentAnswer(
+            category=cut.category,
+            kind=cut.kind,
+            sleeve_length=cut.sleeve_length,
+            collar=None if cut.collar is None else cut.collar.kind,
+            frame=_frame(cut.frame),
+            cutout_confidence=cut.cutout_confidence,
+            landmarks=None if cut.landmarks is None else _landmarks(cut.landmarks),
+            cutout=_base64(png),
+            warnings=_warnings(cut.notices),
+        ),
+        png=png,
+    )
+
+
+def _landmarks(found: GarmentLandmarks) -> dict[str, list[float]]:
+    """``name_side`` -> ``[x, y]`` in the garment's frame; sides as the viewer sees them."""
+    pairs = {"neck": found.neck, "shoulder": found.shoulder, "armpit": found.armpit, "hem": found.hem}
+    return {
+        f"{name}_{side}": [float(value) for value in point]
+        for name, pair in pairs.items()
+        for side, point in (("left", pair.left), ("right", pair.right))
+    }
+
+
+def _frame(frame: Frame) -> FrameBody:
+    return FrameBody(x0=frame.x0, y0=frame.y0, scale=frame.scale, width=frame.width, height=frame.height)
+
+
+def _warnings(notices: Sequence[Notice]) -> list[WarningBody]:
+    return [WarningBody(name=notice.name, detail=notice.detail) for notice in notices]
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,159 @@
+"""What goes over HTTP, for answers and for the documentation at ``/docs``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ProblemBody(_Answer):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["urn:cabine:error:no-person"])
+    title: str
+    status: int
+    detail: str
+    retryable: bool
+    field: str | None = Field(description="Which input was wrong.")
+    request_id: str
+
+
+class WarningBody(_Answer):
+    name: str = Field(examples=["low-resolution"])
+    detail: str
+
+
+class EngineUsed(_Answer):
+    name: str
+    revision: str
+    license: str
+    reason: str = Field(
+        description="Why this engine: requested, default, first available, or what it replaces."
+    )
+    preview: bool
+
+
+class Resolution(_Answer):
+    width: int
+    height: int
+    scale: float = Field(description="Engine pixels per photo pixel.")
+
+
+class TryOnAnswer(_Answer):
+    images: list[str] = Field(description="Result pictures, base64.")
+    mask: str = Field(description="Base64 PNG, 8 bit grey, the photo's size; 0 = identical to the photo.")
+    format: Literal["png", "jpeg", "webp"]
+    width: int
+    height: int
+    mask_source: Literal["input", "derived", "full"]
+    seed: int
+    engine: EngineUsed
+    confidence: float
+    warnings: list[WarningBody]
+    timings: dict[str, float] = Field(description="Seconds per stage.")
+    effective_resolution: Resolution
+    request_id: str
+
+
+class ChecksBody(_Answer):
+    person_visible: bool | None = Field(description="null for a garment.")
+    sharp: bool
+    large_enough: bool
+    warnings: list[WarningBody]
+
+
+class AssetAnswer(_Answer):
+    id: str = Field(examples=["p3tZ0rX9dGm1yV5bQw8cKA"])
+    kind: Literal["person", "garment"]
+    width: int
+    height: int
+    expires: str = Field(description="RFC 3339, UTC.")
+    checks: ChecksBody
+
+
+class OptionBody(_Answer):
+    name: str
+    least: float | None = None
+    most: float | None = None
+    default: float | None = None
+    choices: list[str] | None = None
+
+
+class EngineBody(_Answer):
+    name: str
+    title: str
+    summary: str
+    revision: str
+    code_license: str
+    weights_license: str
+    commercial_use: bool
+    preview: bool
+    categories: list[str]
+    photo_kinds: list[str]
+    canvas: list[int]
+    artefacts: list[str]
+    devices: list[str]
+    options: list[OptionBody]
+    variants: list[str]
+    vram_mb: dict[str, int]
+    validated_on: list[str]
+    available: bool
+    reason: str | None = Field(description="Why it cannot run here, and the command that mends it.")
+
+
+class EnginesAnswer(_Answer):
+    default: str | None = Field(description="The engine that engine=auto means now; null when none can run.")
+    engines: list[EngineBody]
+
+
+class HealthAnswer(_Answer):
+    status: Literal["live", "ready"]
+
+
+class FrameBody(_Answer):
+    x0: float
+    y0: float
+    scale: float
+    width: int
+    height: int
+
+
+class PoseAnswer(_Answer):
+    tag: str
+    frame: FrameBody
+    points: list[list[float]]
+    visibility: list[float]
+    depth: list[float]
+    score: float
+
+
+class ParseAnswer(_Answer):
+    tag: str
+    frame: FrameBody
+    labels: list[str] = Field(description="Name of each value in the map.")
+    map: str = Field(description="Base64 PNG, 8 bit, one label a pixel.")
+    confidence: dict[str, float]
+    warnings: list[WarningBody]
+
+
+class MaskAnswer(_Answer):
+    tag: str
+    frame: FrameBody
+    mask: str = Field(description="Base64 PNG, 8 bit grey, on the photo's grid: white = may change.")
+
+
+class GarmentAnswer(_Answer):
+    category: str
+    kind: str
+    sleeve_length: str
+    collar: str | None
+    frame: FrameBody
+    cutout_confidence: float
+    landmarks: dict[str, list[float]] | None
+    cutout: str = Field(description="Base64 PNG with alpha.")
+    warnings: list[WarningBody]

@@ -1,0 +1,67 @@
+"""Which engine serves a request: the one that was named, the operator's, or the first that can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference.config import Settings
+from inference.engines.base import EngineSpec
+from inference.engines.registry import Registry
+from inference.problems import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    spec: EngineSpec
+    reason: str
+    """Why this one, for the answer: ``requested``, ``default``, ``first available``, ``fallback: ...``."""
+
+
+def choose(requested: str, registry: Registry, settings: Settings) -> Choice:
+    """Raises ``engine-unknown`` (lists the known ones) or ``engine-unavailable`` (says what is missing)."""
+    if requested != "auto":
+        return Choice(spec=_able(_known(requested, registry), registry, settings), reason="requested")
+    if settings.engine != "auto":
+        return _default(registry, settings)
+    missing = []
+    for spec in registry.in_order(settings.engines):
+        reason = why_not(spec, registry, settings)
+        if reason is None:
+            return Choice(spec=spec, reason="first available")
+        missing.append(reason)
+    raise Problem("engine-unavailable", " ".join(missing) or "No engine is installed.", field="engine")
+
+
+def why_not(spec: EngineSpec, registry: Registry, settings: Settings) -> str | None:
+    """What keeps an engine from running: a licence nobody accepted, or something missing on this machine."""
+    if not spec.commercial_use and spec.name not in settings.accepted_licenses:
+        return (
+            f"{spec.name} is under {spec.weights_license}, which forbids commercial use; the operator accepts that "
+            f"with CABINE_ACCEPTED_LICENSES={spec.name}."
+        )
+    return registry.why_not(spec)
+
+
+def _default(registry: Registry, settings: Settings) -> Choice:
+    spec = _known(settings.engine, registry)
+    reason = why_not(spec, registry, settings)
+    if reason is None:
+        return Choice(spec=spec, reason="default")
+    if not settings.fallback:
+        raise Problem("engine-unavailable", reason, field="engine")
+    fallback = _able(_known(settings.fallback, registry), registry, settings)
+    return Choice(spec=fallback, reason=f"fallback: {reason}")
+
+
+def _known(name: str, registry: Registry) -> EngineSpec:
+    if name not in registry.entries:
+        known = ", ".join(["auto", *sorted(registry.entries)])
+        raise Problem("engine-unknown", f"There is no engine '{name}'; known: {known}.", field="engine")
+    return registry.entries[name].spec
+
+
+def _able(spec: EngineSpec, registry: Registry, settings: Settings) -> EngineSpec:
+    reason = why_not(spec, registry, settings)
+    if reason is not None:
+        raise Problem("engine-unavailable", reason, field="engine")
+    return spec

@@ -1,0 +1,136 @@
+"""Everything a running service holds, put together once; routes get it from the application's state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import anyio.to_thread
+import structlog
+from fastapi import Request
+
+from inference.assets import AssetStore
+from inference.config import Settings
+from inference.dispatch import Dispatcher, Ticket
+from inference.engines.base import EngineUnavailable
+from inference.engines.pool import EnginePool
+from inference.engines.registry import Registry
+from inference.form import FormLimits
+from inference.pipeline import Tools
+from inference.policy import load as load_policy
+from inference.preparation import Preparation
+from inference.problems import Problem
+from inference.selection import choose
+from inference.uploads import UploadLimits
+from preprocess.decode import Limits
+
+log = structlog.get_logger("cabine.service")
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class Readiness:
+    """Why the service cannot work yet; None once it can."""
+
+    problem: Problem | None = field(
+        default_factory=lambda: Problem(
+            "not-ready", "Models are being loaded; try again in a moment.", headers={"Retry-After": "2"}
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    settings: Settings
+    registry: Registry
+    tools: Tools
+    assets: AssetStore
+    dispatcher: Dispatcher
+    readiness: Readiness
+
+    @property
+    def upload_limits(self) -> UploadLimits:
+        return UploadLimits(
+            file_bytes=self.settings.max_file_bytes, request_bytes=self.settings.max_request_bytes
+        )
+
+    @property
+    def form_limits(self) -> FormLimits:
+        entries = self.registry.entries.values()
+        return FormLimits(
+            garments=self.settings.max_garments,
+            samples=self.settings.max_samples,
+            categories=frozenset().union(*(entry.spec.categories for entry in entries)),
+        )
+
+    def require_ready(self) -> None:
+        if self.readiness.problem is not None:
+            raise self.readiness.problem
+
+    async def in_queue(self, request: Request, ticket: Ticket, work: Callable[[Ticket], T]) -> T:
+        """Run CPU work in its turn, off the event loop; it is told when the client leaves."""
+
+        async def disconnected() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
+        try:
+            return await self.dispatcher.run(work, ticket=ticket, disconnected=disconnected)
+        finally:
+            self.assets.trim()
+
+    def new_ticket(self) -> Ticket:
+        """The deadline counts from the first byte: upload and waiting included."""
+        return Ticket(deadline=time.monotonic() + self.settings.request_timeout_s)
+
+    async def warm_up(self) -> None:
+        """Load models and the default engine; what is missing is told by ``/health/ready`` and by every request."""
+        try:
+            await anyio.to_thread.run_sync(self._load)
+        except (Problem, EngineUnavailable) as error:
+            unavailable = Problem("engine-unavailable", str(error))
+            self.readiness.problem = error if isinstance(error, Problem) else unavailable
+            log.error("not ready", detail=str(error))
+        else:
+            self.readiness.problem = None
+            log.info("ready")
+
+    def _load(self) -> None:
+        name = choose("auto", self.registry, self.settings).spec.name
+        self.tools.preparation.load()
+        self.tools.engines.warm(name)
+
+
+def build(settings: Settings, registry: Registry, preparation: Preparation) -> Service:
+    """Nothing is loaded yet."""
+    return Service(
+        settings=settings,
+        registry=registry,
+        tools=Tools(
+            preparation=preparation,
+            engines=EnginePool(registry),
+            policy=load_policy(settings.policy),
+            limits=image_limits(settings),
+            low_resolution_side=settings.low_resolution_side,
+        ),
+        assets=AssetStore(
+            max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
+        ),
+        dispatcher=Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue),
+        readiness=Readiness(),
+    )
+
+
+def image_limits(settings: Settings) -> Limits:
+    return Limits(
+        max_bytes=settings.max_file_bytes,
+        max_pixels=settings.max_pixels_mp * 1_000_000,
+        min_side=settings.min_side,
+    )
+
+
+def service_of(request: Request) -> Service:
+    return cast(Service, request.app.state.service)

@@ -1,0 +1,238 @@
+"""An engine and a preparation without models: real data types, made-up content, for tests of everything around them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from inference.engines.base import (
+    Cancelled,
+    Engine,
+    EngineImage,
+    EngineResult,
+    EngineSpec,
+    Limit,
+    Params,
+    Prepared,
+    Progress,
+    Stopped,
+)
+from inference.engines.registry import Entry, Registry, needs_device
+from preprocess.errors import InputError
+from preprocess.geometry import fit_canvas, frame_image
+from preprocess.types import (
+    BASIC_LABELS,
+    FaceRegion,
+    Frame,
+    Garment,
+    LabelMap,
+    Mask,
+    Notice,
+    Person,
+    Photo,
+    Pose,
+)
+from tests.bad_inputs import person_photo
+
+CANVAS = (96, 128)
+BLANK = 4.0
+"""Standard deviation of grey values below which a picture shows nothing."""
+
+
+def spec(name: str = "warp", **changes: object) -> EngineSpec:
+    """A spec like that of ``warp``, small canvas."""
+    values: dict[str, object] = {
+        "name": name,
+        "title": name,
+        "summary": "fake",
+        "revision": "1",
+        "code_license": "Apache-2.0",
+        "weights_license": "Apache-2.0",
+        "commercial_use": True,
+        "preview": True,
+        "categories": frozenset({"upper"}),
+        "photo_kinds": frozenset({"flat"}),
+        "canvas": CANVAS,
+        "artefacts": (),
+        "devices": ("cpu",),
+        "options": {"seed": None, "mask": None},
+    }
+    return EngineSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
+DIFFUSION = {
+    "preview": False,
+    "categories": frozenset({"upper", "lower", "dress"}),
+    "photo_kinds": frozenset({"flat", "worn"}),
+    "options": {
+        "seed": Limit(least=0, most=2**32 - 1, default=0),
+        "steps": Limit(least=1, most=50, default=30),
+        "guidance": Limit(least=0, most=10, default=2),
+        "samples": Limit(least=1, most=4, default=1),
+        "quality": ("fast", "balanced"),
+    },
+}
+"""What a spec of a diffusion engine changes."""
+
+
+@dataclass(kw_only=True)
+class FakeEngine:
+    """Paints the middle of the frame in one colour, softly at the border; can be held up and watched."""
+
+    spec: EngineSpec
+    gate: threading.Event = field(default_factory=threading.Event)
+    """Cleared: ``run`` waits, as a slow engine would, and listens to ``cancelled``."""
+    started: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    raises: Exception | None = None
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def load(self, *, device: str, profile: str) -> None:
+        pass
+
+    def warmup(self) -> None:
+        pass
+
+    def run(
+        self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
+    ) -> EngineResult:
+        self.runs += 1
+        self.started.set()
+        while not self.gate.wait(0.01):
+            if cancelled():
+                self.stopped.set()
+                raise Stopped
+        if self.raises is not None:
+            raise self.raises
+        progress("paint", 1, 1)
+        image = paint(prepared.person.frame)
+        return EngineResult(
+            images=(image,) * params.samples,
+            mask_source="derived",
+            confidence=0.5,
+            notices=(Notice(name="fake", detail="This is not a try-on."),),
+        )
+
+
+def paint(frame: Frame) -> EngineImage:
+    alpha = np.zeros((frame.height, frame.width), np.float32)
+    rows, columns = (slice(size // 4, 3 * size // 4) for size in alpha.shape)
+    alpha[rows, columns] = 1
+    alpha[rows.start - 1, columns] = 0.5
+    rgb = np.zeros((frame.height, frame.width, 3), np.uint8)
+    rgb[:] = (200, 30, 60)
+    return EngineImage(frame=frame, rgb=rgb, alpha=alpha)
+
+
+@dataclass(kw_only=True)
+class FakePreparation:
+    """Counts what it is asked for; sees nothing in even pictures."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    people: frozenset[str] = frozenset({hashlib.sha256(person_photo()).hexdigest()})
+    """Digests of the files that show somebody."""
+    load_error: Exception | None = None
+
+    def load(self) -> None:
+        if self.load_error is not None:
+            raise self.load_error
+
+    def shows_person(self, photo: Photo) -> bool:
+        self.counts["shows_person"] += 1
+        return photo.sha256 in self.people
+
+    def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
+        self.counts["person"] += 1
+        if photo.rgb.std() < BLANK:
+            raise InputError("no-person", "nobody was found in the photo; show the whole upper body")
+        return person(photo, canvas)
+
+    def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+        self.counts["garment"] += 1
+        if photo.rgb.std() < BLANK:
+            raise InputError("no-garment", "no garment stands out from the background")
+        return garment(photo, category="upper" if category == "auto" else category)
+
+    def agnostic(self, person: Person, category: str) -> Mask:
+        self.counts["agnostic"] += 1
+        alpha = np.ones((person.frame.height, person.frame.width), np.float32)
+        return Mask(tag="agnostic", frame=person.frame, alpha=alpha)
+
+
+def person(photo: Photo, canvas: tuple[int, int]) -> Person:
+    frame = fit_canvas((0, 0, photo.width, photo.height), (photo.width, photo.height), canvas)
+    shape = (frame.height, frame.width)
+    labels = np.full(shape, BASIC_LABELS.index("upper"), np.uint8)
+    points = np.column_stack([np.linspace(10, 80, 33), np.linspace(10, 120, 33)]).astype(np.float32)
+    return Person(
+        photo=photo,
+        frame=frame,
+        image=frame_image(photo.rgb, frame),
+        pose=Pose(
+            tag="blaze33",
+            frame=frame,
+            points=points,
+            visibility=np.ones(33, np.float32),
+            depth=np.zeros(33, np.float32),
+            score=0.9,
+        ),
+        face=FaceRegion(
+            frame=frame,
+            centre=(48, 20),
+            half_width=8,
+            half_height=10,
+            down=(0, 1),
+            chin=(48, 30),
+            visible=True,
+        ),
+        matte=Mask(tag="matte", frame=frame, alpha=np.ones(shape, np.float32)),
+        parsing=LabelMap(
+            tag="basic",
+            frame=frame,
+            labels=labels,
+            soft=np.zeros((*shape, len(BASIC_LABELS)), np.float16),
+            confidence={"upper": 0.9},
+        ),
+        waist=0.9,
+        waist_confidence=0.8,
+    )
+
+
+def garment(photo: Photo, *, category: str = "upper") -> Garment:
+    frame = fit_canvas((0, 0, photo.width, photo.height), (photo.width, photo.height), CANVAS)
+    return Garment(
+        photo=photo,
+        frame=frame,
+        image=frame_image(photo.rgb, frame),
+        alpha=np.ones((frame.height, frame.width), np.float32),
+        category=category,
+        kind="flat",
+        sleeve_length="short",
+        landmarks=None,
+        collar=None,
+        cutout_confidence=0.9,
+    )
+
+
+def registry(*engines: FakeEngine) -> Registry:
+    """The engines, and one that needs a GPU, which these machines do not have."""
+
+    def always(engine: FakeEngine) -> Callable[[], Engine]:
+        return lambda: engine
+
+    gpu_only = FakeEngine(spec=spec("gpu-only", devices=("cuda",), **DIFFUSION))
+    return Registry(
+        entries={
+            engine.spec.name: Entry(spec=engine.spec, create=always(engine))
+            for engine in (*engines, gpu_only)
+        },
+        requirements=(needs_device,),
+    )
