@@ -17,8 +17,8 @@ WRIST = -0.03
 """Shoulder widths before the wrist joint where the hand begins."""
 HAND_REACH = 0.28
 """Shoulder widths from the hand's bones to its outline."""
-FACE_SIDE = 1.18
-"""Ears and jaw lie this far out on the face ellipse."""
+EARS = 2.0
+"""On the face ellipse, at the height of the eyes."""
 
 
 def part_labels(surface: Surfaces, layout: Layout, waist: float) -> NDArray[np.uint8]:
@@ -42,8 +42,8 @@ def _skin_part(layout: Layout, waist: float) -> NDArray[np.uint8]:
     part[on_arm & (left_arm > right_arm)] = INDEX["right_arm"]
     for side in range(2):
         part[(layout.hand[side] < HAND_REACH) & (layout.beyond_wrist[side] > WRIST)] = INDEX["hands"]
-    jaw = np.hypot(layout.head_x * 1.08, np.maximum(layout.head_y, 0.0)) < 1.0
-    part[(layout.face < FACE_SIDE) & (layout.head_y < 0.35) | jaw & (layout.head_y > -1.6)] = INDEX["face"]
+    ears = (np.abs(layout.head_y) < 0.45) & (layout.face < EARS)
+    part[(layout.face < 1.0) | (layout.head_y < 0.3) & (layout.face < 1.6) | ears] = INDEX["face"]
     return part
 
 

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.parsing.filters import Guide, apply_line, dilate, erode, resize, smoothstep, spread
+from preprocess.parsing.colour import to_lab
+from preprocess.parsing.filters import Guide, apply_line, dilate, ellipse, erode, resize, smoothstep, spread
+from preprocess.parsing.layout import Layout
 from preprocess.types import Alpha, Rgb
 
 SURE_PERSON, SURE_BACKGROUND = 0.8, 0.12
@@ -14,6 +16,18 @@ SURE_PERSON, SURE_BACKGROUND = 0.8, 0.12
 CORE = 0.008
 """Of the working height: how far inside ``SURE_PERSON`` a pixel is fixed as person."""
 GRABCUT_ROUNDS = 2
+PLAIN_NOISE = 3.0
+"""Lab distance from its smooth part up to which a background is plain."""
+WALL_COLOUR = 2.2
+"""Lab distance from a plain background's colour that no cloth edge stays below."""
+WORN = 0.12
+"""Share of the body nearby in the background's colour above which the colour tells nothing."""
+GAP_REACH = 0.03
+"""Of the working height: sigma of the background's and body's colours around a gap between arm and torso."""
+GAP_COLOUR = 9.0
+"""Lab distance from the background's colour up to which a gap is background."""
+SHADOW = 0.3
+"""Weight of lightness where a gap is darker than the background: arms shade it."""
 GUIDE_RADIUS = 4
 GUIDE_EPSILON = 1e-4
 BAND = 3
@@ -26,16 +40,17 @@ MISFIT = 22.0
 """RGB distance from the colour line at which it is no longer trusted."""
 
 
-def cut_person(image: Rgb, segmentation: Alpha) -> NDArray[np.bool_]:
+def cut_person(image: Rgb, segmentation: Alpha, layout: Layout) -> NDArray[np.bool_]:
     """Which pixels of the working image are person: GrabCut seeded by the segmentation, ``bool (h, w)``."""
     height = image.shape[0]
     step = max(3, round(CORE * height))
     far = ~dilate(segmentation > SURE_BACKGROUND, 2 * step + 1)
+    body = _on_body(layout) & (segmentation > 0.5)
     core = erode(segmentation > SURE_PERSON, step)
-    core &= ~_looks_like_background(image, core, far) | erode(segmentation > SURE_PERSON, 6 * step)
-    trimap = np.where(segmentation > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[core] = cv2.GC_FGD
-    trimap[far] = cv2.GC_BGD
+    wall, gap = _background_seen(image, body & core, far)
+    trimap = np.where((segmentation > 0.5) & ~gap, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    trimap[core & ~((gap | wall) & ~body)] = cv2.GC_FGD
+    trimap[far | wall & ~body] = cv2.GC_BGD
     if core.any() and far.any():
         models = np.zeros((1, 65)), np.zeros((1, 65))
         bgr = np.ascontiguousarray(image[..., ::-1])
@@ -83,15 +98,51 @@ def _on_colour_line(
     return np.clip(trust * smoothstep(alpha, 0.04, 0.96) + (1.0 - trust) * fallback, low, high).astype(np.float32)
 
 
-def _looks_like_background(image: Rgb, core: NDArray[np.bool_], far: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels whose colour is that of the nearby background rather than of the nearby person (the gap at an arm)."""
-    colours = image.astype(np.float32)
-    sigma = 0.03 * image.shape[0]
-    back = spread(colours, far.astype(np.float32), sigma)
-    to_back = np.linalg.norm(colours - back, axis=-1)
-    front = spread(colours, (core & (to_back > 20.0)).astype(np.float32), sigma)
-    to_front = np.linalg.norm(colours - front, axis=-1)
-    return np.asarray((to_back < 14.0) & (to_back < 0.4 * to_front))
+def _on_body(layout: Layout) -> NDArray[np.bool_]:
+    """Pixels so near a bone that they are body in any clothes; gaps between limbs lie farther out."""
+    torso = (np.abs(layout.across) < 0.8) & (layout.along > -0.1) & (layout.along < 1.15)
+    limbs = (np.minimum(*layout.arm) < 0.10) | (np.minimum(*layout.hand) < 0.04)
+    legs = (np.minimum(*layout.leg) < 0.16) | (np.minimum(*layout.foot) < 0.10)
+    return np.asarray(torso | limbs | legs | (layout.face < 1.1) | (layout.neck < 0.12))
+
+
+def _background_seen(
+    image: Rgb, body: NDArray[np.bool_], far: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """``(wall, gap)``: the background itself, and what may be background in shade.
+
+    ``wall`` is only known before a plain background: the colour is that of the wall nearby, within its noise, in a
+    piece that reaches the sure background or is larger than a speck.
+    """
+    lab = to_lab(image)
+    sigma = GAP_REACH * image.shape[0]
+    from_back = lab - spread(lab, far.astype(np.float32), sigma)
+    distance = np.sqrt(np.square(from_back).sum(-1))
+    near = far & dilate(~far, round(4 * sigma))
+    noise = float(np.percentile(distance[near], 80)) if near.any() else np.inf
+    wall = np.zeros_like(far)
+    if noise < PLAIN_NOISE:
+        wall = _large(far | (distance < max(WALL_COLOUR, 2.0 * noise)))
+    from_back[..., 0] *= np.where(from_back[..., 0] < 0, SHADOW, 1.0)
+    from_body = lab - spread(lab, body.astype(np.float32), sigma)
+    back, front = (np.sqrt(np.square(d).sum(-1)) for d in (from_back, from_body))
+    # a top of the wall's colour: only the network can tell them apart
+    alike = _blur(body & (distance < GAP_COLOUR), 2 * sigma) / np.maximum(_blur(body, 2 * sigma), 1e-3)
+    worn = alike > WORN
+    return wall & ~worn, _large((back < GAP_COLOUR) & (back < 0.6 * front) & ~worn)
+
+
+def _blur(mask: NDArray[np.bool_], sigma: float) -> Alpha:
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma), dtype=np.float32)
+
+
+def _large(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without hair-thin bridges and pieces below 0.05 % of the image."""
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, ellipse(3))
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    keep = stats[:, cv2.CC_STAT_AREA] > 0.0005 * mask.size
+    keep[0] = False
+    return np.asarray(keep[pieces])
 
 
 def _main_parts(person: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -42,16 +42,16 @@ def first_appearance(codes: Codes, layout: Layout, matte: Alpha, skin: Skin, wai
         upper = core & (hand > 0.16)
     thighs = np.minimum(*layout.thigh) < 0.22
     hips = (np.abs(layout.across) < 0.8) & (layout.along < 1.4)
-    lower = (thighs | hips) & solid & (layout.along > waist + 0.05) & (skin_like < 0.5) & (hand > 0.15)
-    above_eyes = layout.head_y < -0.85
-    hair = solid & above_eyes & (layout.face > 1.05) & (layout.face < 2.2) & (skin_like < 0.4)
+    lower = (thighs | hips) & solid & (layout.along > waist + 0.05) & (skin_like < 0.5)
+    lower &= (layout.along < waist + 0.5) & (hand > 0.15)
+    hair = solid & (layout.head_y < -0.3) & (layout.face > 1.15) & (layout.face < 2.2) & (skin_like < 0.25)
     foot, below = np.minimum(*layout.foot), np.maximum(*layout.beyond_ankle)
     shoes = solid & (foot < 0.12) & (below > 0.05) & (skin_like < 0.4)
     return Appearance(
         skin=skin,
         upper=_palette(codes, upper),
         lower=_palette(codes, lower),
-        hair=_palette(codes, hair) if layout.face_visible else None,
+        hair=_palette(codes, hair),
         shoes=_palette(codes, shoes),
     )
 
@@ -67,7 +67,7 @@ def scores(codes: Codes, layout: Layout, appearance: Appearance, waist: float) -
         appearance.skin.likelihood(codes) * _where_skin(layout, waist),
         colour(appearance.upper, 0.06, 0.06) * _where_upper(layout, waist),
         colour(appearance.lower, 0.04, 0.15) * _where_lower(layout, waist),
-        colour(appearance.hair, 0.0, 0.0) * _where_hair(layout),
+        colour(appearance.hair, 0.0, 0.2) * _where_hair(layout),
         colour(appearance.shoes, 0.02, 0.0) * _where_shoes(layout),
     )
     return np.stack(planes, -1).astype(np.float32) + 1e-4
@@ -75,7 +75,7 @@ def scores(codes: Codes, layout: Layout, appearance: Appearance, waist: float) -
 
 def _where_skin(layout: Layout, waist: float) -> Alpha:
     hand, arm, leg = (np.minimum(*pair) for pair in (layout.hand, layout.arm, layout.leg))
-    prior = 0.10 + 0.9 * bump(np.maximum(0.0, layout.face - 0.95), 0.18)
+    prior = 0.10 + 0.9 * bump(np.maximum(0.0, layout.face - 0.97), 0.2)
     prior += 0.75 * bump(hand, 0.13) + 0.55 * bump(arm, 0.17)
     prior += 0.6 * bump(layout.neck, 0.22) * (layout.along < 0.25)
     legs = 0.5 * bump(leg, 0.22) * smoothstep(layout.along, waist + 0.15, waist + 0.35)
@@ -92,14 +92,14 @@ def _where_upper(layout: Layout, waist: float) -> Alpha:
 
 def _where_lower(layout: Layout, waist: float) -> Alpha:
     prior = smoothstep(layout.along, waist - 0.20, waist + 0.06)
-    on_arm = (np.minimum(*layout.arm) < 0.09) & (np.abs(layout.across) > 0.9)
+    on_arm = (np.minimum(*layout.arm) < 0.12) & (np.abs(layout.across) > 0.9)
     shoes = smoothstep(np.maximum(*layout.beyond_ankle), -0.05, 0.1) * bump(np.minimum(*layout.foot), 0.3)
-    return np.where(on_arm, 0.35 * prior, prior * (1.0 - 0.7 * shoes)).astype(np.float32)
+    return np.where(on_arm, 0.2 * prior, prior * (1.0 - 0.7 * shoes)).astype(np.float32)
 
 
 def _where_hair(layout: Layout) -> Alpha:
-    prior = bump(np.maximum(0.0, layout.face - 1.6), 0.9) * (1.0 - 0.9 * smoothstep(layout.along, 0.35, 0.7))
-    prior *= smoothstep(layout.face, 0.6, 1.0)
+    prior = bump(np.maximum(0.0, layout.face - 1.45), 0.8) * (1.0 - 0.9 * smoothstep(layout.along, 0.35, 0.7))
+    prior *= smoothstep(layout.face, 0.6, 1.05)
     throat = bump(layout.neck, 0.15) * smoothstep(layout.head_y, 0.9, 1.15)
     return (prior * (1.0 - 0.8 * throat)).astype(np.float32)
 

@@ -44,7 +44,8 @@ def classify(
         surface = np.argmax(membership, -1)
         if round_ + 1 < ROUNDS:
             appearance = _learn(codes, surface, raw, matte, appearance)
-    surface = _sleeves(surface, layout, matte, waist)
+    if appearance.upper is not None:
+        surface = _sleeves(surface, appearance.upper.likelihood(codes), layout, waist)
     surface = _without_islands(surface, membership, matte > 0.5)
     return Parsed(surface=surface, membership=membership, appearance=appearance)
 
@@ -53,20 +54,21 @@ def _learn(
     codes: Codes, surface: Surfaces, raw: NDArray[np.float32], matte: Alpha, appearance: Appearance
 ) -> Appearance:
     """Colour models from the pixels now labelled with some certainty."""
-    sure = [(surface == k) & (matte > 0.9) & (raw[..., k] > share) for k, share in ((SKIN, 0.7), (UPPER, 0.5), (LOWER, 0.6))]
+    sure = [(surface == k) & (matte > 0.9) & (raw[..., k] > share) for k, share in ((SKIN, 0.7), (UPPER, 0.5), (LOWER, 0.6), (HAIR, 0.6))]
     return replace(
         appearance,
         skin=refine_skin(appearance.skin, codes, sure[0]),
         upper=palette(codes, sure[1]) if sure[1].sum() > 100 else appearance.upper,
         lower=palette(codes, sure[2]) if sure[2].sum() > 100 else appearance.lower,
+        hair=palette(codes, sure[3]) if sure[3].sum() > 100 else appearance.hair,
     )
 
 
-def _sleeves(surface: Surfaces, layout: Layout, matte: Alpha, waist: float) -> Surfaces:
-    """Cloth on the forearm bone is sleeve, whatever the trousers' colour."""
+def _sleeves(surface: Surfaces, upper: Alpha, layout: Layout, waist: float) -> Surfaces:
+    """Cloth of the top's colour on the forearm bone is sleeve, even where the trousers have that colour too."""
     forearm = np.minimum(*layout.forearm) < 0.105
     beside = (np.abs(layout.across) > 0.95) | (layout.along < waist)
-    return np.where(forearm & beside & (surface == LOWER) & (matte > 0.5), UPPER, surface)
+    return np.where(forearm & beside & (surface == LOWER) & (upper > 0.3), UPPER, surface)
 
 
 def _without_islands(surface: Surfaces, membership: NDArray[np.float32], person: NDArray[np.bool_]) -> Surfaces:
