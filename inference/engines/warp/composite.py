@@ -17,9 +17,11 @@ from inference.engines.warp.drape import (
     sleeve_cover,
     tuck,
 )
+from inference.engines.warp.evidence import measures
 from inference.engines.warp.fields import blur, dilate, mix, smoothstep
 from inference.engines.warp.limbs import Limb, trace_limb
 from inference.engines.warp.occlusion import Front, front_layers
+from inference.engines.warp.relabel import relabel
 from inference.engines.warp.scene import Scene, build_scene
 from inference.engines.warp.shading import light_factor
 from inference.engines.warp.types import Body, WarpedGarment
@@ -28,6 +30,9 @@ from preprocess.types import Alpha, Garment, Person, Rgb, Sides
 
 _LEAST_CHANGE = 0.6
 """Levels: a smaller difference to the photo is no change, and the pixel stays the photo's own."""
+
+_SMALL_ISLAND = 0.01
+"""Changed spots smaller than this share of the largest one are dropped."""
 
 _REACH = 0.08
 """Shoulder widths around old and new garment that may change (about 2 % of the body's height)."""
@@ -46,11 +51,8 @@ class Composed:
 def compose(person: Person, body: Body, garment: Garment, warped: WarpedGarment) -> Composed:
     """Dress the person. Deterministic."""
     scene = build_scene(person, body, warped)
-    skin = scene.parts.arms
-    limbs = Sides(
-        left=trace_limb(scene.arms.left, skin, scene.unit),
-        right=trace_limb(scene.arms.right, skin, scene.unit),
-    )
+    scene = relabel(scene, trace_limbs(scene))
+    limbs = trace_limbs(scene)
     front = front_layers(scene, limbs)
     stripped = strip(scene, limbs, front, chest_outline(body, scene))
     picture, cover = dress(scene, limbs, front, stripped)
@@ -59,20 +61,29 @@ def compose(person: Person, body: Body, garment: Garment, warped: WarpedGarment)
     full = np.zeros(person.matte.alpha.shape, np.float32)
     rgb[scene.box.window] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     full[scene.box.window] = alpha
-    return Composed(rgb=rgb, alpha=full, metrics=measures(scene, stripped, cover))
+    return Composed(rgb=rgb, alpha=full, metrics=measures(scene, front, stripped, cover))
+
+
+def trace_limbs(scene: Scene) -> Sides[Limb]:
+    """Both arms, measured on their bare skin."""
+    skin = scene.parts.arms
+    return Sides(
+        left=trace_limb(scene.arms.left, skin, scene.unit),
+        right=trace_limb(scene.arms.right, skin, scene.unit),
+    )
 
 
 def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> tuple[FloatRgb, Alpha]:
     """The finished picture and how far the garment covers it."""
     garment = scene.garment
     torso_rgb, torso = close_gaps(scene, front)
-    torso = tuck(scene, torso)
+    torso = tuck(scene, limbs, torso)
     sleeve_alpha, across = sleeve_cover(scene)
     light = light_factor(scene, front, torso, sleeve_alpha, across)[..., None]
     everything = np.maximum(torso, sleeve_alpha)
     picture = stripped.rgb * cast_by_garment(scene, everything)[..., None]
     picture = mix(picture, np.clip(torso_rgb * light, 0, 255), torso)
-    picture = mix(picture, stripped.skin, bare_arms(limbs, stripped.removed) * stripped.skin_weight)
+    picture = mix(picture, stripped.skin, bare_arms(scene, limbs, stripped.removed) * stripped.skin_weight)
     picture = mix(picture, front.colour, np.maximum(front.lower, front.skin))
     if garment.sleeves is not None:
         for sleeve, other in (
@@ -88,27 +99,21 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
 
 
 def changed(scene: Scene, picture: FloatRgb) -> Alpha:
-    """Where the picture differs from the photo, closed and with a short ramp outside, within the permitted
-    reach."""
-    different = (np.abs(picture - scene.photo).max(axis=-1) > _LEAST_CHANGE).astype(np.float32)
-    alpha = cv2.blur(dilate(different, 2.0), (3, 3))
+    """Where the picture differs from the photo, with a short ramp outside, within the permitted reach.
+
+    Scattered islands away from the garment are dropped: they are noise of the layers' borders.
+    """
+    different = (np.abs(picture - scene.photo).max(axis=-1) > _LEAST_CHANGE).astype(np.uint8)
+    _, islands, stats, _ = cv2.connectedComponentsWithStats(different, connectivity=8)
+    area = stats[:, cv2.CC_STAT_AREA]
+    area[0] = 0
+    kept = (area > _SMALL_ISLAND * area.max())[islands].astype(np.float32)
+    alpha = cv2.blur(dilate(kept, 2.0), (3, 3))
     return np.asarray(alpha * reach(scene), np.float32)
 
 
 def reach(scene: Scene) -> Alpha:
     """Old garment, new garment and a soft margin."""
-    garments = np.maximum(scene.parts.upper, scene.garment.alpha)
-    if scene.garment.sleeves is not None:
-        garments = np.maximum(garments, sleeve_cover(scene)[0])
+    garments = np.maximum(np.maximum(scene.parts.upper, scene.garment.alpha), sleeve_cover(scene)[0])
     core = (garments > 0.2).astype(np.float32)
     return blur(dilate(core, 0.7 * _REACH * scene.unit), 0.1 * _REACH * scene.unit)
-
-
-def measures(scene: Scene, stripped: Stripped, cover: Alpha) -> Mapping[str, float]:
-    """What the confidence is made of: shares of the old garment's area."""
-    old = max(float((scene.parts.upper > 0.5).sum()), 1.0)
-    bare = stripped.removed * (1.0 - cover)
-    return {
-        "uncovered": float(bare.sum()) / old,
-        "invented_skin": float((bare * stripped.skin_weight).sum()) / old,
-    }

@@ -83,12 +83,12 @@ def of_picture(metrics: Mapping[str, float]) -> Iterator[Penalty]:
         yield 0.75, Notice(name="old-garment-larger", detail="much of the old garment had to be painted over")
     if metrics["gap_fill"] > 0.08:
         yield 0.7, Notice(name="gaps-closed", detail="gaps between body and sleeves had to be filled")
-    if metrics["layers"] > 0.5:
+    if metrics["layers"] > 40.0:
         yield (
             0.55,
             Notice(name="layered-clothes", detail="an open jacket or several layers are hard to replace"),
         )
-    if metrics["arms_over_torso"] > 0.12:
+    if metrics["arms_over"] > 0.12:
         yield (
             0.85,
             Notice(name="arms-over-torso", detail="arms in front of the body hide part of the garment"),

@@ -9,7 +9,7 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import Float, blur, dilate, ellipse, nearest, smoothstep
 from inference.engines.warp.limbs import Limb
-from inference.engines.warp.occlusion import Front
+from inference.engines.warp.occlusion import Front, over_torso
 from inference.engines.warp.scene import Scene
 from preprocess.types import Alpha, Sides
 
@@ -64,27 +64,26 @@ def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
     return np.asarray(garment.rgb * (1.0 - share) + cloth * share, np.float32), alpha.astype(np.float32)
 
 
-def tuck(scene: Scene, torso: Alpha) -> Alpha:
-    """Cut the hem off below the waistband where the lower clothes lie over it."""
+def tuck(scene: Scene, limbs: Sides[Limb], torso: Alpha) -> Alpha:
+    """Cut the hem off below the waistband where the lower clothes lie over it, old sleeves apart."""
     if not scene.garment.tucked:
         return torso
-    old = dilate(scene.parts.upper, 2.0)
+    arms = np.maximum(limbs.left.across**2 < 2.0, limbs.right.across**2 < 2.0)
+    old = dilate(scene.parts.upper, 2.0) * (1.0 - arms)
     below = smoothstep(scene.down, scene.waist + 0.03, scene.waist + 0.07)
     return np.asarray(torso * (1.0 - below * (1.0 - old)), np.float32)
 
 
-def bare_arms(limbs: Sides[Limb], removed: Alpha) -> Alpha:
-    """Arms that only now come to light and lie in front of the torso: below the shoulder, where nothing was
-    bare."""
+def bare_arms(scene: Scene, limbs: Sides[Limb], removed: Alpha) -> Alpha:
+    """Arms that only now come to light and lie in front of the torso."""
+    free = over_torso(scene, limbs)
     weight = np.zeros_like(removed)
-    for limb in (limbs.left, limbs.right):
-        start = smoothstep(limb.along, 0.3, 0.42)
+    for limb, hidden in ((limbs.left, free.left), (limbs.right, free.right)):
         if limb.seen is not None:
             first, last = limb.seen
-            start = start * np.maximum(
-                smoothstep(first - limb.along, -0.02, 0.02), smoothstep(limb.along - last, -0.02, 0.02)
-            )
-        weight = np.maximum(weight, limb.inside * start)
+            outside = np.maximum(first - limb.along, limb.along - last)
+            hidden = hidden * smoothstep(outside, -0.02, 0.02)
+        weight = np.maximum(weight, limb.inside * hidden)
     return np.asarray(weight * removed, np.float32)
 
 

@@ -65,13 +65,13 @@ class Limb:
 
     @property
     def across(self) -> Float:
-        return np.asarray(self.distance / self.half_width, np.float32)
+        return self.distance / self.half_width
 
     @property
     def inside(self) -> Alpha:
-        """Soft silhouette of the arm between shoulder and wrist, one pixel of ramp."""
-        edge = np.clip(self.half_width - np.abs(self.distance) + 0.5, 0.0, 1.0)
-        return np.asarray(edge * ((self.along > 0.0) & (self.along < BEYOND - 0.02)), np.float32)
+        """Soft silhouette of the arm, round at the shoulder, two pixels of ramp."""
+        edge = np.clip((self.half_width - np.abs(self.distance)) / 2.0 + 0.5, 0.0, 1.0)
+        return np.asarray(edge * (self.along < BEYOND - 0.02), np.float32)
 
 
 def trace_limb(arm: Arm, skin: Alpha, unit: float) -> Limb:

@@ -11,8 +11,16 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import blur, dilate, erode, smoothstep, unmix, weighted_blur
-from inference.engines.warp.limbs import Limb
+from inference.engines.warp.fields import (
+    Bool,
+    blur,
+    dilate,
+    erode,
+    smoothstep,
+    unmix,
+    weighted_blur,
+)
+from inference.engines.warp.limbs import GRID, STATIONS, Limb
 from inference.engines.warp.scene import Scene
 from preprocess.types import Alpha, Points, Sides
 
@@ -25,8 +33,9 @@ _SKIN_BAND = 0.008
 _SPILL = 0.014
 """Shoulder widths around the old garment that still show its colour or its contact shadow."""
 
-_ARM_STARTS = (0.22, 0.42)
-"""Along the arm: the shoulder is part of the torso garment, further down the arm is in front of it."""
+_ARM_STARTS = (0.08, 0.36)
+"""Along the arm: where the edge between shoulder cloth and arm leaves the outer and reaches the inner
+side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,26 +65,62 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     bare = matte_by_colour(scene.photo, bare, _SKIN_BAND * unit)
     left_is_nearer = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
     hands = np.minimum(bare, dilate(parts.hands, 2.0))
-    arms = [
-        bare * mine * np.maximum(smoothstep(limb.along, *_ARM_STARTS), parts.hands)
-        for limb, mine in ((limbs.left, left_is_nearer), (limbs.right, ~left_is_nearer))
-    ]
+    free = over_torso(scene, limbs)
     lower = _lower_in_front(scene)
     whole = np.clip(head + bare + lower, 0.0, 1.0).astype(np.float32)
     return Front(
         colour=unmix(scene.photo, whole, 0.05 * unit),
         head=head.astype(np.float32),
-        arms=Sides(left=arms[0].astype(np.float32), right=arms[1].astype(np.float32)),
+        arms=Sides(
+            left=bare * left_is_nearer * np.maximum(free.left, parts.hands),
+            right=bare * ~left_is_nearer * np.maximum(free.right, parts.hands),
+        ),
         hands=hands.astype(np.float32),
         lower=lower,
     )
 
 
 def _lower_in_front(scene: Scene) -> Alpha:
+    """Lower clothes over a tucked hem, their upper edge evened out along the waistband."""
     if not scene.garment.tucked:
         return np.zeros_like(scene.matte)
+    width = 2 * int(0.06 * scene.unit) + 1
+    even = cv2.medianBlur((scene.parts.lower > 0.5).astype(np.uint8), min(width, 31)).astype(np.float32)
     onset = smoothstep(scene.down, scene.waist - 0.12, scene.waist - 0.04)
-    return np.asarray(scene.parts.lower * onset, np.float32)
+    return np.asarray(smoothstep(blur(even, 1.2), 0.2, 0.8) * np.maximum(onset, 0.0), np.float32)
+
+
+def over_torso(scene: Scene, limbs: Sides[Limb]) -> Sides[Alpha]:
+    """Which part of each arm lies in front of the torso of the garment.
+
+    With sleeves: what comes out of the cuff. Without: at the shoulder the garment lies over the arm, and a
+    slanted
+    edge parts the two, from the arm's outer side at ``_ARM_STARTS[0]`` to its inner side, the armpit, at
+    ``_ARM_STARTS[1]``.
+    """
+    sleeves = scene.garment.sleeves
+    if sleeves is not None:
+        return Sides(
+            left=_out_of_cuff(limbs.left, sleeves.left.alpha),
+            right=_out_of_cuff(limbs.right, sleeves.right.alpha),
+        )
+    return Sides(left=_beside_armhole(limbs.left, 1.0), right=_beside_armhole(limbs.right, -1.0))
+
+
+def _out_of_cuff(limb: Limb, sleeve: Alpha) -> Alpha:
+    station = np.rint(limb.along / GRID[1]).astype(np.int64).ravel()
+    inside = (limb.inside > 0.5).ravel()
+    area = np.bincount(station[inside], minlength=STATIONS)[:STATIONS]
+    covered = np.bincount(station[inside], weights=sleeve.ravel()[inside], minlength=STATIONS)[:STATIONS]
+    clothed = np.flatnonzero(covered > 0.5 * np.maximum(area, 1))
+    cuff = GRID[clothed[-1]] if len(clothed) else 0.0
+    return smoothstep(limb.along, cuff - 0.025, cuff - 0.01)
+
+
+def _beside_armhole(limb: Limb, outward: float) -> Alpha:
+    """``outward`` is the sign of ``across`` on the arm's outer side."""
+    edge = np.interp(limb.along, _ARM_STARTS, (0.7, -1.6))
+    return np.asarray(np.clip((limb.across * outward - edge) * limb.half_width / 2.0 + 0.5, 0, 1), np.float32)
 
 
 def matte_by_colour(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
@@ -96,10 +141,10 @@ def old_garment(scene: Scene, front: Front) -> Alpha:
     """What has to be painted over: the old garment, its spill and its edge shadow."""
     parts = scene.parts
     spill = _SPILL * scene.unit
-    body = np.clip(parts.face + parts.hands + parts.neck + parts.arms + parts.lower + parts.legs, 0.0, 1.0)
-    keep = np.maximum(erode(body.astype(np.float32), spill), front.head)
-    cloth = blur(dilate(np.asarray(smoothstep(parts.upper, 0.1, 0.6)), spill), 0.8)
-    return np.asarray(cloth * (1.0 - keep), np.float32)
+    body = np.clip(parts.skin + parts.lower + parts.legs, 0.0, 1.0)
+    keep = np.maximum(erode(body, spill), front.head)
+    wide = blur(dilate((parts.upper > 0.5).astype(np.float32), spill), 0.8)
+    return np.asarray(wide * (1.0 - keep), np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,19 +155,29 @@ class Under:
     lower: Alpha
 
 
-def under_layers(scene: Scene, limbs: Sides[Limb], chest: Points) -> Under:
+def under_layers(scene: Scene, limbs: Sides[Limb], removed: Alpha, chest: Points) -> Under:
     """Guess the bare body below the clothes. ``chest`` is the outline of neck and shoulders, crop pixels."""
     hem = scene.garment.hem
     outline = np.zeros(scene.matte.shape, np.float32)
     cv2.fillPoly(outline, [np.round(chest).astype(np.int32).reshape(-1, 1, 2)], 1.0)
     chest_zone = outline * (scene.down < min(0.42, hem))
-    core = (np.abs(scene.lateral) < np.interp(scene.down, [0.3, 0.6, 1.0], [0.46, 0.42, 0.46])) * 1.0
+    core = np.abs(scene.lateral) < np.interp(scene.down, [0.3, 0.6, 1.0], [0.46, 0.42, 0.46])
     midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
-    lower_zone = (scene.down > min(scene.waist, hem + 0.5) - 0.02) * 1.0
     arms = np.maximum(limbs.left.inside, limbs.right.inside)
     skin = np.maximum(np.maximum(blur(chest_zone.astype(np.float32), 1.0), arms), midriff)
-    lower = blur((lower_zone * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.5)
+    below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
+    hips = below_waist & (core | nearer_to_lower(scene, removed))
+    lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.5)
     return Under(
         skin=np.asarray(skin * (1 - lower) * smoothstep(scene.matte, 0.2, 0.8), np.float32),
         lower=np.asarray(lower * smoothstep(scene.matte, 0.2, 0.8), np.float32),
     )
+
+
+def nearer_to_lower(scene: Scene, removed: Alpha) -> Bool:
+    """Pixels from which the kept lower clothes are nearer than the background."""
+    kept_lower = (scene.parts.lower > 0.5) & (removed < 0.5)
+    background = scene.matte < 0.1
+    to_lower = cv2.distanceTransform((~kept_lower).astype(np.uint8), cv2.DIST_L2, 5)
+    to_background = cv2.distanceTransform((~background).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(to_lower < to_background, np.bool_)

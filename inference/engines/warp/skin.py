@@ -20,7 +20,7 @@ _TYPICAL = 0.3
 """How far the local skin colour is pulled to the median: keeps a shadow or a cheek's red from spreading
 far."""
 
-_EDGE_SHADE = 0.24
+_EDGE_SHADE = 0.30
 """Darkening of a round limb at its silhouette where no real limb shows how dark it is."""
 
 _UNKNOWN_SKIN = np.array([205.0, 165.0, 140.0], np.float32)
@@ -60,9 +60,11 @@ def _colour_field(photo: FloatRgb, core: Alpha) -> FloatRgb:
 
 
 def _shade_limb(plate: FloatRgb, limb: Limb) -> FloatRgb:
-    round_off = 1.0 - _EDGE_SHADE * np.minimum(np.abs(limb.across), 1.2) ** 2.5
-    weight = smoothstep(-np.abs(limb.across), -1.25, -0.95) * smoothstep(limb.along, 0.05, 0.3)
-    return np.asarray(plate * (1.0 + (round_off - 1.0) * weight)[..., None], np.float32)
+    rounded = np.minimum(np.abs(limb.across), 1.15) ** 2.2
+    weight = smoothstep(-np.abs(limb.across), -1.3, -1.0) * smoothstep(limb.along, 0.0, 0.25)
+    # light that left the skin at a grazing angle is redder: blue falls faster than red
+    shade = 1.0 - _EDGE_SHADE * (rounded * weight)[..., None] * np.array([0.85, 1.05, 1.1], np.float32)
+    return np.asarray(plate * shade, np.float32)
 
 
 def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Alpha, limb: Limb) -> FloatRgb:

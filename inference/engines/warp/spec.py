@@ -1,4 +1,4 @@
-"""What ``warp`` is: the CPU preview engine that lays a flat product photo onto the body, no learned generator."""
+"""What ``warp`` is: a preview engine for the CPU that lays a flat product photo onto the body."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ SPEC = EngineSpec(
     name="warp",
     title="Warp (preview)",
     summary=(
-        "Cuts the garment out of its product photo, fits it to the body by measured landmarks and lights it like "
-        "the scene. Runs on any CPU without downloads; a preview of the fit, not a generated photo."
+        "Cuts the garment out of its product photo, fits it to the body by measured landmarks and lights it "
+        "like the scene. Runs on any CPU without downloads; a preview of the fit, not a generated photo."
     ),
     revision="1",
     code_license="Apache-2.0",

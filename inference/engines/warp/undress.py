@@ -54,7 +54,7 @@ class Stripped:
 def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stripped:
     """Take the old garment off: background, skin, lower clothes, in this order."""
     removed = old_garment(scene, front)
-    under = under_layers(scene, limbs, chest)
+    under = under_layers(scene, limbs, removed, chest)
     plate = background_plate(scene.photo, scene.matte, scene.unit)
     skin = skin_plate(scene, limbs)
     plate = mix(plate, skin, under.skin)
