@@ -1,0 +1,231 @@
+"""Where the garment's landmarks go on the body: the only place that decides sizes.
+
+A garment that lies flat shows half its circumference; on a body that half goes round the chest. So lengths
+follow the cloth (one scale, from the shoulders, which lie flat in both pictures), while widths end at the
+body's outline plus what loose cloth adds, and the surplus turns out of sight at the sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.warp.silhouette import (
+    SIDES,
+    SideName,
+    Silhouette,
+    level_of,
+    on_spine,
+    torso_half_widths,
+)
+from inference.engines.warp.types import Body, Vec
+from preprocess.types import GarmentLandmarks, Person, Sides
+
+Array = NDArray[np.float64]
+
+_CHEST = 1.16
+"""Frontal chest width between the armpits in shoulder widths (joint to joint)."""
+_CHEST_RANGE = (0.95, 1.60)
+"""A garment's chest stays within this range of the body's: below it cannot be put on, above no cut goes."""
+_ON_SHOULDERS = 0.98
+"""Share of the distance of the shoulder tops that set-in sleeves begin at."""
+_WRAP = 1.2
+"""Flat width of a garment that just touches, over the frontal width: half an ellipse against its long
+axis."""
+_LOOSE = 0.5
+"""Share of the cloth beyond that which stands away sideways instead of falling in folds."""
+_CLOTH = 0.025
+"""How far cloth lies outside the body's outline, in shoulder widths."""
+_VEST_EASE = 1.10
+_LEAST_STRAP = 0.10
+"""Narrowest strap, in lengths of the shoulder slope."""
+_ROWS = 7
+_ARMPIT_ROWS = 3
+"""Rows below the armpit over which the sides fall back to the level of the middle."""
+_ARMPIT_USUAL = 0.27
+_ARMPIT_LEVEL = (0.18, 0.42)
+_ARMPIT_HALF = (0.48, 0.68)
+"""Where armpits can be: level on the spine, and shoulder widths beside it."""
+_HEM_RANGE = (0.40, 1.36)
+_HEM_SOFT = 1.10
+"""Hems below the hips are drawn up by a third of the way: bodies in photos are rarely as flat as tables."""
+_FOLLOW_OLD = (-0.22, 0.16)
+"""A hem that would end this near to the old one ends with it, so that no strip of skin has to be made up."""
+_MOST_STRETCH = 1.12
+"""Largest ratio of the vertical to the horizontal scale of the cloth: more is seen in prints."""
+_TUCKED_BELOW = 0.92
+"""Bottoms that begin above this level are worn over a top that reaches them."""
+_SURE_WAIST = 0.3
+_LEAST_BOTTOMS = 0.01
+"""Share of the picture that must be lower clothes for them to hold a hem."""
+_SEATED = 0.45
+"""Length of the thigh along the spine, in torso lengths, below which somebody sits (standing: 0.75 to
+0.95)."""
+_SEATED_HEM = 1.05
+"""Hems of somebody who sits end on the lap."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Correspondence of garment and body. Rows run from the armpits to the hem."""
+
+    scale: float
+    """Person's pixels per garment pixel along the cloth."""
+    ease: float
+    neck: Sides[Vec]
+    shoulder: Sides[Vec]
+    armpit: Sides[Vec]
+    hem: float
+    """Level of the hem on the spine."""
+    tucked: bool
+    top: float
+    """Level of the neck points."""
+    heights: Array
+    """``(rows,)`` y on the garment."""
+    levels: Array
+    """``(rows,)`` where these lie on the spine along the middle of the body."""
+    side_levels: Array
+    """``(rows,)`` the same at the sides, where the armpit limits how high the cloth can go."""
+    half_widths: Sides[Array]
+    """``(rows,)`` pixels from the spine to the garment's edge."""
+    measured: float
+    """Share of the rows whose sides were seen in the photo."""
+
+
+def fit_garment(marks: GarmentLandmarks, person: Person, body: Body) -> Fit:
+    """Place the landmarks of a top on a body."""
+    silhouette = Silhouette.of(person)
+    sleeved = marks.sleeves is not None
+    scale, ease = _scale(marks, body, sleeved)
+    neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))
+    shoulder = Sides(
+        left=_shoulder_point(marks, body, scale, "left", neck.left),
+        right=_shoulder_point(marks, body, scale, "right", neck.right),
+    )
+    top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
+    hem, tucked = _hem(marks, person, body, scale, top)
+
+    neck_y, hem_y = mean_y(marks.neck), max(mean_y(marks.hem), mean_y(marks.neck) + 1.0)
+    armpit_y = float(np.clip(mean_y(marks.armpit), neck_y, hem_y - 1.0))
+    heights = np.linspace(armpit_y, hem_y, _ROWS)
+    levels = top + (heights - neck_y) / (hem_y - neck_y) * (hem - top)
+    # Wherever the armhole ends on the cloth, its fold springs from the body's own armpit.
+    armpit_level = float(np.clip((levels[0] + _ARMPIT_USUAL) / 2, *_ARMPIT_LEVEL))
+    settle = np.clip(1 - np.arange(_ROWS) / _ARMPIT_ROWS, 0.0, 1.0)
+    side_levels = levels + (armpit_level - levels[0]) * settle
+
+    widths: dict[str, Array] = {}
+    seen = []
+    cloth = cloth_half_widths(marks, heights) * scale
+    for side, outward in SIDES:
+        body_half, visible = torso_half_widths(silhouette, body, side_levels, outward)
+        body_half = _smooth(body_half) + _CLOTH * body.shoulder_width
+        loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * body_half)
+        loose[0] *= 0.5  # held up by the armhole
+        widths[side] = body_half + loose
+        least, most = (share * body.shoulder_width for share in _ARMPIT_HALF)
+        widths[side][0] = np.clip(widths[side][0], least, most)
+        seen.append(visible)
+    start = on_spine(body, armpit_level)
+    return Fit(
+        scale=scale,
+        ease=ease,
+        neck=neck,
+        shoulder=shoulder,
+        armpit=Sides(
+            left=start - body.across * widths["left"][0], right=start + body.across * widths["right"][0]
+        ),
+        hem=hem,
+        tucked=tucked,
+        top=top,
+        heights=heights,
+        levels=levels,
+        side_levels=side_levels,
+        half_widths=Sides(left=widths["left"], right=widths["right"]),
+        measured=float(np.mean(seen)),
+    )
+
+
+def mean_y(points: Sides[tuple[float, float]]) -> float:
+    return (points.left[1] + points.right[1]) / 2
+
+
+def cloth_half_widths(marks: GarmentLandmarks, heights: Array) -> Array:
+    """Half widths of the torso's outline at garment heights, garment pixels."""
+    left, right = (np.interp(heights, marks.sides[:, 0], marks.sides[:, k]) for k in (1, 2))
+    return np.maximum((right - left) / 2, 1.0)
+
+
+def _scale(marks: GarmentLandmarks, body: Body, sleeved: bool) -> tuple[float, float]:
+    """Scale of the cloth and the ease it leads to: by the shoulders, kept within what the chest allows."""
+    chest = 2 * float(cloth_half_widths(marks, np.array([mean_y(marks.armpit)]))[0])
+    body_chest = _CHEST * body.shoulder_width
+    least, most = (share * body_chest / chest for share in _CHEST_RANGE)
+    shoulders = marks.shoulder.right[0] - marks.shoulder.left[0]
+    if sleeved and shoulders > 0.3 * chest:
+        span = float(np.hypot(*(body.acromion.right - body.acromion.left)))
+        scale = max(span, body.shoulder_width) * _ON_SHOULDERS / shoulders
+    else:
+        # Without set-in sleeves the shoulder says little about the size; vests are cut close.
+        scale = _VEST_EASE * body_chest / chest
+    scale = float(np.clip(scale, least, most))
+    return scale, chest * scale / body_chest
+
+
+def _neck_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName) -> Vec:
+    """The garment's own neck width on the shoulder slope, but never inside the neck."""
+    half = (marks.neck.right[0] - marks.neck.left[0]) / 2 * scale
+    return _on_slope(body, side, max(half, 0.0))
+
+
+def _shoulder_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName, neck: Vec) -> Vec:
+    if marks.sleeves is not None:
+        lift = body.up * _CLOTH * body.shoulder_width
+        return body.acromion[side] + lift
+    centre = (marks.neck.left[0] + marks.neck.right[0]) / 2
+    point = _on_slope(body, side, abs(marks.shoulder[side][0] - centre) * scale)
+    along = body.acromion[side] - neck
+    if (point - neck) @ along < _LEAST_STRAP * float(along @ along):
+        point = neck + along * _LEAST_STRAP
+    return point
+
+
+def _on_slope(body: Body, side: SideName, off_neck: float) -> Vec:
+    """Point on the shoulder line at a horizontal distance from the middle of the neck, lifted by the
+    cloth."""
+    middle = (body.neck_base.left + body.neck_base.right) / 2
+    base, tip = body.neck_base[side], body.acromion[side]
+    inner, outer = (abs(float((point - middle) @ body.across)) for point in (base, tip))
+    share = float(np.clip((off_neck - inner) / max(outer - inner, 1.0), 0.02, 0.95))
+    return base + (tip - base) * share + body.up * _CLOTH * body.shoulder_width
+
+
+def _hem(marks: GarmentLandmarks, person: Person, body: Body, scale: float, top: float) -> tuple[float, bool]:
+    """Level at which the garment ends, and whether the bottoms lie over it."""
+    length = (mean_y(marks.hem) - mean_y(marks.neck)) * scale / body.torso_length
+    hem = top + length
+    hem = min(hem, _HEM_SOFT + (hem - _HEM_SOFT) * 2 / 3) if hem > _HEM_SOFT else hem
+    waist_seen = person.waist_confidence >= _SURE_WAIST
+    if waist_seen and _FOLLOW_OLD[0] < hem - person.waist < _FOLLOW_OLD[1]:
+        followed = person.waist + _CLOTH
+        if (followed - top) / max(length, 1e-3) <= _MOST_STRETCH:
+            hem = followed
+    hem = float(np.clip(hem, _HEM_RANGE[0], _SEATED_HEM if _sits(person, body) else _HEM_RANGE[1]))
+    bottoms = float(person.parsing.region("lower").mean()) > _LEAST_BOTTOMS
+    tucked = waist_seen and bottoms and person.waist < _TUCKED_BELOW and hem > person.waist + 0.10
+    return hem, tucked
+
+
+def _sits(person: Person, body: Body) -> bool:
+    points = person.pose.points.astype(np.float64)
+    drops = [float((points[knee] - points[hip]) @ -body.up) for hip, knee in ((23, 25), (24, 26))]
+    return min(drops) < _SEATED * body.torso_length and float(np.mean(person.pose.visibility[25:27])) > 0.5
+
+
+def _smooth(values: Array) -> Array:
+    """Half widths without the jitter of single rays: a 1-2-1 mean with the ends repeated."""
+    padded = np.pad(values, 1, mode="edge")
+    smoothed: Array = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return smoothed

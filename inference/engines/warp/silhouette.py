@@ -1,0 +1,137 @@
+"""What the photo shows of the body's width: torso sides and arm radii, read along rays through the
+parsing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.warp.rays import first_exit
+from inference.engines.warp.types import Body, Vec
+from preprocess.types import Alpha, Person
+
+Array = NDArray[np.float64]
+SideName = Literal["left", "right"]
+SIDES: tuple[tuple[SideName, float], ...] = (("left", -1.0), ("right", 1.0))
+"""The picture's sides with the sign of ``Body.across`` that leads there."""
+
+_TORSO_LEVELS = (0.0, 0.25, 0.62, 1.0, 1.5)
+_TORSO_HALF = (0.62, 0.575, 0.50, 0.56, 0.60)
+"""Usual half width of a clothed torso in shoulder widths: shoulder line, armpits, waist, hips, below."""
+_TORSO_RANGE = (0.72, 1.40)
+"""Measured half widths are believed within this range of the usual ones."""
+_ARM_STOP = 0.15
+"""The torso ends where a ray comes this near to the bone of an arm, in shoulder widths: a sleeve's radius."""
+_ARM_SHARE = 0.30
+"""Upper part of the upper arm that still belongs to the shoulder and stops no ray."""
+_ARM_PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_ARM_RADIUS = (0.20, 0.16, 0.135, 0.115, 0.09)
+"""Usual radius of an arm in shoulder widths: shoulder, mid upper arm, elbow, mid forearm, wrist."""
+_ARM_RANGE = (0.55, 1.45)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silhouette:
+    """Regions of the photo that rays are shot through, ``float32 (H, W)``."""
+
+    torso: Alpha
+    """Clothes and bare skin of the trunk, without arms and hair."""
+    person: Alpha
+    shoulders: Alpha
+    """The person without hair."""
+    hair: Alpha
+
+    @staticmethod
+    def of(person: Person) -> Silhouette:
+        parsing, matte = person.parsing, person.matte.alpha
+        hair = parsing.weight("hair")
+        return Silhouette(
+            torso=parsing.weight("upper", "lower", "neck", "legs") * matte,
+            person=matte,
+            shoulders=matte * (1 - hair),
+            hair=hair,
+        )
+
+
+def on_spine(body: Body, level: float) -> Vec:
+    """Point of the spine: level 0 on the shoulder line, 1 on the hip line."""
+    return body.shoulder_mid + (body.hip_mid - body.shoulder_mid) * level
+
+
+def level_of(body: Body, point: Vec) -> float:
+    """Inverse of :func:`on_spine` for any point, measured along the spine."""
+    return float((point - body.shoulder_mid) @ -body.up) / body.torso_length
+
+
+def torso_half_widths(
+    silhouette: Silhouette, body: Body, levels: Iterable[float], outward: float
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Half widths in pixels at some levels of the spine on one side, and which of them were seen.
+
+    Where arms, hands or the frame hide the side, the usual width is taken, shifted by what was seen
+    elsewhere on this side, so that a slim or broad body stays one.
+    """
+    levels = np.asarray(list(levels), dtype=np.float64)
+    usual = np.interp(levels, _TORSO_LEVELS, _TORSO_HALF) * body.shoulder_width
+    widths = np.array([_torso_half(silhouette, body, float(level), outward) for level in levels])
+    seen = (widths > _TORSO_RANGE[0] * usual) & (widths < _TORSO_RANGE[1] * usual)
+    build = float(np.median(widths[seen] / usual[seen])) if seen.any() else 1.0
+    return np.where(seen, widths, usual * build), seen
+
+
+def _torso_half(silhouette: Silhouette, body: Body, level: float, outward: float) -> float:
+    unit = body.shoulder_width
+    direction = body.across * outward
+    start = 0.15 * unit
+    centre = on_spine(body, level)
+    reach = first_exit(silhouette.torso, centre + direction * start, direction, 1.2 * unit)
+    if reach is None:
+        return np.nan
+    lengths = np.arange(0.30 * unit, start + reach, max(1.0, 0.01 * unit))
+    arm = body.arms.left if outward < 0 else body.arms.right
+    points = centre + lengths[:, None] * direction
+    below_shoulder = arm.shoulder + (arm.elbow - arm.shoulder) * _ARM_SHARE
+    near = np.minimum(
+        distance_to_segment(points, below_shoulder, arm.elbow),
+        distance_to_segment(points, arm.elbow, arm.wrist),
+    )
+    stopped = np.flatnonzero(near < _ARM_STOP * unit)
+    return float(lengths[stopped[0]]) if len(stopped) else start + reach
+
+
+def arm_radii(
+    silhouette: Silhouette, body: Body, places: Array, centres: Array, normals: Array
+) -> tuple[Array, Array]:
+    """Radii ``(n,)`` of an arm towards ``-normals`` (outer) and ``+normals`` (inner) at points of its bone.
+
+    ``places`` runs from 0 at the shoulder over 0.5 at the elbow to 1 at the wrist. A side that touches the
+    torso takes the other side's radius; where both are hidden the usual arm stands in.
+    """
+    usual = np.interp(places, _ARM_PLACES, _ARM_RADIUS) * body.shoulder_width
+    least, most = usual * _ARM_RANGE[0], usual * _ARM_RANGE[1]
+    sides = []
+    for sign in (-1.0, 1.0):
+        exits = [
+            first_exit(silhouette.person, centre, sign * normal, 2 * float(limit))
+            for centre, normal, limit in zip(centres, normals, most, strict=True)
+        ]
+        radii = np.array([np.nan if found is None else found for found in exits])
+        radii[~((radii > least) & (radii < most))] = np.nan
+        sides.append(radii)
+    outer = np.where(np.isnan(sides[0]), sides[1], sides[0])
+    inner = np.where(np.isnan(sides[1]), sides[0], sides[1])
+    build = np.nanmedian(outer / usual) if np.isfinite(outer).any() else 1.0
+    return np.where(np.isnan(outer), usual * build, outer), np.where(np.isnan(inner), usual * build, inner)
+
+
+def distance_to_segment(points: Array, start: Vec, end: Vec) -> Array:
+    """Distance of ``(n, 2)`` points to the segment from ``start`` to ``end``."""
+    along = end - start
+    share = np.clip((points - start) @ along / max(float(along @ along), 1e-9), 0.0, 1.0)
+    gap = points - (start + share[:, None] * along)
+    distance: Array = np.hypot(gap[:, 0], gap[:, 1])
+    return distance

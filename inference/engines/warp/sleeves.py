@@ -1,0 +1,329 @@
+"""Sleeves: a strip of cloth that starts at the armhole and is bent along the bones of the arm.
+
+Everything is planned in arm coordinates ``(a, w)``: ``a`` pixels along the bone from the shoulder joint
+(negative above it), ``w`` pixels beside it, negative on the outer side of the arm. The bone is rounded at
+the elbow, so rows of cloth turn with it and neither fan out nor tear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.warp.fit import Fit
+from inference.engines.warp.mesh import mesh_map
+from inference.engines.warp.resample import Cloth
+from inference.engines.warp.silhouette import SideName, Silhouette, arm_radii
+from inference.engines.warp.tps import Tps
+from inference.engines.warp.types import Arm, Body, SleeveLayer, Vec
+from preprocess.types import Alpha, Garment, GarmentLandmarks, Sleeve
+
+Array = NDArray[np.float64]
+Box = tuple[int, int, int, int]
+"""``x0, y0, width, height`` in the person's frame."""
+
+_UPPER, _FORE = 0.80, 0.68
+"""Usual lengths of upper arm and forearm in shoulder widths: shorter ones point towards the camera."""
+_ROUND = 0.13
+"""Radius over which the elbow is rounded, in shoulder widths."""
+_BEYOND = 0.35
+"""How far the bone is continued past shoulder and wrist, in shoulder widths."""
+_LONG_FROM = 0.72
+"""A sleeve classed as long that covers this share of the arm ends at the wrist."""
+_WRIST = 0.02
+"""How far a long cuff lies over the wrist, in shoulder widths."""
+_SKIN_GAP = 0.02
+"""How far cloth stands off the arm's outline, in shoulder widths."""
+_WRAP = 1.4
+"""Flat width of a sleeve that just touches the arm, over the arm's visible width: half a circle against its
+axis."""
+_LOOSE = 0.5
+"""Share of the cloth beyond that which stands away sideways."""
+_LOOSEST = 1.6
+"""Widest a sleeve may hang, in arm radii."""
+_SHOULDER_TURN = 0.22
+"""Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
+_ROWS, _COLUMNS = 28, 9
+_MARGIN = 0.18
+"""Mesh beyond the sleeve's edges and cuff, in its width: there the garment's own matte makes the outline."""
+_INWARD = 0.16
+"""Depth of the band in which the sleeve fades into the torso, in armhole lengths."""
+_INWARD_ROWS = 3
+_SETTLE = 0.35
+"""Share of the sleeve over which it turns from the torso's map into the arm's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bone:
+    """The rounded bone, evenly sampled."""
+
+    lengths: Array
+    """``(n,)`` distance from the shoulder joint, negative above it."""
+    points: Array
+    normals: Array
+    """Unit vectors to the inner side: that of the armpit."""
+    elbow: float
+    wrist: float
+
+    def at(self, a: Array, w: Array) -> Array:
+        """Arm coordinates to the person's frame; straight on beyond the ends."""
+        first, last = self.lengths[0], self.lengths[-1]
+        held = np.clip(a, first, last)
+        point = np.stack([np.interp(held, self.lengths, self.points[:, k]) for k in (0, 1)], axis=-1)
+        normal = np.stack([np.interp(held, self.lengths, self.normals[:, k]) for k in (0, 1)], axis=-1)
+        normal /= np.maximum(np.hypot(normal[..., 0], normal[..., 1])[..., None], 1e-9)
+        along = np.stack([-normal[..., 1], normal[..., 0]], axis=-1)
+        step = self.points[-1] - self.points[-2]
+        along *= np.sign(along[..., :1] * step[0] + along[..., 1:] * step[1] + 1e-12)
+        placed: Array = point + normal * w[..., None] + along * (a - held)[..., None]
+        return placed
+
+    def place_of(self, a: Array) -> Array:
+        """Distances to shares of the arm: 0 shoulder, 0.5 elbow, 1 wrist."""
+        places: Array = np.interp(a, [0.0, self.elbow, max(self.wrist, self.elbow + 1)], [0.0, 0.5, 1.0])
+        return places
+
+
+def lay_sleeve(
+    garment: Garment,
+    marks: GarmentLandmarks,
+    sleeve: Sleeve,
+    cloth: Cloth,
+    fit: Fit,
+    body: Body,
+    silhouette: Silhouette,
+    torso: Tps,
+    side: SideName,
+    box: Box,
+) -> SleeveLayer:
+    """Draw one sleeve; arrays have the size of ``box``."""
+    bone = _bone(body.arms[side], body, side)
+    outer, inner, reach = _edges(garment, sleeve, fit, body, silhouette, bone, side)
+    source, target = _grids(marks, sleeve, fit, torso, bone, outer, inner, side)
+    drawn = mesh_map(source, target, *box)
+    rows = drawn.grid[..., 0] - _INWARD_ROWS  # 0 at the armhole
+    columns = drawn.grid[..., 1] / (_COLUMNS - 1) * 2 - 1
+    fade = np.clip(1 + rows / _INWARD_ROWS, 0.0, 1.0)
+    fade = fade * fade * (3 - 2 * fade)
+    alpha = cloth.coverage(_sleeve_cover(garment, marks, sleeve, side), drawn.source) * fade * drawn.covered
+    across = np.clip(columns * (1 + 2 * _MARGIN), -1.0, 1.0) * drawn.covered
+    return SleeveLayer(
+        rgb=cloth.colours(drawn.source),
+        alpha=alpha.astype(np.float32),
+        across=across.astype(np.float32),
+        reach=reach,
+    )
+
+
+def _bone(arm: Arm, body: Body, side: SideName) -> _Bone:
+    unit = body.shoulder_width
+    upper, fore = arm.elbow - arm.shoulder, arm.wrist - arm.elbow
+    upper_length, fore_length = float(np.hypot(*upper)), float(np.hypot(*fore))
+    # An arm that points at the camera has no direction of its own: the shorter, the more it is taken to hang.
+    start = _unit(upper - body.up * max(0.0, 0.4 * unit - upper_length))
+    end = _unit(fore + start * max(0.0, 0.3 * unit - fore_length))
+    corners = [arm.shoulder - start * _BEYOND * unit, arm.shoulder, arm.elbow, arm.wrist]
+    corners.append(arm.wrist + end * _BEYOND * unit)
+    path = np.array(corners)
+    distances = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))]) - _BEYOND * unit
+    count = 240
+    lengths = np.linspace(distances[0], distances[-1], count)
+    points = np.stack([np.interp(lengths, distances, path[:, k]) for k in (0, 1)], axis=-1)
+    sigma = _ROUND * unit / max(lengths[1] - lengths[0], 1e-6)
+    points = _smooth_rows(points, sigma)
+    tangents = np.gradient(points, axis=0)
+    tangents /= np.maximum(np.hypot(tangents[:, 0], tangents[:, 1])[:, None], 1e-9)
+    turn = 1.0 if side == "left" else -1.0
+    normals = turn * np.stack([tangents[:, 1], -tangents[:, 0]], axis=-1)
+    return _Bone(
+        lengths=lengths, points=points, normals=normals, elbow=upper_length, wrist=upper_length + fore_length
+    )
+
+
+def _edges(
+    garment: Garment,
+    sleeve: Sleeve,
+    fit: Fit,
+    body: Body,
+    silhouette: Silhouette,
+    bone: _Bone,
+    side: SideName,
+) -> tuple[Array, Array, float]:
+    """Outer and inner edge ``(_ROWS, 2)`` in arm coordinates, from armhole to cuff, and the reach."""
+    unit = body.shoulder_width
+    start_outer, start_inner = (
+        _arm_coordinates(point[side], body.arms[side], bone) for point in (fit.shoulder, fit.armpit)
+    )
+    cuff = _cuff_distance(garment, sleeve, fit, bone, unit, start_outer[0])
+    slant = _cuff_slant(sleeve) * fit.scale
+    slant = float(np.clip(slant, -0.12 * unit, 0.12 * unit))
+    cuff_inner = max(cuff + slant, start_inner[0] + 0.04 * unit)
+    t = np.linspace(0.0, 1.0, _ROWS)
+    a_outer = start_outer[0] + (cuff - start_outer[0]) * t
+    a_inner = start_inner[0] + (cuff_inner - start_inner[0]) * t
+    cloth = _cloth_half_widths(sleeve) * fit.scale
+    outer_radius, inner_radius = _hanging(a_outer, a_inner, cloth, body, silhouette, bone)
+    # The shoulder's own roundness: from the shoulder tip straight onto the outline of the arm.
+    blend = np.clip((a_outer - a_outer[0]) / (_SHOULDER_TURN * unit), 0.0, 1.0)
+    blend = np.sin(blend * np.pi / 2)
+    w_outer = start_outer[1] * (1 - blend) - outer_radius * blend
+    blend = np.clip((a_inner - a_inner[0]) / (0.12 * unit), 0.0, 1.0)
+    w_inner = start_inner[1] * (1 - blend) + inner_radius * blend
+    reach = float(bone.place_of(np.array([max(cuff, 0.0)]))[0])
+    return np.stack([a_outer, w_outer], axis=-1), np.stack([a_inner, w_inner], axis=-1), reach
+
+
+def _hanging(
+    a_outer: Array, a_inner: Array, cloth: Array, body: Body, silhouette: Silhouette, bone: _Bone
+) -> tuple[Array, Array]:
+    """Half widths of the sleeve on both sides of the bone."""
+    gap = _SKIN_GAP * body.shoulder_width
+    probe = np.linspace(min(float(a_outer[0]), 0.0), max(float(a_outer[-1]), float(a_inner[-1]), 1.0), 24)
+    zero = np.zeros_like(probe)
+    centres = bone.at(probe, zero)
+    normals = bone.at(probe, zero + 1.0) - centres
+    radii = arm_radii(silhouette, body, bone.place_of(probe), centres, normals)
+    widths = []
+    for a, radius in zip((a_outer, a_inner), radii, strict=True):
+        arm = np.interp(a, probe, _smooth_rows(radius[:, None], 2.0)[:, 0]) + gap
+        loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * arm)
+        widths.append(np.minimum(arm + loose, _LOOSEST * arm))
+    return widths[0], widths[1]
+
+
+def _cuff_distance(
+    garment: Garment, sleeve: Sleeve, fit: Fit, bone: _Bone, unit: float, start: float
+) -> float:
+    """Where the outer edge ends along the bone; projected lengths shrink where the arm points at the
+    camera."""
+    upper, fore = max(bone.elbow, _UPPER * unit), max(bone.wrist - bone.elbow, _FORE * unit)
+    length = _arc_length(sleeve.outer) * fit.scale + start
+    if garment.sleeve_length == "long" and length > _LONG_FROM * (upper + fore):
+        return bone.wrist + _WRIST * unit
+    if length <= upper:
+        return max(length / upper * bone.elbow, 0.12 * unit)
+    beyond = min((length - upper) / fore, 1.0)
+    return bone.elbow + beyond * (bone.wrist - bone.elbow) + _WRIST * unit
+
+
+def _grids(
+    marks: GarmentLandmarks,
+    sleeve: Sleeve,
+    fit: Fit,
+    torso: Tps,
+    bone: _Bone,
+    outer: Array,
+    inner: Array,
+    side: SideName,
+) -> tuple[Array, Array]:
+    """Mesh in the garment and on the person, ``(rows, columns, 2)``: inward band, sleeve, margin past the
+    cuff."""
+    across = np.linspace(-_MARGIN, 1 + _MARGIN, _COLUMNS)[None, :, None]
+    source_outer, source_inner = _even(sleeve.outer, _ROWS), _even(sleeve.inner, _ROWS)
+    source = source_outer[:, None] * (1 - across) + source_inner[:, None] * across
+    planned = outer[:, None] * (1 - across) + inner[:, None] * across
+    target = bone.at(planned[..., 0], planned[..., 1])
+
+    # The armhole itself is where the torso's map puts it; the difference fades out along the sleeve.
+    chord = source[0]
+    armhole = torso.invert(chord, target[0])
+    gone = np.clip(1 - np.linspace(0.0, 1.0, _ROWS) / _SETTLE, 0.0, 1.0) ** 2
+    target = target + (armhole - target[0])[None] * gone[:, None, None]
+
+    outward = _chord_normal(marks, side)
+    depth = _INWARD * float(np.hypot(*(source_outer[0] - source_inner[0])))
+    bands_source, bands_target = [], []
+    for k in range(_INWARD_ROWS, 0, -1):
+        band = chord - outward * depth * k / _INWARD_ROWS
+        bands_source.append(band)
+        bands_target.append(torso.invert(band, armhole))
+    past_source = source[-1] + (source[-1] - source[-4]) / 3 * _MARGIN * 6
+    past_target = target[-1] + (target[-1] - target[-4]) / 3 * _MARGIN * 6
+    return (
+        np.concatenate([np.stack(bands_source), source, past_source[None]]),
+        np.concatenate([np.stack(bands_target), target, past_target[None]]),
+    )
+
+
+def _sleeve_cover(garment: Garment, marks: GarmentLandmarks, sleeve: Sleeve, side: SideName) -> Alpha:
+    """Matte of the sleeve with the band of torso inside the armhole that it fades into."""
+    near = cv2.dilate(sleeve.region, np.ones((5, 5), np.uint8))
+    cover: Alpha = garment.alpha * np.maximum(near, inside_armhole(marks, garment.alpha.shape, side))
+    return cover
+
+
+def inside_armhole(marks: GarmentLandmarks, shape: tuple[int, ...], side: SideName) -> Alpha:
+    """``(h, w)`` 1 on the torso's side of the line from shoulder tip to armpit, 0 beyond it, soft on the
+    line."""
+    normal = _chord_normal(marks, side)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32) + np.float32(0.5)
+    tip = marks.shoulder[side]
+    beyond = (x - np.float32(tip[0])) * np.float32(normal[0]) + (y - np.float32(tip[1])) * np.float32(
+        normal[1]
+    )
+    inside: Alpha = np.clip(np.float32(0.5) - beyond, 0.0, 1.0)
+    return inside
+
+
+def _chord_normal(marks: GarmentLandmarks, side: SideName) -> Vec:
+    """Unit normal of the armhole line that points into the sleeve."""
+    chord = np.array(marks.armpit[side]) - np.array(marks.shoulder[side])
+    normal = _unit(np.array([chord[1], -chord[0]]))
+    away = -1.0 if side == "left" else 1.0
+    return normal if normal[0] * away >= 0 else -normal
+
+
+def _arm_coordinates(point: Vec, arm: Arm, bone: _Bone) -> Vec:
+    k = int(np.argmin(np.abs(bone.lengths - 0.3 * bone.elbow)))
+    normal = bone.normals[k]
+    along = bone.points[k + 1] - bone.points[k]
+    offset = point - arm.shoulder
+    return np.array([offset @ _unit(along), offset @ normal])
+
+
+def _cuff_slant(sleeve: Sleeve) -> float:
+    """How much farther along the sleeve the cuff's inner corner lies than its outer one, garment pixels."""
+    outer, inner = _even(sleeve.outer, 8), _even(sleeve.inner, 8)
+    direction = _unit(_unit(outer[-1] - outer[-4]) + _unit(inner[-1] - inner[-4]))
+    return float((inner[-1] - outer[-1]) @ direction)
+
+
+def _cloth_half_widths(sleeve: Sleeve) -> Array:
+    """Half widths along the sleeve, square to it, garment pixels."""
+    outer, inner = _even(sleeve.outer, _ROWS), _even(sleeve.inner, _ROWS)
+    axis = _unit((outer[-1] + inner[-1]) - (outer[0] + inner[0]))
+    normal = np.array([-axis[1], axis[0]])
+    widths: Array = np.abs((outer - inner) @ normal) / 2
+    return widths
+
+
+def _even(line: NDArray[np.floating], count: int) -> Array:
+    """Resample a polyline at equal distances."""
+    steps = np.hypot(*np.diff(line, axis=0).T)
+    distances = np.concatenate([[0.0], np.cumsum(steps)])
+    places = np.linspace(0.0, distances[-1], count)
+    return np.stack([np.interp(places, distances, line[:, k]) for k in (0, 1)], axis=-1)
+
+
+def _arc_length(line: NDArray[np.floating]) -> float:
+    return float(np.hypot(*np.diff(line, axis=0).T).sum())
+
+
+def _smooth_rows(values: Array, sigma: float) -> Array:
+    """Gaussian along the first axis; ends are continued by point reflection so that they stay in place."""
+    radius = min(int(3 * sigma) + 1, len(values) - 1)
+    if radius < 1:
+        return values
+    before = 2 * values[0] - values[radius:0:-1]
+    after = 2 * values[-1] - values[-2 : -radius - 2 : -1]
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, 1e-6)) ** 2)
+    kernel /= kernel.sum()
+    padded = np.concatenate([before, values, after])
+    return np.stack([np.convolve(padded[:, k], kernel, "valid") for k in range(values.shape[1])], axis=-1)
+
+
+def _unit(vector: Vec) -> Vec:
+    return vector / max(float(np.hypot(*vector)), 1e-9)

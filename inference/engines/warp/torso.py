@@ -1,0 +1,148 @@
+"""The torso part of a top: one thin plate spline from body to garment."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inference.engines.warp.fit import Array, Fit, cloth_half_widths, mean_y
+from inference.engines.warp.rays import first_exit
+from inference.engines.warp.silhouette import SIDES, SideName, Silhouette, on_spine
+from inference.engines.warp.tps import Tps, fit_tps
+from inference.engines.warp.types import Body, Vec
+from preprocess.types import Garment, GarmentLandmarks, Person
+
+_INNER = (-0.5, 0.0, 0.5)
+"""Inner columns of control points in half widths: they hold the middle, where prints are, at the cloth's
+scale."""
+_CHEST_ROWS = (0.4, 0.75)
+"""Rows of inner control points between neck points and armpits, so that the chest stays as flat as the
+cloth."""
+_ON_EDGE = (0.33, 0.67)
+"""Points of the shoulder seam that are pinned to the silhouette."""
+_EDGE_RANGE = 0.06
+"""How far the silhouette may lie off the straight shoulder line, in shoulder widths, to be followed."""
+_STIFFER = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 100.0)
+"""Bending penalties tried in turn until the map does not fold; the last is all but affine."""
+
+
+def torso_map(garment: Garment, marks: GarmentLandmarks, fit: Fit, person: Person, body: Body) -> Tps:
+    """Spline from the person's frame to the garment's frame, free of folds over the torso."""
+    on_garment, on_body = _control_points(garment, marks, fit, person, body)
+    probe = _between(on_body)
+    for stiffness in _STIFFER:
+        spline = fit_tps(on_body, on_garment, stiffness)
+        if (np.linalg.det(spline.jacobian(probe)) > 0).all():
+            break
+    return spline
+
+
+def stretch_of(spline: Tps, fit: Fit, body: Body) -> float:
+    """Largest ratio of the two axes of the map over the middle half of the torso; 1 = undistorted."""
+    points = [
+        on_spine(body, level) + body.across * ((right - left) / 2 + share * (left + right) / 2)
+        for level, left, right in zip(
+            fit.levels[:-1], fit.half_widths.left, fit.half_widths.right, strict=False
+        )
+        for share in (-0.4, 0.0, 0.4)
+    ]
+    axes = np.linalg.svd(spline.jacobian(np.array(points)), compute_uv=False)
+    return float((axes[:, 0] / np.maximum(axes[:, 1], 1e-6)).max())
+
+
+def _control_points(
+    garment: Garment, marks: GarmentLandmarks, fit: Fit, person: Person, body: Body
+) -> tuple[Array, Array]:
+    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+    silhouette = Silhouette.of(person)
+    for side, _ in SIDES:
+        pairs += [(marks.neck[side], fit.neck[side]), (marks.shoulder[side], fit.shoulder[side])]
+        pairs += _shoulder_seam(garment, marks, fit, silhouette, body, side)
+    pairs += _chest(marks, fit, body)
+    for row, height in enumerate(fit.heights):
+        left, right = (float(np.interp(height, marks.sides[:, 0], marks.sides[:, k])) for k in (1, 2))
+        middle, half = (left + right) / 2, (right - left) / 2
+        to_left, to_right = fit.half_widths.left[row], fit.half_widths.right[row]
+        spine = on_spine(body, fit.side_levels[row])
+        pairs += [
+            ((left, height), spine - body.across * to_left),
+            ((right, height), spine + body.across * to_right),
+        ]
+        centre = on_spine(body, fit.levels[row]) + body.across * (to_right - to_left) / 2
+        reach = (to_left + to_right) / 2
+        for share in _INNER:
+            pairs.append(
+                (
+                    (middle + share * half, height),
+                    centre + body.across * _wrapped(share, half * fit.scale, reach),
+                )
+            )
+    return np.array([pair[0] for pair in pairs], dtype=np.float64), np.array([pair[1] for pair in pairs])
+
+
+def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[float, float] | Vec, Vec]]:
+    """Above the armpits the cloth lies flat on the body: true to scale about the middle, level by level."""
+    neck_y = mean_y(marks.neck)
+    middle = float(np.mean([marks.armpit.left[0], marks.armpit.right[0]]))
+    half = float(cloth_half_widths(marks, fit.heights[:1])[0])
+    offset = (fit.half_widths.right[0] - fit.half_widths.left[0]) / 2
+    neck = ((fit.neck.left + fit.neck.right) / 2 - body.shoulder_mid) @ body.across
+    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+    for share in _CHEST_ROWS:
+        level = fit.top + share * (fit.levels[0] - fit.top)
+        centre = on_spine(body, level) + body.across * (neck + share * (offset - neck))
+        for inner in _INNER:
+            point = (middle + inner * half, neck_y + share * (fit.heights[0] - neck_y))
+            pairs.append((point, centre + body.across * (inner * half * fit.scale)))
+    return pairs
+
+
+def _wrapped(share: float, cloth: float, reach: float) -> float:
+    """Distance from the middle at which cloth shows that lies ``share`` of its half width away.
+
+    Cloth wider than the visible ``reach`` turns away at the sides like the shell of a cylinder: true to
+    scale in the middle, running out of sight at the edge. Narrower cloth is stretched evenly.
+    """
+    surplus = cloth / max(reach, 1e-6)
+    if surplus <= 1.0:
+        return share * reach
+    angle = _sine_ratio(surplus)
+    return float(np.sin(share * angle) / np.sin(angle)) * reach
+
+
+def _sine_ratio(ratio: float) -> float:
+    """The angle in 0..pi/2 with ``angle / sin(angle) == ratio``; a quarter turn at most."""
+    angles = np.linspace(1e-3, np.pi / 2, 200)
+    return float(np.interp(ratio, angles / np.sin(angles), angles))
+
+
+def _shoulder_seam(
+    garment: Garment, marks: GarmentLandmarks, fit: Fit, silhouette: Silhouette, body: Body, side: SideName
+) -> list[tuple[tuple[float, float] | Vec, Vec]]:
+    """The seam between neck and shoulder follows the silhouette, so that neither skin nor background
+    shows."""
+    start, end = np.array(marks.neck[side]), np.array(marks.shoulder[side])
+    if abs(end[0] - start[0]) < 8:
+        return []
+    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+    unit = body.shoulder_width
+    for share in _ON_EDGE:
+        seam = start + (end - start) * share
+        column = garment.alpha[:, int(np.clip(seam[0], 0, garment.alpha.shape[1] - 1))]
+        inside = np.flatnonzero(column > 0.5)
+        if len(inside) == 0:
+            continue
+        straight = fit.neck[side] + (fit.shoulder[side] - fit.neck[side]) * share
+        depth = 3 * _EDGE_RANGE * unit
+        rise = first_exit(silhouette.shoulders, straight - body.up * depth, body.up, 2 * depth)
+        offset = 0.0 if rise is None else rise - depth + 0.6 * 0.025 * unit
+        if abs(offset) > _EDGE_RANGE * unit:
+            offset = 0.0
+        pairs.append(((float(seam[0]), float(inside[0])), straight + body.up * offset))
+    return pairs
+
+
+def _between(points: Array) -> Array:
+    """Grid inside the bounding box of the control points, at which folds are looked for."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    grid = np.meshgrid(*(np.linspace(low[k], high[k], 24) for k in (0, 1)))
+    return np.stack(grid, axis=-1).reshape(-1, 2)
