@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, g, jsonify
 
 from gateway.inference_client import InferenceClient
-from gateway.problems import ProblemError
+from gateway.problems import PROBLEM_TYPE, ProblemError
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
 
@@ -17,9 +17,11 @@ def live() -> Response:
 
 @blueprint.get("/ready")
 def ready() -> Response:
-    """200 when inference is ready too; otherwise a problem, within three seconds."""
+    """200 when inference is ready too; otherwise a problem, inference's own where it has one."""
     client: InferenceClient = current_app.extensions["cabine.inference"]
-    status, _ = client.ready(g.request_id)
-    if status != 200:
-        raise ProblemError("not-ready", "Inference runs but is not ready yet; it may still be loading.")
-    return jsonify(status="ready")
+    status, content_type, body = client.ready(g.request_id)
+    if status == 200:
+        return jsonify(status="ready")
+    if content_type.startswith(PROBLEM_TYPE):
+        return Response(body, status, content_type=content_type)
+    raise ProblemError("not-ready", "Inference runs but is not ready yet; it may still be loading.")

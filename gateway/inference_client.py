@@ -87,12 +87,13 @@ class InferenceClient:
             self._slots.release()
             raise
 
-    def ready(self, request_id: str) -> tuple[int, bytes]:
-        """Status and body of inference's own readiness, within three seconds, whatever else is running."""
+    def ready(self, request_id: str) -> tuple[int, str, bytes]:
+        """Status, media type and body of inference's readiness, within three seconds, come what may."""
         headers = {"X-Request-Id": request_id, "Accept": "application/json"}
         with self._exchange("GET", "/health/ready", headers, None, READY_TIMEOUT_S) as response:
             try:
-                return response.status_code, response.raw.read(BLOCK)
+                body = response.raw.read(BLOCK)
+                return response.status_code, response.headers.get("Content-Type", ""), body
             except HTTPError as error:
                 raise ProblemError("upstream-bad", "Inference broke off its answer.") from error
 

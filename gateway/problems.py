@@ -11,6 +11,8 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WsgiResponse
 
+PROBLEM_TYPE = "application/problem+json"
+
 log = logging.getLogger("cabine.gateway")
 
 
@@ -79,7 +81,7 @@ def problem(slug: str, detail: str) -> Response:
         "field": None,
         "request_id": g.request_id,
     }
-    response = Response(json.dumps(body), kind.status, content_type="application/problem+json")
+    response = Response(json.dumps(body), kind.status, content_type=PROBLEM_TYPE)
     if slug in RETRY_AFTER_S:
         response.headers["Retry-After"] = str(RETRY_AFTER_S[slug])
     return response

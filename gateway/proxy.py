@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, g, request
 
 from gateway.config import Settings
 from gateway.inference_client import Answer, InferenceClient
-from gateway.problems import ProblemError, problem
+from gateway.problems import PROBLEM_TYPE, ProblemError, problem
 from gateway.upload_body import ChunkedUploadBody, Drain, SizedUploadBody, UploadBody
 
 blueprint = Blueprint("proxy", __name__)
@@ -108,4 +108,4 @@ def _upload() -> UploadBody | None:
 
 
 def _is_problem(answer: Answer) -> bool:
-    return answer.headers.get("Content-Type", "").startswith("application/problem+json")
+    return answer.headers.get("Content-Type", "").startswith(PROBLEM_TYPE)

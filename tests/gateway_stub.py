@@ -87,7 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def on_health_ready(self) -> None:
         time.sleep(self.stub.ready_delay_s)
-        self.answer(self.stub.ready, "application/json", b"{}")
+        if self.stub.ready == 422:
+            self.on_v1_problem()
+        else:
+            self.answer(self.stub.ready, "application/json", b"{}")
 
     def on_v1_tryon(self) -> None:
         self.answer(

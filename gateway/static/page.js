@@ -23,7 +23,7 @@ function complain(message) {
 function refresh(slot) {
   complain("");
   if (slot === person) stage.showOriginal(person.previewUrl);
-  if (slot === garment && garment.category) category.value = garment.category;
+  if (slot === garment) category.value = garment.category;
   markReady();
 }
 

@@ -1,28 +1,35 @@
-// One choice: a photo of one's own (picked, dropped or pasted) or a sample, with what the server thinks of it.
+// One choice: a photo of one's own (picked or dropped) or a sample, with what the server thinks of it.
 import { ServiceError, discard, upload } from "./service.js";
 
 export class Slot {
-  #root; #kind; #options; #blob = null; #name = ""; #sampleUrl = null; #asset = null; #held = null;
+  #root;
+  #kind;
+  #options;
+  #choice = null; // { blob | sampleUrl, name, url, category, upload: promise of the asset, heldId }
 
+  /** options: maxFileMb, onChange(slot), onTrouble(words) */
   constructor(root, options) {
     this.#root = root;
     this.#kind = root.dataset.kind;
     this.#options = options;
-    this.previewUrl = null;
-    this.category = null;
     const file = root.querySelector(".file");
     file.addEventListener("change", () => file.files[0] && this.#take(file.files[0]));
-    root.addEventListener("dragover", (event) => { event.preventDefault(); root.classList.add("over"); });
-    root.addEventListener("dragleave", (event) => root.contains(event.relatedTarget) || root.classList.remove("over"));
-    root.addEventListener("drop", (event) => {
-      event.preventDefault();
-      root.classList.remove("over");
-      if (event.dataTransfer.files[0]) this.#take(event.dataTransfer.files[0]);
-    });
     for (const radio of this.#samples()) radio.addEventListener("change", () => this.#takeSample(radio));
+    this.#acceptDrops();
   }
 
-  get chosen() { return this.#blob !== null || this.#sampleUrl !== null; }
+  get chosen() {
+    return this.#choice !== null;
+  }
+
+  get previewUrl() {
+    return this.#choice?.url;
+  }
+
+  /** What the choice is known to be; "auto" for one's own photos. */
+  get category() {
+    return this.#choice?.category;
+  }
 
   /** Preselect a sample, by file name or the first one. */
   pickSample(name) {
@@ -42,29 +49,51 @@ export class Slot {
 
   /** The id under which the server holds this photo; uploads it first where needed. */
   async assetId() {
-    this.#asset ??= this.#upload();
+    const choice = this.#choice;
+    choice.upload ??= this.#upload(choice);
     try {
-      return (await this.#asset).id;
+      return (await choice.upload).id;
     } catch (error) {
-      this.#asset = null;
+      choice.upload = null;
       throw error;
     }
   }
 
   /** The server no longer has it. */
-  forget() { this.#asset = null; this.#held = null; }
+  forget() {
+    if (this.#choice) Object.assign(this.#choice, { upload: null, heldId: null });
+  }
 
-  /** Tell the server to drop it. */
+  /** Tell the server to let it go. */
   release() {
-    if (this.#held) discard(this.#held);
+    if (this.#choice?.heldId) discard(this.#choice.heldId);
     this.forget();
   }
 
-  #samples() { return [...this.#root.querySelectorAll(".sample input")]; }
+  #acceptDrops() {
+    const root = this.#root;
+    root.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      root.classList.add("over");
+    });
+    root.addEventListener("dragleave", (event) => {
+      if (!root.contains(event.relatedTarget)) root.classList.remove("over");
+    });
+    root.addEventListener("drop", (event) => {
+      event.preventDefault();
+      root.classList.remove("over");
+      if (event.dataTransfer.files[0]) this.#take(event.dataTransfer.files[0]);
+    });
+  }
+
+  #samples() {
+    return [...this.#root.querySelectorAll(".sample input")];
+  }
 
   #take(file) {
-    if (file.size > this.#options.maxFileMb * 1e6) {
-      this.#options.onTrouble(`This file has ${Math.ceil(file.size / 1e6)} MB; at most ${this.#options.maxFileMb} MB are accepted.`);
+    const most = this.#options.maxFileMb;
+    if (file.size > most * 1e6) {
+      this.#options.onTrouble(`This file has ${Math.ceil(file.size / 1e6)} MB; at most ${most} MB are accepted.`);
       return;
     }
     for (const radio of this.#samples()) radio.checked = false;
@@ -77,51 +106,59 @@ export class Slot {
   }
 
   #takeSample(radio) {
-    const category = radio.closest(".sample").dataset.category;
+    const { category } = radio.closest(".sample").dataset;
     this.#become({ sampleUrl: radio.value, name: radio.dataset.name, url: radio.value, category });
   }
 
-  #become({ blob = null, sampleUrl = null, name, url, category }) {
+  #become(choice) {
     this.release();
-    if (this.previewUrl?.startsWith("blob:")) URL.revokeObjectURL(this.previewUrl);
-    Object.assign(this, { previewUrl: url, category });
-    this.#blob = blob;
-    this.#sampleUrl = sampleUrl;
-    this.#name = name;
+    if (this.#choice?.blob) URL.revokeObjectURL(this.#choice.url);
+    this.#choice = choice;
     this.#say([]);
-    this.#showPreview(url);
+    this.#showPreview(choice.url);
     this.#options.onChange(this);
   }
 
   #showPreview(url) {
     const preview = this.#root.querySelector(".preview");
     preview.hidden = false;
-    preview.onerror = () => { preview.hidden = true; }; // a format this browser cannot show, HEIC for one
+    preview.onerror = () => {
+      preview.hidden = true; // a format that this browser cannot show, HEIC for one
+    };
     preview.src = url;
     this.#root.querySelector(".drop").classList.add("filled");
   }
 
-  async #upload() {
-    const blob = this.#blob ?? (await (await fetch(this.#sampleUrl)).blob());
-    const asset = await upload(blob, this.#name, this.#kind);
-    if (blob === this.#blob || this.#sampleUrl) this.#held = asset.id;
-    if (this.#blob) this.#say(wordsOf(asset));
+  async #upload(choice) {
+    const blob = choice.blob ?? (await (await fetch(choice.sampleUrl)).blob());
+    const asset = await upload(blob, choice.name, this.#kind);
+    if (choice !== this.#choice) {
+      discard(asset.id); // another photo was chosen meanwhile
+      return asset;
+    }
+    choice.heldId = asset.id;
+    if (choice.blob) this.#say(findings(asset));
     return asset;
   }
 
+  /** lines: [words, class name] */
   #say(lines) {
-    const list = this.#root.querySelector(".checks");
-    list.replaceChildren(...lines.map(([text, mood]) => {
+    const items = lines.map(([words, mood]) => {
       const item = document.createElement("li");
-      item.textContent = text;
-      if (mood) item.className = mood;
+      item.textContent = words;
+      item.className = mood;
       return item;
-    }));
+    });
+    this.#root.querySelector(".checks").replaceChildren(...items);
   }
 }
 
-function wordsOf(asset) {
-  const size = [`${asset.width} × ${asset.height} pixels`, ""];
-  const findings = (asset.warnings ?? []).map((warning) => [warning.detail, "poor"]);
-  return [size, ...findings];
+function findings({ width, height, checks }) {
+  const good = [];
+  if (checks.person_visible) good.push("person visible");
+  if (checks.sharp) good.push("sharp");
+  if (checks.large_enough) good.push("large enough");
+  const lines = checks.warnings.map((warning) => [warning.detail, "poor"]);
+  if (good.length > 0) lines.unshift([`${width} × ${height}: ${good.join(", ")}`, "good"]);
+  return lines;
 }

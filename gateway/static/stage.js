@@ -2,8 +2,17 @@
 
 const CONFIDENCE_WORDS = [[0.75, "Looks reliable"], [0.5, "Fair: look closely"], [0, "Doubtful: look closely"]];
 
+const PATIENCE_MS = 15_000; // the CPU engine needs a few seconds
+
 export class Stage {
-  #root; #frame; #before; #after; #slider; #resultUrl = null; #clock = null; #had = "empty";
+  #root;
+  #frame;
+  #before;
+  #after;
+  #slider;
+  #resultUrl = null;
+  #clock = null;
+  #had = "empty"; // state to go back to when the work fails
 
   constructor(root) {
     this.#root = root;
@@ -14,7 +23,9 @@ export class Stage {
     this.#slider.addEventListener("input", () => this.#split());
     this.#before.addEventListener("load", () => this.#fit(this.#before));
     this.#after.addEventListener("load", () => this.#fit(this.#after));
-    this.#before.addEventListener("error", () => { this.#before.hidden = true; });
+    this.#before.addEventListener("error", () => {
+      this.#before.hidden = true; // a format that this browser cannot show
+    });
   }
 
   showOriginal(url) {
@@ -31,23 +42,19 @@ export class Stage {
     this.#state("working");
     const text = this.#root.querySelector(".working-text");
     text.textContent = "Trying it on …";
-    const started = performance.now();
-    // Only the first words are announced: a screen reader need not hear every second.
-    this.#clock = setInterval(() => {
-      const seconds = Math.round((performance.now() - started) / 1000);
-      text.dataset.seconds = seconds;
-      if (seconds === 15) text.textContent = "Still at it; large photos and slow engines take longer …";
-    }, 1000);
+    this.#clock = setTimeout(() => {
+      text.textContent = "Still at it; large photos and slow engines take longer …";
+    }, PATIENCE_MS);
     if (matchMedia("(max-width: 860px)").matches) this.#root.scrollIntoView({ block: "start" });
   }
 
   giveUp() {
-    clearInterval(this.#clock);
+    clearTimeout(this.#clock);
     this.#state(this.#had);
   }
 
   showResult({ picture, confidence, warnings, engine }) {
-    clearInterval(this.#clock);
+    clearTimeout(this.#clock);
     if (this.#resultUrl) URL.revokeObjectURL(this.#resultUrl);
     this.#resultUrl = URL.createObjectURL(picture);
     this.#after.src = this.#resultUrl;
@@ -72,7 +79,8 @@ export class Stage {
       return item;
     }));
     this.#root.querySelector(".honest").textContent =
-      `A style preview made by an algorithm (engine ${engine.name}). It shows the look, not how it fits.`;
+      `A style preview made by an algorithm (${engine.name}${engine.preview ? ", a quick preview engine" : ""}). ` +
+      "It shows the look and guarantees no fit.";
   }
 
   #split() {
@@ -85,7 +93,11 @@ export class Stage {
     this.#slider.setAttribute("aria-valuetext", words);
   }
 
-  #fit(image) { this.#root.style.setProperty("--aspect", image.naturalWidth / image.naturalHeight); }
+  #fit(image) {
+    this.#root.style.setProperty("--aspect", image.naturalWidth / image.naturalHeight);
+  }
 
-  #state(name) { this.#root.dataset.state = name; }
+  #state(name) {
+    this.#root.dataset.state = name;
+  }
 }

@@ -282,6 +282,8 @@ def test_ready(client: FlaskClient, stub: Stub) -> None:
     assert client.get("/health/ready").get_json() == {"status": "ready"}
     stub.ready = 503
     assert_problem(client.get("/health/ready"), "not-ready", 503)
+    stub.ready = 422
+    assert client.get("/health/ready").get_json(force=True)["type"] == "urn:cabine:error:no-person"
 
 
 def test_ready_answers_while_inference_hangs(
