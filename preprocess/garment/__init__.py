@@ -1,0 +1,83 @@
+"""Garment photos: cut-out, category, landmarks and collar, as one :class:`~preprocess.types.Garment`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from preprocess.garment.category import classify
+from preprocess.garment.collar import find_collar
+from preprocess.garment.cutout import cut_out
+from preprocess.garment.landmarks import measure_top
+from preprocess.types import Category, Frame, Garment, Notice, Photo, Rgb
+
+__all__ = ["prepare_garment"]
+
+SMALLEST_SIDE = 640
+"""Thumbnails are enlarged to this longest side: outlines and collars are measured in whole pixels."""
+SURE = 0.6
+"""Cut-out confidence below which the result carries a warning."""
+
+
+def working_frame(photo: Photo, max_side: int) -> Frame:
+    """The whole photo, scaled to a bounded size."""
+    longest = max(photo.width, photo.height)
+    scale = min(max_side, max(longest, SMALLEST_SIDE)) / longest
+    return Frame(
+        x0=0.0, y0=0.0, scale=scale, width=round(photo.width * scale), height=round(photo.height * scale)
+    )
+
+
+def _scaled(photo: Photo, frame: Frame) -> Rgb:
+    if frame.scale == 1.0:
+        return photo.rgb
+    how = cv2.INTER_AREA if frame.scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(photo.rgb, (frame.width, frame.height), interpolation=how).astype(np.uint8)
+
+
+def prepare_garment(
+    photo: Photo,
+    *,
+    category: Category = "auto",
+    kind: Literal["auto", "flat", "worn"] = "auto",
+    description: str = "",
+    max_side: int = 1100,
+) -> Garment:
+    """Cut a garment out of its product photo and measure it.
+
+    ``category`` ``auto`` takes the one the silhouette shows. Landmarks and collar are measured for ``upper`` only.
+    ``kind`` ``auto`` counts as ``flat``: whether a person wears the garment is for the caller's person detector.
+    Raises :class:`~preprocess.errors.InputError` ``no-garment``.
+    """
+    frame = working_frame(photo, max_side)
+    image = _scaled(photo, frame)
+    cutout = cut_out(image)
+    alpha = cutout.alpha
+    resolved = classify(alpha, image)[0] if category == "auto" else category
+    notices: tuple[Notice, ...] = ()
+    if cutout.confidence < SURE:
+        detail = (
+            "the garment's outline is hard to see; a photo on a background of another colour works better"
+        )
+        notices += (Notice(name="garment-outline-unsure", detail=detail),)
+    worn: Literal["flat", "worn"] = "worn" if kind == "worn" else "flat"
+    if resolved != "upper":
+        return Garment(
+            photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
+            sleeve_length="sleeveless", landmarks=None, collar=None,
+            cutout_confidence=cutout.confidence, description=description, notices=notices,
+        )  # fmt: skip
+    measured = measure_top(alpha, image)
+    alpha = (
+        (alpha * cv2.GaussianBlur(measured.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
+        if (measured.cut)
+        else alpha
+    )
+    return Garment(
+        photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
+        sleeve_length=measured.sleeve_length, landmarks=measured.landmarks,
+        collar=find_collar(image, alpha, measured.landmarks, measured.collar_base),
+        cutout_confidence=cutout.confidence, description=description, notices=notices,
+    )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Top, bottom or dress, from the silhouette. Claims are made only where the shape leaves little doubt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from preprocess.garment.outline import Outline, runs_of, trace
+from preprocess.types import Alpha, Category, Rgb
+
+DRESS_LENGTH = 2.5
+"""Height over chest width above which a garment with a neck is a dress: shirts reach 2.1, dresses begin at 2.8."""
+
+
+def _widths(outline: Outline, shares: tuple[float, ...]) -> list[float]:
+    found = []
+    for share in shares:
+        run = outline.run(outline.top + share * outline.height, outline.axis)
+        found.append(run[1] - run[0] if run else 0.0)
+    return found
+
+
+def leg_gap(outline: Outline) -> float:
+    """Share of the height over which the garment is two legs: two stretches with a narrow gap near the axis."""
+    rows = np.arange(int(outline.top + 0.2 * outline.height), int(outline.bottom))
+    apart = 0
+    for y in rows:
+        runs = [run for run in runs_of(outline.mask[y]) if run[1] - run[0] > 0.08 * outline.width]
+        if len(runs) == 2:
+            (_, left), (right, _) = runs
+            # between the sleeves of a shirt, below its hem, the gap is as wide as the torso
+            narrow = right - left < 0.38 * outline.width
+            apart += narrow and abs((left + right) / 2 - outline.axis) < 0.1 * outline.width
+    return apart / max(1.0, outline.height)
+
+
+def _flat_top(outline: Outline) -> float:
+    """0..1: is the upper edge one straight waistband over the whole width of the upper end."""
+    filled = np.flatnonzero(~np.isnan(outline.envelope))
+    near = filled[outline.envelope[filled] < outline.top + 0.06 * outline.height]
+    if len(near) < 4:
+        return 0.0
+    run = outline.run(outline.top + 0.08 * outline.height, outline.axis)
+    if run is None:
+        return 0.0
+    span = near[-1] - near[0] + 1
+    return float(np.clip(min(len(near) / span, span / max(1.0, run[1] - run[0])), 0.0, 1.0))
+
+
+def _top_dip(outline: Outline) -> float:
+    """How far the middle of the upper edge lies below its ends, over the edge's length: necklines dip, waistbands not."""
+    filled = np.flatnonzero(~np.isnan(outline.envelope))
+    near = filled[outline.envelope[filled] < outline.top + 0.06 * outline.height]
+    if len(near) < 20:
+        return 1.0
+    ys, fifth = outline.envelope[near], len(near) // 5
+    return float(
+        (np.median(ys[2 * fifth : 3 * fifth]) - min(ys[:fifth].min(), ys[-fifth:].min())) / len(near)
+    )
+
+
+def _side_dents(outline: Outline) -> float:
+    """How far arms or shoulders stick out above a narrower part, as a share of the width: 0 for skirts, trousers."""
+    rows = np.linspace(0.04, 0.6, 57)
+    widths = []
+    for share in rows:
+        runs = runs_of(outline.mask[int(outline.top + share * outline.height)])
+        widths.append(runs[-1][1] - runs[0][0] if runs else 0.0)
+    values = np.array(widths)
+    before = np.maximum.accumulate(values)
+    return float((before - values).max() / max(1.0, outline.width))
+
+
+def _chest(outline: Outline) -> float:
+    """Width of the torso below the arms; across both straps where the middle is open."""
+    widths = []
+    for share in np.linspace(0.22, 0.45, 24):
+        runs = runs_of(outline.mask[int(outline.top + share * outline.height)])
+        middle = [run for run in runs if run[0] <= outline.axis <= run[1]] or [(runs[0][0], runs[-1][1])]
+        widths.append(middle[0][1] - middle[0][0])
+    return float(np.percentile(widths, 30))
+
+
+def classify(alpha: Alpha, image: Rgb) -> tuple[Category, float]:
+    """``(category, confidence)`` of a cut-out garment; ``upper``, ``lower`` or ``dress``, confidence 0..1.
+
+    Above .8 the claim is meant to be safe enough to contradict a user.
+    """
+    del image  # shape alone decides; colours mislead (a blouse sewn to a skirt in one print)
+    outline = trace(alpha > 0.5)
+    legs = leg_gap(outline)
+    flat = _flat_top(outline)
+    dents = _side_dents(outline)
+    aspect = outline.height / max(1.0, outline.width)
+    if legs > 0.1 and flat > 0.85:
+        return "lower", min(1.0, 0.75 + legs)
+    upper_end, middle, low = _widths(outline, (0.06, 0.5, 0.95))
+    widening = low > 1.15 * upper_end and middle > 1.03 * upper_end
+    dip = _top_dip(outline)
+    if flat > 0.93 and dents < 0.03 and widening and dip < 0.05:
+        return "lower", 0.9 if aspect > 0.8 and dip < 0.03 else 0.7
+    length = outline.height / max(1.0, _chest(outline))
+    if length > DRESS_LENGTH and flat < 0.93:
+        return "dress", float(np.clip(0.5 + (length - DRESS_LENGTH), 0.0, 0.95))
+    return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, 0.95))

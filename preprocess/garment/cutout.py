@@ -1,0 +1,96 @@
+"""Background removal of product photos: flat lay or ghost mannequin on one even, coloured or graded background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from preprocess.errors import InputError
+from preprocess.garment.backdrop import Backdrop, Lab, fit_ring, refit, to_lab
+from preprocess.garment.matte import largest_with, snap, soften
+from preprocess.garment.silhouette import WORK_SIDE, Shape, morph, silhouettes
+from preprocess.types import Alpha, Rgb
+
+SMALLEST = 0.03
+"""Share of the picture below which there is no usable garment."""
+LEAST_SCORE = 0.22
+"""Hypotheses below this are edges of noise or scenery, not of a garment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cutout:
+    """A garment's matte and how far it can be trusted."""
+
+    alpha: Alpha
+    confidence: float
+    """0..1, see :func:`_confidence`."""
+    contrast: float
+    """Median colour step across the outline, Lab units."""
+
+
+def _refuse(what: str) -> InputError:
+    return InputError(
+        "no-garment",
+        f"{what}; needed is one garment on an even background that takes up at least 3 % of the picture: "
+        "photograph it flat or on a hanger against a plain wall or sheet, without other things around it",
+    )
+
+
+def _confidence(shape: Shape, second: Shape | None, backdrop: Backdrop) -> float:
+    """Product of the doubts: edge without contrast, uneven background, ragged or lopsided outline, close rival."""
+    clear = min(1.0, 0.35 + 0.65 * shape.step / 12.0)
+    even = min(1.0, backdrop.evenness / 0.85) * min(1.0, 4.0 / max(4.0, backdrop.noise))
+    calm = min(1.0, shape.smooth / 0.95) ** 2
+    paired = min(1.0, 0.3 + shape.symmetry / 1.15)
+    rival = 1.0
+    if second is not None:
+        shared = (shape.mask & second.mask).sum() / max(1, (shape.mask | second.mask).sum())
+        closeness = min(1.0, second.score / max(1e-6, shape.score))
+        rival = 1.0 - 0.5 * closeness**4 * min(1.0, max(0.0, 0.93 - float(shared)) / 0.3)
+    return float(np.clip(shape.contrast * clear * even * calm * paired * shape.explained * rival, 0.0, 1.0))
+
+
+def _rough(lab: Lab) -> tuple[Shape, Shape | None, Backdrop]:
+    """Best silhouette at working resolution; the background is fitted twice, the second time from all of it."""
+    backdrop = fit_ring(lab)
+    shapes = silhouettes(lab, backdrop)
+    if shapes:
+        ground = ~morph(shapes[0].mask, cv2.MORPH_DILATE, 0.05 * max(lab.shape[:2]))
+        if ground.mean() > 0.1 and backdrop.noise > 0.8:
+            backdrop = refit(lab, ground)
+            shapes = silhouettes(lab, backdrop)
+    if not shapes:
+        raise _refuse("nothing in the garment photo stands out from the background")
+    rival = next((other for other in shapes[1:] if _differs(shapes[0], other)), None)
+    return shapes[0], rival, backdrop
+
+
+def _differs(one: Shape, other: Shape) -> bool:
+    return bool((one.mask ^ other.mask).sum() > 0.05 * one.mask.sum())
+
+
+def cut_out(image: Rgb) -> Cutout:
+    """Matte of the garment in a product photo ``uint8 (H, W, 3)``.
+
+    Raises :class:`InputError` ``no-garment`` for blank pictures, noise, scenes and garments under 3 % of the picture.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, WORK_SIDE / max(height, width))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    shape, rival, backdrop = _rough(to_lab(small))
+    if shape.score < LEAST_SCORE:
+        raise _refuse("the garment photo shows no garment that can be told from its surroundings")
+    lab = to_lab(image)
+    full = Backdrop(
+        surface=cv2.resize(backdrop.surface, (width, height), interpolation=cv2.INTER_LINEAR),
+        noise=backdrop.noise,
+        evenness=backdrop.evenness,
+    )
+    grown = cv2.resize(shape.mask.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    mask = snap(lab, cv2.GaussianBlur(grown, (0, 0), 0.5 / scale) > 0.5, full)
+    alpha = largest_with(soften(lab, mask, full))
+    if float(alpha.mean()) < SMALLEST:
+        raise _refuse(f"the garment takes up only {100 * float(alpha.mean()):.1f} % of the photo")
+    return Cutout(alpha=alpha, confidence=_confidence(shape, rival, backdrop), contrast=shape.step)

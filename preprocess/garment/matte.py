@@ -1,0 +1,156 @@
+"""From a rough silhouette to a soft matte: gaps opened, true holes cut, edges anti-aliased without halo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.garment.backdrop import Backdrop, Bool, Float, Lab, gradient
+from preprocess.garment.silhouette import disc, main_pieces, morph
+from preprocess.types import Alpha
+
+EDGE = 0.0032
+"""Half width of the band in which alpha is estimated, as a share of the longest side (3.5 px at 1100)."""
+NEAR = 0.022
+"""Radius over which the garment's local colour is averaged, as a share of the longest side."""
+LIGHTNESS = 0.6
+"""Weight of L against a and b when cloth and shadow are told apart: a shadow changes L only."""
+BAND = 0.009
+"""How far the rough outline may be off, as a share of the longest side (10 px at 1100)."""
+PALE = 10.0
+"""Median Lab distance from the background below which a garment counts as pale."""
+HOLE = 0.0004
+"""Smallest hole, as a share of the picture: anything smaller is a button or a speck."""
+
+
+def _weighted(lab: Lab) -> Lab:
+    return lab * np.array([LIGHTNESS, 1.3, 1.3], np.float32)
+
+
+def _mean_inside(values: Float, mask: Bool, radius: int) -> Float:
+    """Box mean over the mask only; 0 where none of the mask is near."""
+    size = (2 * radius + 1, 2 * radius + 1)
+    weight = mask.astype(np.float32)
+    total = cv2.blur(weight, size)
+    picked = values * (weight if values.ndim == 2 else weight[..., None])
+    mean = cv2.blur(picked, size)
+    share = np.maximum(total, 1e-6)
+    return mean / (share if values.ndim == 2 else share[..., None])
+
+
+def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
+    """Pixels nearer to the background, shadows included, than to the cloth around them; False where unclear."""
+    side = max(mask.shape)
+    away = _weighted(lab - backdrop.surface)
+    radius = round(NEAR * side)
+    core = morph(mask, cv2.MORPH_ERODE, EDGE * side)
+    cloth = _mean_inside(away, core, radius)
+    squared = (cloth * cloth).sum(axis=-1)
+    spread = np.maximum(_mean_inside((away * away).sum(axis=-1), core, radius) - squared, 0.0)
+    share = (away * cloth).sum(axis=-1) / np.maximum(squared, 1e-3)
+    return (squared > 100.0) & (squared > 2.5 * spread) & (share < 0.42)
+
+
+def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
+    """Places inside a mask where the bare background shows: gaps beside sleeves, between legs, true holes.
+
+    Such a place has the background's colour, is as plain, and ends at clear edges on almost all of its rim; a white
+    print fades, or is crossed by shading, somewhere.
+    """
+    away = np.linalg.norm(lab - backdrop.surface, axis=-1)
+    if not mask.any() or float(np.median(away[mask])) < PALE:
+        return np.zeros_like(mask)  # pale cloth cannot be told from a hole
+    slope = gradient(lab, 0.8)
+    plain = max(0.5, 0.7 * backdrop.noise)
+    same = mask & (away < max(1.3, 1.2 * backdrop.noise)) & (slope < plain)
+    same = morph(same, cv2.MORPH_OPEN, 1.0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(same.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return same
+    reach = 3.0
+    rim = morph(same, cv2.MORPH_DILATE, reach) & ~same & mask
+    owner = _nearest_label(labels, same)[rim]
+    steep = cv2.dilate(slope, disc(1.5))[rim] > max(3.0, 4.0 * plain)
+    total = np.maximum(np.bincount(owner, minlength=count), 1)
+    closed = np.bincount(owner, weights=steep.astype(np.float64), minlength=count) / total
+    outer = np.zeros(count, bool)
+    outer[labels[morph(~mask, cv2.MORPH_DILATE, reach) & same]] = True
+    accepted = (closed > np.where(outer, 0.6, 0.93)) & (stats[:, cv2.CC_STAT_AREA] > HOLE * mask.size)
+    accepted[0] = False
+    return accepted[labels]
+
+
+def _nearest_label(labels: NDArray[np.int32], source: Bool) -> NDArray[np.int32]:
+    _, index = cv2.distanceTransformWithLabels(
+        (~source).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(int(index.max()) + 1, np.int32)
+    table[index[source]] = labels[source]
+    return table[index]
+
+
+def snap(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
+    """Move the outline to the steepest edge near it (watershed between what is surely cloth and surely ground).
+
+    A soft shadow has no steep edge, so it falls to the ground; stripes do not matter, as each has cloth inside.
+    """
+    reach = BAND * max(mask.shape)
+    bare = bare_ground(lab, mask, backdrop)
+    inside = cv2.distanceTransform((mask & ~bare).astype(np.uint8), cv2.DIST_L2, 5)
+    thick = cv2.dilate(inside, disc(reach))  # thin straps keep a core too
+    cloth = (inside > np.minimum(reach, 0.6 * thick)) & ~_like_ground(lab, mask, backdrop)
+    ground = ~morph(mask, cv2.MORPH_DILATE, reach / 2) | morph(bare, cv2.MORPH_ERODE, 1.0)
+    markers = np.zeros(mask.shape, np.int32)
+    markers[cloth], markers[ground] = 1, 2
+    away = lab - backdrop.surface
+    # lifts the faint edges of white on white and holds back the strong ones inside prints
+    relief = (128.0 + 120.0 * np.tanh(away / 20.0)).astype(np.uint8)
+    found = cv2.watershed(np.ascontiguousarray(relief), markers)
+    return morph((found != 2) & (found != 0) & ~ground, cv2.MORPH_OPEN, 1.0)
+
+
+def _nearest(values: Lab, source: Bool) -> Lab:
+    """For each pixel the value at the nearest source pixel."""
+    _, labels = cv2.distanceTransformWithLabels(
+        (~source).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros((int(labels.max()) + 1, 3), np.float32)
+    table[labels[source]] = values[source]
+    return table[labels]
+
+
+def soften(lab: Lab, mask: Bool, backdrop: Backdrop) -> Alpha:
+    """Anti-aliased matte of a mask: in a thin band alpha is where the pixel lies between cloth and ground.
+
+    Cloth is the colour of the nearest pixel surely inside, ground that of the nearest surely outside (so a shadow
+    counts as ground). Where the two hardly differ, the distance to the mask's edge decides.
+    """
+    reach = max(2.0, EDGE * max(mask.shape))
+    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    signed = cv2.GaussianBlur(inside - outside, (0, 0), 1.2)
+    calm = cv2.GaussianBlur(inside - outside, (0, 0), 0.8 * reach)  # a faint edge is found roughly: smooth it
+    plain = np.clip(0.5 + calm / 2.0, 0.0, 1.0)
+    band = np.abs(signed) < reach
+    sure_in, sure_out = (signed >= reach) & mask, (signed <= -reach) & ~mask
+    if not sure_in.any() or not sure_out.any():
+        return plain
+    soft = cv2.GaussianBlur(lab, (0, 0), 1.0)
+    cloth, ground = _nearest(soft, sure_in), _nearest(soft, sure_out)
+    span = cloth - ground
+    squared = (span * span).sum(axis=-1)
+    share = ((lab - ground) * span).sum(axis=-1) / np.maximum(squared, 1e-3)
+    measured = np.clip((share - 0.08) / 0.84, 0.0, 1.0)
+    trust = np.clip((np.sqrt(squared) - 3.0 * backdrop.noise) / 8.0, 0.0, 1.0)
+    alpha = np.where(band, trust * measured + (1.0 - trust) * plain, (signed > 0).astype(np.float32))
+    # what lies outside the mask by more than half the band must be joined to it: no floating specks
+    solid = morph(mask, cv2.MORPH_DILATE, reach / 2)
+    alpha = np.where(solid, alpha, 0.0)
+    return alpha.astype(np.float32)
+
+
+def largest_with(alpha: Alpha) -> Alpha:
+    """Drop specks: only what hangs together with the main pieces at half opacity stays."""
+    keep = cv2.dilate(main_pieces(alpha > 0.5).astype(np.uint8), disc(2)) > 0
+    return np.where(keep, alpha, 0.0).astype(np.float32)

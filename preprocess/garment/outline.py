@@ -1,0 +1,113 @@
+"""Measures of a garment's outline that landmarks, sleeves and category share. Coordinates: pixels of the mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.garment.backdrop import Bool, Float
+from preprocess.garment.silhouette import contour_of, main_pieces, mirror_axis, morph
+
+SMOOTHING = 0.004
+"""Radius of the smoothing that removes frills and threads, as a share of the garment's height."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """A solid silhouette (true holes and notches kept) and what is read off it."""
+
+    mask: Bool
+    contour: Float
+    """``(N, 2)`` closed, clockwise on the screen."""
+    axis: float
+    """x of the mirror axis."""
+    symmetry: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    envelope: Float
+    """``(W,)`` y of the first garment pixel of each column, NaN where there is none."""
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    def run(self, y: float, x: float) -> tuple[float, float] | None:
+        """Ends ``(x_left, x_right)`` of the stretch of garment in row ``y`` that contains, or is nearest to, ``x``."""
+        row = self.mask[int(np.clip(y, 0, self.mask.shape[0] - 1))]
+        runs = runs_of(row)
+        if not runs:
+            return None
+        return min(runs, key=lambda run: max(run[0] - x, x - run[1], 0.0))
+
+
+def runs_of(row: Bool) -> list[tuple[float, float]]:
+    """Stretches of True as ``(start, end)`` edges."""
+    step = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
+    starts, ends = np.flatnonzero(step == 1), np.flatnonzero(step == -1)
+    return [(float(a), float(b)) for a, b in zip(starts, ends, strict=True)]
+
+
+def trace(mask: Bool) -> Outline:
+    """Outline of the largest part of a mask."""
+    ys = np.flatnonzero(mask.any(axis=1))
+    radius = SMOOTHING * float(ys[-1] - ys[0] + 1)
+    solid = main_pieces(morph(morph(mask, cv2.MORPH_CLOSE, radius), cv2.MORPH_OPEN, radius), 0.5)
+    contour = contour_of(solid)
+    if cv2.contourArea(contour, oriented=True) < 0:
+        contour = contour[::-1]
+    axis, symmetry = mirror_axis(solid)
+    filled = solid.any(axis=0)
+    envelope = np.where(filled, solid.argmax(axis=0).astype(np.float32), np.nan).astype(np.float32)
+    low, high = contour.min(axis=0) - 0.5, contour.max(axis=0) + 0.5
+    return Outline(
+        mask=solid,
+        contour=contour,
+        axis=axis,
+        symmetry=symmetry,
+        left=float(low[0]),
+        right=float(high[0]),
+        top=float(low[1]),
+        bottom=float(high[1]),
+        envelope=envelope,
+    )
+
+
+def nearest_index(contour: Float, point: tuple[float, float]) -> int:
+    """Index of the contour point nearest to ``point``."""
+    return int(np.argmin(np.hypot(contour[:, 0] - point[0], contour[:, 1] - point[1])))
+
+
+def path_between(contour: Float, start: int, end: int, *, away_from: float) -> Float:
+    """The one of the two paths along a closed contour that keeps farther from the upright line ``x = away_from``."""
+    forward = np.roll(contour, -start, axis=0)[: (end - start) % len(contour) + 1]
+    backward = np.roll(contour[::-1], -(len(contour) - 1 - start), axis=0)[: (start - end) % len(contour) + 1]
+    return max(forward, backward, key=lambda path: float(np.abs(path[:, 0] - away_from).mean()))
+
+
+def resample(path: Float, count: int) -> Float:
+    """``count`` points at equal distances along an open path."""
+    steps = np.hypot(*np.diff(path, axis=0).T) if len(path) > 1 else np.zeros(0)
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    at = np.linspace(0.0, along[-1], count)
+    return np.stack([np.interp(at, along, path[:, k]) for k in (0, 1)], axis=1).astype(np.float32)
+
+
+def line_costs(points: Float) -> NDArray[np.float64]:
+    """``(N, N)``: squared distance of points i..j from their own best line y(x), for all i <= j."""
+    x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
+    x, y = x - x.mean(), y - y.mean()
+    sums = [np.concatenate([[0.0], np.cumsum(v)]) for v in (np.ones_like(x), x, y, x * x, x * y, y * y)]
+    n, sx, sy, sxx, sxy, syy = ((s[None, 1:] - s[:-1, None]) for s in sums)
+    n = np.maximum(n, 1.0)
+    vxx, vxy, vyy = sxx - sx * sx / n, sxy - sx * sy / n, syy - sy * sy / n
+    cost = vyy - vxy * vxy / np.maximum(vxx, 1e-9)
+    return np.where(np.arange(len(x))[None] >= np.arange(len(x))[:, None], np.maximum(cost, 0.0), np.inf)

@@ -1,0 +1,196 @@
+"""Which pixels are garment: several floods of the background compete, and the most plausible shape wins.
+
+A flood enters from the border and stops at colour steps ("walls"). How strong a step must be to stop it differs
+from photo to photo: low walls catch white cloth on white but also soft shadows, high walls let shadows go but leak
+into pale cloth. So each wall height gives one hypothesis and the outlines are compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from preprocess.garment.backdrop import Backdrop, Bool, Float, Lab, gradient, ring_of
+
+WALLS = (1.6, 2.5, 4.0, 7.0, 12.0)
+"""Wall heights as multiples of the gradient that 99 % of the border ring stays below."""
+BRIDGES = (0, 2, 4)
+"""Radii in pixels by which broken walls are joined (at ``WORK_SIDE``)."""
+WORK_SIDE = 480
+"""Longest side at which hypotheses are made: walls are still one to two pixels wide there."""
+SHADOW_DEPTH = 32.0
+"""A cast shadow on a studio background darkens it by at most about this much L."""
+SHADOW_TINT = 5.0
+"""... and changes its a, b by at most this much."""
+MIN_PIECE = 0.06
+"""Parts smaller than this share of the largest one are dust or props."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One hypothesis with what speaks for it, all 0..1."""
+
+    mask: Bool
+    contrast: float
+    """Share of the outline with a visible colour step."""
+    step: float
+    """Median colour step across the outline, Lab units (not bounded by 1)."""
+    smooth: float
+    """Length of the smoothed outline over the length of the outline."""
+    symmetry: float
+    """Overlap of the mask with its mirror image."""
+    explained: float
+    """1 = no edges left outside the mask."""
+    score: float
+
+
+def disc(radius: float) -> cv2.typing.MatLike:
+    """Round structuring element."""
+    size = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+
+
+def morph(mask: Bool, operation: int, radius: float) -> Bool:
+    """Binary morphology with a disc; a radius below half a pixel changes nothing."""
+    if radius < 0.5:
+        return mask
+    return cv2.morphologyEx(mask.astype(np.uint8), operation, disc(radius)) > 0
+
+
+def reachable(passable: Bool) -> Bool:
+    """Passable pixels connected to the border of the picture."""
+    _, labels = cv2.connectedComponents(passable.astype(np.uint8), connectivity=4)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    allowed = np.zeros(int(labels.max()) + 1, bool)
+    allowed[border] = True
+    allowed[0] = False
+    return allowed[labels]
+
+
+def main_pieces(mask: Bool, share: float = MIN_PIECE) -> Bool:
+    """The largest connected part and others not much smaller."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count < 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return (areas >= share * areas.max())[labels] & mask
+
+
+def contour_of(mask: Bool) -> Float:
+    """Outer contour of the largest part as ``(N, 2)`` pixel centres."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return max(contours, key=cv2.contourArea).reshape(-1, 2).astype(np.float32) + 0.5
+
+
+def perimeter(mask: Bool) -> float:
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return float(sum(cv2.arcLength(contour, True) for contour in contours))
+
+
+def mirror_axis(mask: Bool) -> tuple[float, float]:
+    """``(x, overlap)``: the upright axis about which the mask mirrors best and the IoU it reaches there."""
+    small_height = 160
+    scale = small_height / mask.shape[0]
+    width = max(8, round(mask.shape[1] * scale))
+    small = cv2.resize(mask.astype(np.float32), (width, small_height), interpolation=cv2.INTER_AREA)
+    area, rows = float(small.sum()), small.sum(axis=0)
+    if area < 1:
+        return mask.shape[1] / 2, 0.0
+    mean = float((rows * (np.arange(width) + 0.5)).sum() / area)
+    best = (0.0, mean)
+    for twice in range(round(2 * mean - 0.24 * width), round(2 * mean + 0.24 * width) + 1):
+        # mirrored column j comes from column twice - 1 - j
+        source = twice - 1 - np.arange(width)
+        valid = (source >= 0) & (source < width)
+        shared = np.minimum(small[:, valid], small[:, source[valid]]).sum()
+        best = max(best, (float(shared / (2 * area - shared)), twice / 2))
+    return best[1] / width * mask.shape[1], best[0]
+
+
+def _outline_steps(lab: Lab, mask: Bool) -> Float:
+    """Colour step across the outline, one value per contour pixel, Lab units."""
+    reach = 3.0  # pixels to either side: beyond the blur of the edge, short of the next seam
+    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
+    outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
+    signed = cv2.GaussianBlur(inside - outside, (0, 0), 1.5)
+    nx, ny = cv2.Sobel(signed, cv2.CV_32F, 1, 0), cv2.Sobel(signed, cv2.CV_32F, 0, 1)
+    y, x = np.nonzero(morph(mask, cv2.MORPH_GRADIENT, 1) & mask)
+    length = np.maximum(np.hypot(nx[y, x], ny[y, x]), 1e-3)
+    dx, dy = reach * nx[y, x] / length, reach * ny[y, x] / length
+
+    def at(sign: float) -> Lab:
+        return cv2.remap(
+            lab,
+            (x + sign * dx).astype(np.float32).reshape(-1, 1),
+            (y + sign * dy).astype(np.float32).reshape(-1, 1),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).reshape(-1, 3)
+
+    inner = (x > reach) & (y > reach) & (x < mask.shape[1] - reach - 1) & (y < mask.shape[0] - reach - 1)
+    steps = np.linalg.norm(at(1.0) - at(-1.0), axis=-1)[inner]
+    return steps if len(steps) else np.zeros(1, np.float32)
+
+
+def judge(lab: Lab, mask: Bool, noise: float, edges: Bool, bare: Bool) -> Shape:
+    """Measure how much a mask looks like a garment cut out along real edges.
+
+    ``edges``: where colours change; ``bare``: pixels of the background's own colour.
+    """
+    steps = _outline_steps(lab, mask)
+    contrast = float((steps > max(1.2, 1.5 * noise)).mean())
+    calm = morph(morph(mask, cv2.MORPH_CLOSE, 4), cv2.MORPH_OPEN, 4)
+    smooth = min(1.0, perimeter(calm) / max(1.0, perimeter(mask)))
+    _, symmetry = mirror_axis(mask)
+    step = float(np.median(steps))
+    edge = float(np.minimum(steps, 12.0).mean()) / 12.0  # beyond 12 an edge is as clear as it needs to be
+    # a print cut out of its white shirt leaves the shirt's own outline behind: about as many edge pixels as 4 sides
+    around = morph(mask, cv2.MORPH_DILATE, 0.02 * max(mask.shape))
+    missed = float((edges & ~around).sum()) / (4.0 * float(np.sqrt(mask.sum())))
+    explained = float(np.exp(-2.0 * missed))
+    score = contrast * (0.5 + 0.5 * edge) * smooth**2 * (0.4 + 0.6 * symmetry) * explained
+    score *= 1.0 - 0.4 * float(bare[mask].mean())
+    return Shape(
+        mask=mask,
+        contrast=contrast,
+        step=step,
+        smooth=smooth,
+        symmetry=symmetry,
+        explained=explained,
+        score=score,
+    )
+
+
+def _passable(lab: Lab, backdrop: Backdrop) -> Bool:
+    """Pixels whose colour may be background, in light or in a soft shadow."""
+    delta = lab - backdrop.surface
+    tint = np.hypot(delta[..., 1], delta[..., 2])
+    margin = 2.0 * backdrop.noise
+    return (
+        (tint < max(SHADOW_TINT, margin))
+        & (delta[..., 0] > -SHADOW_DEPTH)
+        & (delta[..., 0] < max(6.0, margin))
+    )
+
+
+def silhouettes(lab: Lab, backdrop: Backdrop) -> list[Shape]:
+    """All plausible hypotheses at the resolution of ``lab``, best first."""
+    slope = gradient(lab)
+    quiet = max(0.15, float(np.percentile(slope[ring_of(lab.shape[:2])], 90)))
+    passable = _passable(lab, backdrop)
+    edges = slope > WALLS[1] * quiet
+    bare = (np.linalg.norm(lab - backdrop.surface, axis=-1) < backdrop.noise + 2.0) & (slope < quiet + 0.3)
+    found: list[Shape] = []
+    for wall in WALLS:
+        barrier = slope > wall * quiet
+        for bridge in BRIDGES if wall < WALLS[3] else BRIDGES[:1]:
+            flood = reachable(passable & ~morph(barrier, cv2.MORPH_CLOSE, bridge))
+            # the flood stops at the foot of the wall; the edge itself is the top of it
+            ground = morph(flood, cv2.MORPH_DILATE, 1.0) if bridge else flood
+            mask = main_pieces(morph(~ground, cv2.MORPH_OPEN, 1.5))
+            if 0.01 < mask.mean() < 0.97:
+                found.append(judge(lab, mask, backdrop.noise, edges, bare))
+    return sorted(found, key=lambda shape: -shape.score)

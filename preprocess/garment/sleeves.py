@@ -1,0 +1,122 @@
+"""Sleeves of a flat garment: their edges, their corners at the cuff, and the pixels that belong to them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.garment.backdrop import Float
+from preprocess.garment.outline import resample
+from preprocess.types import Alpha, Points, Sleeve
+
+SAMPLES = 90
+"""Points along the arc from shoulder to armpit when corners are looked for."""
+EDGE_POINTS = 24
+"""Points of each sleeve edge that is handed on."""
+
+
+def covering_edge(
+    slope: Float, notch: tuple[float, float], y: float, play: float
+) -> tuple[tuple[float, float], float]:
+    """Armpit hidden under a sleeve: the straight line up from the notch along which colours change most.
+
+    ``slope`` is the colour gradient ``(H, W)``, ``y`` the height at which the armpit is expected, ``play`` how far it
+    may lie to either side of the notch. Returns the point and 0..1 how clear the line is.
+    """
+    heights = np.linspace(notch[1], y, 40, dtype=np.float32)
+    share = (notch[1] - heights) / max(1.0, notch[1] - y)
+    offsets = np.linspace(-play, play, 25, dtype=np.float32)
+    xs = notch[0] + share[None] * offsets[:, None]
+    soft = cv2.GaussianBlur(slope, (0, 0), 1.0)
+    found = cv2.remap(soft, xs.astype(np.float32), np.repeat(heights[None], 25, 0), cv2.INTER_LINEAR)
+    line = (
+        np.minimum(found, 6.0).mean(axis=1) - 0.6 * (offsets / play) ** 2
+    )  # straight up unless shown otherwise
+    best = int(line.argmax())
+    clear = float(np.clip((line[best] - np.median(line)) / 1.5, 0.0, 1.0))
+    return (float(notch[0] + offsets[best]), float(y)), clear
+
+
+def _curve_costs(points: Float) -> NDArray[np.float64]:
+    """``(N,)``: squared distance of the first k points from a parametric parabola."""
+    costs = np.zeros(len(points))
+    t = np.linspace(0.0, 1.0, len(points))
+    for count in range(4, len(points) + 1):
+        terms = np.stack([np.ones(count), t[:count], t[:count] ** 2], axis=1)
+        left = points[:count] - terms @ np.linalg.lstsq(terms, points[:count], rcond=None)[0]
+        costs[count - 1] = float((left * left).sum())
+    return costs
+
+
+def _straight_costs(points: Float) -> NDArray[np.float64]:
+    """``(N, N)``: squared distance of points i..j from their best line (total least squares)."""
+    p = points.astype(np.float64) - points.mean(axis=0)
+    parts = (np.ones(len(p)), p[:, 0], p[:, 1], p[:, 0] ** 2, p[:, 0] * p[:, 1], p[:, 1] ** 2)
+    sums = [np.concatenate([[0.0], np.cumsum(v)]) for v in parts]
+    n, sx, sy, sxx, sxy, syy = (s[None, 1:] - s[:-1, None] for s in sums)
+    n = np.maximum(n, 1.0)
+    a, b, c = sxx - sx * sx / n, sxy - sx * sy / n, syy - sy * sy / n
+    smallest = (a + c) / 2 - np.sqrt(((a - c) / 2) ** 2 + b * b)
+    return np.maximum(smallest, 0.0)
+
+
+def cuff_corners(arc: Float, armhole: float) -> tuple[int, int]:
+    """Indices of the cuff's outer and inner corner on the resampled arc from shoulder to armpit.
+
+    The arc is explained as curved outer edge, straight cuff, curved inner edge; the best explanation wins. The cuff
+    of a worn-like sleeve is narrower than the armhole, ``armhole`` pixels long.
+    """
+    head, tail = _curve_costs(arc), _curve_costs(arc[::-1])[::-1]
+    cuff = _straight_costs(arc)
+    best = (np.inf, len(arc) // 2, len(arc) // 2 + 4)
+    for first in range(len(arc) // 8, len(arc) - 6):
+        seconds = np.arange(first + 3, len(arc) - 3)
+        span = np.hypot(*(arc[seconds] - arc[first]).T)
+        odd = np.maximum(0.0, span / max(1.0, armhole) - 1.05) + np.maximum(
+            0.0, 0.25 - span / max(1.0, armhole)
+        )
+        total = head[first] + cuff[first, seconds] + tail[seconds] + 400.0 * odd * odd * len(arc) / 90
+        index = int(total.argmin())
+        if total[index] < best[0]:
+            best = (float(total[index]), first, int(seconds[index]))
+    return best[1], best[2]
+
+
+def find_sleeve(
+    arc: Float,
+    shoulder: tuple[float, float],
+    armpit: tuple[float, float],
+    notch: tuple[float, float],
+    alpha: Alpha,
+) -> Sleeve:
+    """One sleeve from the outline's arc between its shoulder tip and the visible end of its inner edge."""
+    points = resample(arc, SAMPLES)
+    armhole = float(np.hypot(armpit[0] - shoulder[0], armpit[1] - shoulder[1]))
+    first, second = cuff_corners(points, armhole)
+    covered = notch != armpit
+    inner = points[second:][::-1]
+    if covered:
+        inner = np.concatenate([np.array([armpit], np.float32), inner])
+    outer = np.concatenate([np.array([shoulder], np.float32), points[1 : first + 1]])
+    polygon = np.concatenate([outer, points[first:second], inner[::-1]])
+    return Sleeve(
+        outer=resample(outer, EDGE_POINTS),
+        inner=resample(inner, EDGE_POINTS),
+        region=sleeve_region(polygon, alpha),
+        overlaps_torso=covered,
+    )
+
+
+def sleeve_region(polygon: Points, alpha: Alpha) -> Alpha:
+    """``(H, W)``: the polygon's share of the garment, its soft rim included, fading over a pixel at the armhole."""
+    scale = 4  # sub-pixel precision of the polygon, as a power of two for fillPoly's shift
+    inside = np.zeros(alpha.shape, np.uint8)
+    cv2.fillPoly(
+        inside, [np.round((polygon - 0.5) * 2**scale).astype(np.int32).reshape(-1, 1, 2)], 255, shift=scale
+    )
+    grown = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
+    # the soft rim outside the polygon is the sleeve's, except where it borders on more cloth
+    rim = (alpha < 0.9) & (grown > 0)
+    region = np.where(rim, 1.0, cv2.GaussianBlur(inside, (0, 0), 0.8).astype(np.float32) / 255.0)
+    return (region * (alpha > 0)).astype(np.float32)
