@@ -1,4 +1,4 @@
-"""The HTTP service: an application made from settings, with everything it works with handed in or built here."""
+"""The HTTP service: an application made from settings; what it works with is handed in or built here."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from inference.service import build
 DESCRIPTION = """
 Put garments from product photos onto the photo of a person, on your own hardware.
 
-Every refusal is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) `application/problem+json` document whose
-`type` is `urn:cabine:error:<slug>`. Photos are held in memory only; results carry no metadata of the input.
+Every refusal is an `application/problem+json` document (RFC 9457) whose `type` is `urn:cabine:error:<slug>`.
+Photos are held in memory only; results carry no metadata of the input.
 """
 
 
@@ -46,7 +46,7 @@ def create_app(
         yield
         await warming
 
-    # Unlike FastAPI's own, this documentation page loads its scripts from here: it works without internet, and no
+    # Unlike FastAPI's own, this documentation page loads its scripts from here: it works offline, and no
     # third party learns who reads it.
     app: FastAPI = FastAPIOffline(
         title="Cabine inference",

@@ -1,7 +1,7 @@
-"""Uploaded pictures held for later requests, with what was prepared from them: in memory, bounded, and only for a while.
+"""Uploaded pictures held for later requests, with what was prepared from them: in memory, bounded.
 
-Photos count against the limit of bytes when they come in (``store-full``); what is prepared from them is a cache in
-the same budget and is dropped first, least recently used first.
+Photos count against the limit of bytes when they come in (``store-full``); what is prepared from them is a
+cache in the same budget and is dropped first, least recently used first.
 """
 
 from __future__ import annotations
@@ -114,6 +114,6 @@ class AssetStore:
         wait = max(1, round(oldest - self._now()))
         return Problem(
             "store-full",
-            "There is no room for another uploaded picture now; delete one, or send the picture with the request.",
+            "There is no room for another uploaded picture; delete one, or send it with the request itself.",
             headers={"Retry-After": str(wait)},
         )

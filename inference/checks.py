@@ -17,7 +17,7 @@ AssetKind = Literal["person", "garment"]
 MEASURED_SIDE = 512
 """Sharpness is measured at this longer side, so that it does not depend on the size of the photo."""
 MIN_SHARPNESS = 40.0
-"""Variance of the Laplacian (8-bit grey); clean photos of people give several hundred, see tests/unit/test_checks."""
+"""Variance of the Laplacian, 8-bit grey; clean photos of people give several hundred."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,7 @@ def check(picture: Picture, kind: AssetKind, preparation: Preparation, low_side:
         warnings.append(
             Notice(
                 name="low-resolution",
-                detail=f"The photo has {photo.width}x{photo.height} pixels; from {low_side} on the shorter side on "
-                "the result looks better.",
+                detail=f"The photo has {photo.width}x{photo.height} pixels; {low_side} or more look better.",
             )
         )
     return Checks(person_visible=visible, sharp=sharp, large_enough=large, warnings=tuple(warnings))

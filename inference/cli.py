@@ -23,18 +23,20 @@ from inference.embedded import EmbeddedPreparation, needs_embedded_models
 from inference.encode import encode_grey
 from inference.engines.base import EngineUnavailable
 from inference.engines.registry import Registry, discover, needs_device
+from inference.form import read_tryon
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
 from inference.problems import Problem
 from inference.selection import choose, why_not
 from inference.service import build
-from inference.tryon import GarmentRequest, ImageFormat, Options, TryOn
+from inference.tryon import ImageFormat
+from inference.uploads import Part
 from preprocess.errors import InputError
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Self-hosted virtual try-on: a person photo and garment photos in, a picture of that person wearing them out.",
+    help="Self-hosted virtual try-on: photos of a person and of garments in, that person wearing them out.",
 )
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -75,14 +77,17 @@ def try_command(
     image_format = SUFFIXES.get(output.suffix.lower())
     if image_format is None:
         raise typer.BadParameter(f"'{output.name}' must end in {', '.join(SUFFIXES)}", param_hint="--out")
-    request = TryOn(
-        person=person.read_bytes(),
-        garments=_garments(garment, category or [], photo or []),
-        mask=None if mask is None else mask.read_bytes(),
-        options=Options(engine=engine, seed=seed, steps=steps, guidance=guidance),
-    )
+    fields = {"engine": engine, "seed": seed, "steps": steps, "guidance": guidance}
+    parts = [
+        _file("person", person),
+        *(_file("garment", path) for path in garment),
+        *(_value("category", text) for text in category or []),
+        *(_value("photo", text) for text in photo or []),
+        *(_value(name, value) for name, value in fields.items() if value is not None),
+        *([_file("mask", mask)] if mask else []),
+    ]
     with plain_errors():
-        outcome, picture, seconds = _run(request, image_format, load_settings())
+        outcome, picture, seconds = _run(parts, image_format, load_settings())
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(picture)
         if mask_out is not None:
@@ -90,46 +95,32 @@ def try_command(
     _report(outcome, output, seconds)
 
 
-def _garments(paths: list[Path], categories: list[str], photos: list[str]) -> tuple[GarmentRequest, ...]:
-    for name, values in (("--category", categories), ("--photo", photos)):
-        if len(values) > len(paths):
-            raise typer.BadParameter(
-                f"given {len(values)} times for {len(paths)} garment(s)", param_hint=name
-            )
-    return tuple(
-        GarmentRequest(
-            source=path.read_bytes(),
-            category=categories[index] if index < len(categories) else "auto",
-            photo=photos[index] if index < len(photos) else "auto",
-        )
-        for index, path in enumerate(paths)
-    )
+def _file(name: str, path: Path) -> Part:
+    return Part(name=name, data=path.read_bytes(), is_file=True)
+
+
+def _value(name: str, value: object) -> Part:
+    return Part(name=name, data=str(value).encode(), is_file=False)
 
 
 def _run(
-    request: TryOn, image_format: ImageFormat, settings: Settings
+    parts: list[Part], image_format: ImageFormat, settings: Settings
 ) -> tuple[Outcome, bytes, dict[str, float]]:
-    """The pipeline of the service, in this process, with a progress bar."""
+    """The service's own form and pipeline, in this process, with a progress bar."""
     registry = engines_here(settings)
+    service = build(settings, registry, EmbeddedPreparation(settings.models, settings.threads))
+    request = read_tryon(parts, service.assets, service.form_limits)
     choice = choose(request.options.engine, registry, settings)
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        transient=True,
-    )
-    with bar:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("load models", total=None)
         started = time.perf_counter()
-        tools = build(settings, registry, EmbeddedPreparation(settings.models, settings.threads)).tools
-        tools.preparation.load()
+        service.tools.preparation.load()
         stages = Stages(
             progress=lambda stage, step, steps: _show(bar, task, stage, step, steps),
             seconds={"load": time.perf_counter() - started},
         )
-        outcome = try_on(request, choice, tools, stages)
+        outcome = try_on(request, choice, service.tools, stages)
         picture = encode_pictures(outcome, image_format, stages)[0]
     return outcome, picture, stages.seconds
 

@@ -1,4 +1,4 @@
-"""Settings of the inference service: read once from ``CABINE_*`` variables into a frozen object, then passed down."""
+"""Settings of the inference service: read once from ``CABINE_*`` variables, frozen, then passed down."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Settings(BaseSettings):
     )
     engines: Names = Field(
         (),
-        description="Engines in order of preference, comma separated; empty: all that are installed, previews last.",
+        description="Engines by preference, comma separated; empty: all that are installed, previews last.",
     )
     fallback: str = Field(
         "",
-        description="Engine used, and named in the answer, when CABINE_ENGINE cannot run here; empty: answer 503.",
+        description="Engine used (and named) when CABINE_ENGINE cannot run here; empty: answer 503.",
     )
     accepted_licenses: Names = Field(
         (),
-        description="Engines whose non-commercial licence you accepted, comma separated; others of that kind never run.",
+        description="Engines whose non-commercial licence you accept, comma separated; others never run.",
     )
     policy: str = Field(
         "",
-        description="Content policy as `package.module:factory` (see inference/policy.py); empty: nothing is refused.",
+        description="Content policy, `module:factory` (inference/policy.py); empty: nothing is refused.",
     )
 
     max_file_mb: int = Field(20, ge=1, description="Largest image file, in megabytes.")

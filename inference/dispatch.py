@@ -1,7 +1,7 @@
 """The one seam between routes and work: bounded concurrency, bounded queue, deadline, cancellation.
 
-Work is a plain function that runs in a thread and now and then asks its ticket whether to stop. Routes do not know
-that it is a local queue, and may one day get the same from a cluster.
+Work is a plain function that runs in a thread and now and then asks its ticket whether to stop. Routes do not
+know that it is a local queue, and may one day get the same from a cluster.
 """
 
 from __future__ import annotations

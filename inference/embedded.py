@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inference.engines.base import EngineSpec, EngineUnavailable
 from inference.engines.registry import Requirement
+from inference.preparation import PhotoKindAsked
 from preprocess.agnostic import agnostic_mask
 from preprocess.garment import prepare_garment
 from preprocess.models import ModelsError, verify
@@ -38,7 +39,7 @@ class EmbeddedPreparation:
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
         return prepare_person(photo, self._bodies(), canvas)
 
-    def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+    def garment(self, photo: Photo, *, category: str, kind: PhotoKindAsked) -> Garment:
         return prepare_garment(photo, category=category, kind=kind)
 
     def agnostic(self, person: Person, category: str) -> Mask:

@@ -1,4 +1,4 @@
-"""Pixels to a file: sRGB, no metadata of the input, and the IPTC mark that says an algorithm made the picture."""
+"""Pixels to a file: sRGB, no metadata of the input, and the IPTC mark that an algorithm made the picture."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ PERCEPTUAL = 0
 def source_type(spec: EngineSpec) -> str:
     """IPTC digital source type of an engine's pictures.
 
-    Engines with checkpoints paint with a trained model: ``compositeWithTrainedAlgorithmicMedia``. One without mixes two
-    photographs and pixels computed by rules (``warp``: bent cloth, filled-in background): ``compositeSynthetic``;
-    its trained networks only find the body, they paint nothing.
+    Engines with checkpoints paint with a trained model: ``compositeWithTrainedAlgorithmicMedia``. One without
+    mixes two photographs with pixels computed by rules (``warp``: bent cloth, filled-in background): this is
+    ``compositeSynthetic``; its trained networks only find the body, they paint nothing.
     """
     name = "compositeWithTrainedAlgorithmicMedia" if spec.variants else "compositeSynthetic"
     return SOURCE_TYPES + name
@@ -63,7 +63,7 @@ def encode(rgb: Rgb, image_format: ImageFormat, xmp: bytes) -> bytes:
 
 def encode_rgb(rgb: Rgb) -> bytes:
     """An overlay as a plain PNG."""
-    return _png(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return _png(_bgr(rgb))
 
 
 def encode_grey(values: NDArray[np.uint8]) -> bytes:
@@ -73,7 +73,12 @@ def encode_grey(values: NDArray[np.uint8]) -> bytes:
 
 def encode_rgba(rgb: Rgb, alpha: NDArray[np.uint8]) -> bytes:
     """A cut-out as PNG."""
-    return _png(cv2.merge([*cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)), alpha]))
+    return _png(np.dstack([_bgr(rgb), alpha]))
+
+
+def _bgr(rgb: Rgb) -> NDArray[np.uint8]:
+    """OpenCV's colour order."""
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), dtype=np.uint8)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from inference.assets import AssetStore
+from inference.preparation import PhotoKindAsked
 from inference.problems import Problem
 from inference.tryon import MAX_SEED, GarmentRequest, ImageFormat, Options, Source, TryOn, garment_field
 from inference.uploads import Part
@@ -162,7 +163,7 @@ def _garments(form: Form, assets: AssetStore, limits: FormLimits) -> tuple[Garme
         GarmentRequest(
             source=source(part, assets, field=garment_field(index, count)),
             category=categories[index] or "auto",
-            photo=photos[index] or "auto",
+            photo=cast(PhotoKindAsked, photos[index] or "auto"),
             description=descriptions[index],
         )
         for index, part in enumerate(sent)

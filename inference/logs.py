@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard output; never image bytes, never names of uploaded files."""
+"""Structured logs: one JSON object a line on standard output; never image bytes or names of uploads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from structlog.typing import Processor
 
 
 def configure(level: str, style: str) -> None:
-    """Set up structlog and route the standard library's records (uvicorn, engines) through the same renderer."""
+    """Set up structlog; records of the standard library (uvicorn, engines) go through the same renderer."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

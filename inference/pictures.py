@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 
-from inference.preparation import Preparation
+from inference.preparation import PhotoKindAsked, Preparation
 from preprocess.types import Garment, Person, Photo
 
 
@@ -27,7 +27,9 @@ class Picture:
                 self._people[canvas] = preparation.person(self.photo, canvas)
             return self._people[canvas]
 
-    def garment(self, preparation: Preparation, *, category: str, kind: str, description: str) -> Garment:
+    def garment(
+        self, preparation: Preparation, *, category: str, kind: PhotoKindAsked, description: str
+    ) -> Garment:
         with self._lock:
             if (category, kind) not in self._garments:
                 self._garments[category, kind] = preparation.garment(self.photo, category=category, kind=kind)
@@ -51,7 +53,7 @@ class Picture:
 
     @property
     def prepared_bytes(self) -> int:
-        """Memory of what was prepared; 0 while another thread is still preparing, so that nobody waits for it."""
+        """Memory of what was prepared; 0 while a thread is still preparing, so that nobody waits for it."""
         if not self._lock.acquire(blocking=False):
             return 0
         try:

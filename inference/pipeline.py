@@ -155,8 +155,8 @@ def open_mask(data: bytes, photo: Photo, limits: Limits) -> Mask8:
     if (image.width, image.height) != (photo.width, photo.height):
         raise Problem(
             "option-unsupported",
-            f"The mask has {image.width}x{image.height} pixels, the upright person photo {photo.width}x{photo.height}; "
-            "send a mask of the same size, white where the picture may change.",
+            f"The mask has {image.width}x{image.height} pixels, the upright person photo has "
+            f"{photo.width}x{photo.height}; send a mask of that size, white where the picture may change.",
             field="mask",
         )
     return np.asarray(cv2.cvtColor(image.rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
@@ -208,8 +208,8 @@ def refuse_worn(
         return
     raise Problem(
         "option-unsupported",
-        f"This photo shows a person; {spec.name} takes the garment alone, lying flat or on a ghost mannequin. "
-        "If nobody is in it, send photo=flat.",
+        f"This photo shows a person; {spec.name} takes the garment alone, lying flat or on a ghost "
+        "mannequin. If nobody is in it, send photo=flat.",
         field=field,
     )
 
@@ -217,10 +217,10 @@ def refuse_worn(
 def agnostic_mask(
     person: Person, garments: tuple[Garment, ...], limit: Mask8 | None, preparation: Preparation
 ) -> Mask:
-    """What may change, in the person's frame: the caller's mask, or the union over the garments' categories."""
+    """What may change, in the person's frame: the caller's mask, or the union over the garments."""
     if limit is not None:
-        seen = frame_image(cv2.merge([limit, limit, limit]), person.frame)[..., 0]
-        return Mask(tag="input", frame=person.frame, alpha=seen.astype(np.float32) / 255)
+        seen = frame_image(np.dstack([limit, limit, limit]), person.frame)[..., 0]
+        return Mask(tag="input", frame=person.frame, alpha=(seen / 255).astype(np.float32))
     masks = [preparation.agnostic(person, garment.category) for garment in garments]
     return Mask(tag="agnostic", frame=person.frame, alpha=np.maximum.reduce([mask.alpha for mask in masks]))
 
@@ -251,8 +251,7 @@ def collect_notices(
 def low_resolution(name: str, photo: Photo, low_side: int) -> Notice:
     return Notice(
         name="low-resolution",
-        detail=f"The {name} photo has {photo.width}x{photo.height} pixels; from {low_side} on the shorter side on "
-        "the result looks better.",
+        detail=f"The {name} photo has {photo.width}x{photo.height} pixels; {low_side} or more look better.",
     )
 
 

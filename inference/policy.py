@@ -1,8 +1,8 @@
 """The content policy: a seam after decoding and after the engine. By default nothing is refused.
 
-An operator names a factory, ``CABINE_POLICY=my_package.my_module:create``; it is called once, without arguments, and
-returns an object with the two methods of :class:`Policy`. A classifier is not shipped: which one fits is a decision
-about law, audience and false alarms that only the operator can make.
+An operator names a factory, ``CABINE_POLICY=my_package.my_module:create``; it is called once, without arguments,
+and returns an object with the two methods of :class:`Policy`. A classifier is not shipped: which one fits is a
+decision about law, audience and false alarms that only the operator can make.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Policy(Protocol):
     """Called from worker threads; must be safe for several at a time."""
 
     def judge_input(self, photo: Photo, field: str) -> None:
-        """Raise :class:`Refused` for a photo that must not be worked on; ``field`` is ``person`` or a garment."""
+        """Raise :class:`Refused` for a photo that must not be worked on; ``field`` names it."""
 
     def judge_output(self, rgb: Rgb) -> None:
         """Raise :class:`Refused` for a result, ``uint8 (H, W, 3)`` sRGB, that must not leave."""

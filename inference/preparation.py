@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from preprocess.types import Garment, Mask, Person, Photo
+
+PhotoKindAsked = Literal["auto", "flat", "worn"]
 
 
 class Preparation(Protocol):
     """Makes the artefacts that engines need; safe for several threads. Refuses with ``InputError``."""
 
     def load(self) -> None:
-        """Bring the models into memory; raises :class:`EngineUnavailable` naming the command that fetches them."""
+        """Bring the models into memory; raises ``EngineUnavailable`` naming the command that fetches them."""
         ...
 
     def shows_person(self, photo: Photo) -> bool:
@@ -22,7 +24,7 @@ class Preparation(Protocol):
         """Detect, frame to ``canvas`` (width, height), pose, parse."""
         ...
 
-    def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+    def garment(self, photo: Photo, *, category: str, kind: PhotoKindAsked) -> Garment:
         """Cut the garment out; ``category`` and ``kind`` may be ``auto``."""
         ...
 

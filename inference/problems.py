@@ -102,7 +102,7 @@ def answer(problem: Problem, request_id: str) -> Response:
 
 
 def from_input_error(error: InputError, *, field: str | None = None) -> Problem:
-    """The problem of a refused input; an unknown slug is a fault of ours and becomes ``internal`` upstream."""
+    """The problem of a refused input; ``field`` counts where the error does not know its own."""
     return Problem(error.slug, error.detail, field=error.field or field)
 
 

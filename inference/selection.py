@@ -36,8 +36,8 @@ def why_not(spec: EngineSpec, registry: Registry, settings: Settings) -> str | N
     """What keeps an engine from running: a licence nobody accepted, or something missing on this machine."""
     if not spec.commercial_use and spec.name not in settings.accepted_licenses:
         return (
-            f"{spec.name} is under {spec.weights_license}, which forbids commercial use; the operator accepts that "
-            f"with CABINE_ACCEPTED_LICENSES={spec.name}."
+            f"{spec.name} is under {spec.weights_license}, which forbids commercial use; the operator "
+            f"accepts that with CABINE_ACCEPTED_LICENSES={spec.name}."
         )
     return registry.why_not(spec)
 

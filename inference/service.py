@@ -87,7 +87,7 @@ class Service:
         return Ticket(deadline=time.monotonic() + self.settings.request_timeout_s)
 
     async def warm_up(self) -> None:
-        """Load models and the default engine; what is missing is told by ``/health/ready`` and by every request."""
+        """Load models and the default engine; what is missing, ``/health/ready`` and every request tell."""
         try:
             await anyio.to_thread.run_sync(self._load)
         except (Problem, EngineUnavailable) as error:

@@ -1,4 +1,4 @@
-"""A try-on request as data, and the checks that need no pixel: options against what the chosen engine takes."""
+"""A try-on request as data, and the checks that need no pixel: its options against what the engine takes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 from inference.engines.base import EngineSpec, Limit, OptionName, Params, Quality
 from inference.pictures import Picture
+from inference.preparation import PhotoKindAsked
 from inference.problems import Problem
 
 Source = bytes | Picture
@@ -27,14 +28,14 @@ COVERS = {
     "lower": frozenset({"legs"}),
     "dress": frozenset({"torso", "legs"}),
 }
-"""What a garment occupies; two garments that share a part cannot be worn together. Others occupy their own place."""
+"""What a garment occupies: two that share a part cannot be worn together. Others occupy their own place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GarmentRequest:
     source: Source
     category: str = "auto"
-    photo: str = "auto"
+    photo: PhotoKindAsked = "auto"
     description: str = ""
 
 
@@ -134,8 +135,8 @@ def check_garments(garments: Sequence[GarmentRequest], spec: EngineSpec) -> None
         if garment.photo != "auto" and garment.photo not in spec.photo_kinds:
             raise Problem(
                 "option-unsupported",
-                f"{spec.name} takes photos of kind {_either(spec.photo_kinds)}: send a product photo of the garment "
-                "lying flat or on a ghost mannequin.",
+                f"{spec.name} takes photos of kind {_either(spec.photo_kinds)}: send a product photo of the "
+                "garment lying flat or on a ghost mannequin.",
                 field=garment_field(index, count, "photo"),
             )
         if garment.category != "auto":
@@ -158,7 +159,8 @@ def check_conflicts(categories: Sequence[str]) -> None:
         if COVERS.get(one, frozenset({one})) & COVERS.get(other, frozenset({other})):
             raise Problem(
                 "category-conflict",
-                f"garment[{first}] ({one}) and garment[{second}] ({other}) cannot be worn together; send one of them.",
+                f"garment[{first}] ({one}) and garment[{second}] ({other}) cannot be worn together; "
+                "send one of them.",
                 field=f"garment[{second}]",
             )
 

@@ -1,7 +1,7 @@
 """Requests that must be refused, as data: sent to the inference service and, unchanged, through the gateway.
 
-Each row is one HTTP request and the problem it must bring: status, slug of ``urn:cabine:error:<slug>`` and the name
-of the input that was wrong. Pictures are made here, so that the table needs no files except the samples.
+Each row is one HTTP request and the problem it must bring: status, slug of ``urn:cabine:error:<slug>`` and
+the name of the input that was wrong. Pictures are made here: the table needs no files except the samples.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image
 SAMPLES = Path(__file__).parents[1] / "samples"
 
 Part = tuple[str, tuple[str | None, bytes, str | None]]
-"""``(field, (file name or None for a plain value, bytes, content type))``: ``files`` of httpx and requests."""
+"""``(field, (file name or None for a plain value, bytes, type))``: ``files`` of httpx and requests."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""An engine and a preparation without models: real data types, made-up content, for tests of everything around them."""
+"""An engine and a preparation without models: real data types, made-up content, to test all around them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Which engines are there, found by looking into the folders beside this file; loads none of them, and no torch.
+"""Which engines there are, found by looking into the folders beside this file; loads none, and no torch.
 
-An engine is a folder ``inference/engines/<name>/`` with ``spec.py`` (``SPEC``) and ``engine.py`` (``create()``).
+An engine is a folder ``inference/engines/<name>/`` with ``spec.py`` (``SPEC``), ``engine.py`` (``create()``).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Registry:
         return next((reason for lacks in self.requirements if (reason := lacks(spec))), None)
 
     def in_order(self, preferred: tuple[str, ...]) -> tuple[EngineSpec, ...]:
-        """The engines that ``preferred`` names, in that order; where it names none all of them, previews last."""
+        """The engines that ``preferred`` names, in that order; where it names none all, previews last."""
         if preferred:
             return tuple(self.entries[name].spec for name in preferred if name in self.entries)
         specs = (entry.spec for entry in self.entries.values())

@@ -1,4 +1,4 @@
-"""How the forms look in the API's documentation; they are read by :mod:`inference.uploads`, not by FastAPI."""
+"""How forms look in the API's documentation; :mod:`inference.uploads` reads them, not FastAPI."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -17,6 +18,7 @@ from inference.form import PHOTO_KINDS, Form, missing
 from inference.form import source as source_of
 from inference.pictures import Picture
 from inference.pipeline import named, open_picture
+from inference.preparation import PhotoKindAsked
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
 from inference.routes.overlays import draw_pose
@@ -165,7 +167,7 @@ def make_mask(form: Form, picture: Picture, service: Service) -> Artefact:
 
 def cut_garment(form: Form, picture: Picture, service: Service) -> Artefact:
     category = form.choice("category", ("auto", *sorted(service.form_limits.categories))) or "auto"
-    kind = form.choice("photo", PHOTO_KINDS) or "auto"
+    kind = cast(PhotoKindAsked, form.choice("photo", PHOTO_KINDS) or "auto")
     cut = picture.garment(service.tools.preparation, category=category, kind=kind, description="")
     png = encode_rgba(cut.image, np.rint(cut.alpha * 255).astype(np.uint8))
     return Artefact(

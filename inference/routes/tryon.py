@@ -80,7 +80,7 @@ class Wanted:
 async def post_tryon(request: Request) -> Response:
     """Send `person` and one to four `garment`s, as files or as ids from `POST /v1/assets`.
 
-    The answer is a picture; with `Accept: application/json` it is one object with pictures, mask, warnings and timings.
+    The answer is a picture; with `Accept: application/json` one object with pictures, mask and warnings.
     Every pixel outside the mask is identical to the photo (PNG).
     """
     service = service_of(request)
