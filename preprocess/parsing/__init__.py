@@ -41,7 +41,9 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     height, width = image.shape[:2]
     scale = min(1.0, WORKING_HEIGHT / height)
     shape = (round(height * scale), round(width * scale))
-    working = np.asarray(cv2.resize(image, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    working = np.asarray(
+        cv2.resize(image, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )
     network = resize(segmentation, shape)
     fields = lay_out(pose, face, shape, scale)
     person = cut_person(working, network, fields)
@@ -56,7 +58,9 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     guide = Guide.of(working, 5, 2e-3)
     parsed = classify(codes, guide, fields, small, first_appearance(codes, fields, small, skin, waist), waist)
     torso = person & (np.abs(fields.across) < 0.6)
-    found = waists.waist_of_labels(fields.along, torso & (parsed.surface == UPPER), torso & (parsed.surface == LOWER))
+    found = waists.waist_of_labels(
+        fields.along, torso & (parsed.surface == UPPER), torso & (parsed.surface == LOWER)
+    )
     waist = waist if found is None else found
     labels = part_labels(parsed.surface, fields, waist)
     soft = soft_labels(image, Guide.of(working, 3, 1e-4), labels, matte)

@@ -32,7 +32,7 @@ class Palette:
 
     def likelihood(self, codes: Codes) -> Alpha:
         """``(h, w)`` 0..1.2; comparable between plain and patterned regions."""
-        return np.minimum(self.density[codes] / self.usual, 1.2).astype(np.float32)
+        return np.asarray(np.minimum(self.density[codes] / self.usual, 1.2), dtype=np.float32)
 
     def overlap(self, other: Palette) -> float:
         """Histogram intersection: 0 = no shared colour, 1 = the same."""
@@ -57,7 +57,7 @@ def bin_centres() -> Lab:
     steps = (np.arange(BINS, dtype=np.float32) + 0.5) / BINS
     chroma = (steps * 2.0 - 1.0) * CHROMA_LIMIT
     grid = np.meshgrid(steps * 100.0, chroma, chroma, indexing="ij")
-    return np.stack(grid, -1).reshape(-1, 3).astype(np.float32)
+    return np.asarray(np.stack(grid, -1).reshape(-1, 3), dtype=np.float32)
 
 
 def palette(codes: Codes, region: NDArray[np.bool_], smooth: float = 1.0) -> Palette:

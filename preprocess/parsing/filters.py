@@ -14,12 +14,12 @@ from preprocess.types import Alpha, Rgb
 def smoothstep(x: Alpha, low: float, high: float) -> Alpha:
     """0 below ``low``, 1 above ``high``, cubic between; ``low > high`` gives a falling step."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+    return np.asarray((t * t * (3.0 - 2.0 * t)), dtype=np.float32)
 
 
 def bump(x: Alpha, width: float) -> Alpha:
     """Gaussian bump ``exp(-(x / width)^2)`` of a distance."""
-    return np.exp(-np.square(x / width)).astype(np.float32)
+    return np.asarray(np.exp(-np.square(x / width)), dtype=np.float32)
 
 
 def ellipse(size: int) -> NDArray[np.uint8]:

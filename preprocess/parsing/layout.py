@@ -139,11 +139,13 @@ def _segment(grid_x: Alpha, grid_y: Alpha, start: Vec, end: Vec) -> Alpha:
     dx, dy = float(end[0] - start[0]), float(end[1] - start[1])
     t = ((grid_x - start[0]) * dx + (grid_y - start[1]) * dy) / max(dx * dx + dy * dy, 1e-6)
     t = np.clip(t, 0.0, 1.0)
-    return np.hypot(grid_x - start[0] - t * dx, grid_y - start[1] - t * dy).astype(np.float32)
+    return np.asarray(np.hypot(grid_x - start[0] - t * dx, grid_y - start[1] - t * dy), dtype=np.float32)
 
 
 def _past(grid_x: Alpha, grid_y: Alpha, start: Vec, towards: Vec) -> Alpha:
     """Signed distance beyond ``start`` in the direction of ``towards``."""
     direction = towards - start
     direction = direction / max(float(np.hypot(*direction)), 1e-6)
-    return ((grid_x - start[0]) * direction[0] + (grid_y - start[1]) * direction[1]).astype(np.float32)
+    return np.asarray(
+        ((grid_x - start[0]) * direction[0] + (grid_y - start[1]) * direction[1]), dtype=np.float32
+    )

@@ -54,7 +54,7 @@ def cut_person(image: Rgb, segmentation: Alpha, layout: Layout) -> NDArray[np.bo
     if core.any() and far.any():
         models = np.zeros((1, 65)), np.zeros((1, 65))
         bgr = np.ascontiguousarray(image[..., ::-1])
-        cv2.grabCut(bgr, trimap, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(bgr, trimap, (0, 0, 0, 0), *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
     person = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
     person = cv2.morphologyEx(person.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     return _main_parts(np.asarray(person))
@@ -80,7 +80,7 @@ def refine(image: Rgb, working: Rgb, person: NDArray[np.bool_], segmentation: Al
     smooth = smoothstep(apply_line(guided, pixel / 255.0), 0.1, 0.9)
     alpha = _on_colour_line(pixel, resize(front, shape), resize(back, shape), smooth)
     alpha = np.where(resize(inner.astype(np.float32), shape) > 0.5, 1.0, alpha)
-    return np.where(resize(outer.astype(np.float32), shape) > 0.5, 0.0, alpha).astype(np.float32)
+    return np.asarray(np.where(resize(outer.astype(np.float32), shape) > 0.5, 0.0, alpha), dtype=np.float32)
 
 
 def _on_colour_line(
@@ -95,7 +95,9 @@ def _on_colour_line(
     trust = contrast / (contrast + CONTRAST**2) * np.exp(-misfit / MISFIT**2)
     # the filter's answer bounds the line's: a person pixel that happens to match the background stays solid
     low, high = np.maximum(fallback - 0.6, 0.0), np.minimum(fallback + 0.6, 1.0)
-    return np.clip(trust * smoothstep(alpha, 0.04, 0.96) + (1.0 - trust) * fallback, low, high).astype(np.float32)
+    return np.clip(trust * smoothstep(alpha, 0.04, 0.96) + (1.0 - trust) * fallback, low, high).astype(
+        np.float32
+    )
 
 
 def _on_body(layout: Layout) -> NDArray[np.bool_]:

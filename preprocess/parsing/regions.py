@@ -36,7 +36,12 @@ def first_appearance(codes: Codes, layout: Layout, matte: Alpha, skin: Skin, wai
     skin_like = skin.likelihood(codes)
     solid = matte > 0.85
     hand = np.minimum(*layout.hand)
-    core = (np.abs(layout.across) < 0.75) & (layout.along > 0.12) & (layout.along < min(0.8, waist - 0.03)) & solid
+    core = (
+        (np.abs(layout.across) < 0.75)
+        & (layout.along > 0.12)
+        & (layout.along < min(0.8, waist - 0.03))
+        & solid
+    )
     upper = core & (skin_like < 0.35) & (hand > 0.16)
     if upper.sum() < 0.15 * core.sum():
         upper = core & (hand > 0.16)
@@ -79,7 +84,7 @@ def _where_skin(layout: Layout, waist: float) -> Alpha:
     prior += 0.75 * bump(hand, 0.13) + 0.55 * bump(arm, 0.17)
     prior += 0.6 * bump(layout.neck, 0.22) * (layout.along < 0.25)
     legs = 0.5 * bump(leg, 0.22) * smoothstep(layout.along, waist + 0.15, waist + 0.35)
-    return np.maximum(np.minimum(prior, 1.0), legs).astype(np.float32)
+    return np.asarray(np.maximum(np.minimum(prior, 1.0), legs), dtype=np.float32)
 
 
 def _where_upper(layout: Layout, waist: float) -> Alpha:
@@ -87,27 +92,27 @@ def _where_upper(layout: Layout, waist: float) -> Alpha:
     prior = 0.02 + 0.98 * prior
     prior *= 1.0 - 0.97 * smoothstep(layout.along, waist - 0.02, waist + 0.22)
     prior *= 1.0 - 0.97 * bump(np.maximum(0.0, layout.face - 0.75), 0.2)
-    return (prior * (1.0 - 0.85 * bump(np.minimum(*layout.hand), 0.12))).astype(np.float32)
+    return np.asarray((prior * (1.0 - 0.85 * bump(np.minimum(*layout.hand), 0.12))), dtype=np.float32)
 
 
 def _where_lower(layout: Layout, waist: float) -> Alpha:
     prior = smoothstep(layout.along, waist - 0.20, waist + 0.06)
     on_arm = (np.minimum(*layout.arm) < 0.12) & (np.abs(layout.across) > 0.9)
     shoes = smoothstep(np.maximum(*layout.beyond_ankle), -0.05, 0.1) * bump(np.minimum(*layout.foot), 0.3)
-    return np.where(on_arm, 0.2 * prior, prior * (1.0 - 0.7 * shoes)).astype(np.float32)
+    return np.asarray(np.where(on_arm, 0.2 * prior, prior * (1.0 - 0.7 * shoes)), dtype=np.float32)
 
 
 def _where_hair(layout: Layout) -> Alpha:
     prior = bump(np.maximum(0.0, layout.face - 1.45), 0.8) * (1.0 - 0.9 * smoothstep(layout.along, 0.35, 0.7))
     prior *= smoothstep(layout.face, 0.6, 1.05)
     throat = bump(layout.neck, 0.15) * smoothstep(layout.head_y, 0.9, 1.15)
-    return (prior * (1.0 - 0.8 * throat)).astype(np.float32)
+    return np.asarray((prior * (1.0 - 0.8 * throat)), dtype=np.float32)
 
 
 def _where_shoes(layout: Layout) -> Alpha:
     foot = np.minimum(*layout.foot)
     below = smoothstep(np.maximum(*layout.beyond_ankle), -0.12, 0.06)
-    return (bump(foot, 0.22) * below).astype(np.float32)
+    return np.asarray((bump(foot, 0.22) * below), dtype=np.float32)
 
 
 def _palette(codes: Codes, region: Region) -> Palette | None:

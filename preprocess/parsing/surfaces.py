@@ -40,7 +40,9 @@ def classify(
     for round_ in range(ROUNDS):
         raw = scores(codes, layout, appearance, waist)
         raw /= raw.sum(-1, keepdims=True)
-        membership = np.stack([guide.filter(np.ascontiguousarray(raw[..., k])) for k in range(len(SURFACES))], -1)
+        membership = np.stack(
+            [guide.filter(np.ascontiguousarray(raw[..., k])) for k in range(len(SURFACES))], -1
+        )
         surface = np.argmax(membership, -1)
         if round_ + 1 < ROUNDS:
             appearance = _learn(codes, surface, raw, matte, appearance)
@@ -54,7 +56,10 @@ def _learn(
     codes: Codes, surface: Surfaces, raw: NDArray[np.float32], matte: Alpha, appearance: Appearance
 ) -> Appearance:
     """Colour models from the pixels now labelled with some certainty."""
-    sure = [(surface == k) & (matte > 0.9) & (raw[..., k] > share) for k, share in ((SKIN, 0.7), (UPPER, 0.5), (LOWER, 0.6), (HAIR, 0.6))]
+    sure = [
+        (surface == k) & (matte > 0.9) & (raw[..., k] > share)
+        for k, share in ((SKIN, 0.7), (UPPER, 0.5), (LOWER, 0.6), (HAIR, 0.6))
+    ]
     return replace(
         appearance,
         skin=refine_skin(appearance.skin, codes, sure[0]),
@@ -71,7 +76,9 @@ def _sleeves(surface: Surfaces, upper: Alpha, layout: Layout, waist: float) -> S
     return np.where(forearm & beside & (surface == LOWER) & (upper > 0.3), UPPER, surface)
 
 
-def _without_islands(surface: Surfaces, membership: NDArray[np.float32], person: NDArray[np.bool_]) -> Surfaces:
+def _without_islands(
+    surface: Surfaces, membership: NDArray[np.float32], person: NDArray[np.bool_]
+) -> Surfaces:
     """Small pieces take the next best label."""
     cleaned = surface.copy()
     for k in (SKIN, UPPER, LOWER, HAIR, SHOES):
