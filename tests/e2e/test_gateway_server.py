@@ -6,80 +6,21 @@ import hashlib
 import http.client
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import pytest
 import requests
-from gateway_stub import PNG, Stub, running_stub
+
+from tests.gateway_process import Process, running_gateway, wait_until
+from tests.gateway_stub import PNG, Stub, running_stub
 
 MB = 1_000_000
-
-
-@dataclass
-class Gateway:
-    process: subprocess.Popen[str]
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    until = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError("waited in vain")
-        time.sleep(0.05)
-
-
-def is_up(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/health/live", timeout=1).ok
-    except requests.RequestException:
-        return False
-
-
-@contextmanager
-def running_gateway(stub: Stub, **settings: object) -> Iterator[Gateway]:
-    """``python -m gateway``, unable to write a single byte into any file."""
-    port = free_port()
-    variables = {f"CABINE_GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
-    environment = (
-        os.environ | variables | {"CABINE_INFERENCE_URL": stub.url, "CABINE_GATEWAY_PORT": str(port)}
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway"],
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
-    )
-    gateway = Gateway(process, port)
-    try:
-        wait_until(lambda: is_up(gateway.url))
-        yield gateway
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +30,12 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture(scope="module")
-def gateway(stub: Stub) -> Iterator[Gateway]:
-    with running_gateway(stub, threads=16, client_timeout_s=1, grace_s=3) as gateway:
+def gateway(stub: Stub) -> Iterator[Process]:
+    with running_gateway(stub.url, threads=16, client_timeout_s=1, grace_s=3) as gateway:
         yield gateway
 
 
-def test_large_uploads_never_touch_the_disk(gateway: Gateway, stub: Stub) -> None:
+def test_large_uploads_never_touch_the_disk(gateway: Process, stub: Stub) -> None:
     body = os.urandom(12 * MB)
     answer = requests.post(f"{gateway.url}/upload", data=body, timeout=30)
     assert answer.status_code == 201
@@ -102,14 +43,14 @@ def test_large_uploads_never_touch_the_disk(gateway: Gateway, stub: Stub) -> Non
     assert stub.requests[-1]["headers"]["content-length"] == str(len(body))
 
 
-def test_chunked_uploads_are_passed_on_chunked(gateway: Gateway, stub: Stub) -> None:
+def test_chunked_uploads_are_passed_on_chunked(gateway: Process, stub: Stub) -> None:
     answer = requests.post(f"{gateway.url}/compose", data=(bytes(MB) for _ in range(12)), timeout=30)
     assert answer.content == PNG
     assert stub.requests[-1]["length"] == 12 * MB
     assert stub.requests[-1]["headers"]["transfer-encoding"] == "chunked"
 
 
-def test_memory_does_not_grow_with_the_upload(gateway: Gateway) -> None:
+def test_memory_does_not_grow_with_the_upload(gateway: Process) -> None:
     def peak_kb(pid: int) -> int:
         with open(f"/proc/{pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
@@ -124,7 +65,7 @@ def test_memory_does_not_grow_with_the_upload(gateway: Gateway) -> None:
     assert peak_kb(worker) - before < 20_000
 
 
-def test_a_refused_upload_still_gets_its_answer(gateway: Gateway) -> None:
+def test_a_refused_upload_still_gets_its_answer(gateway: Process) -> None:
     """The client is told, although it is still sending: no reset connection."""
     for body in (bytes(70 * MB), (bytes(MB) for _ in range(70))):
         answer = requests.post(f"{gateway.url}/compose", data=body, timeout=30)
@@ -132,7 +73,7 @@ def test_a_refused_upload_still_gets_its_answer(gateway: Gateway) -> None:
         assert answer.json()["type"] == "urn:cabine:error:image-too-large"
 
 
-def test_events_arrive_as_they_happen_and_leaving_is_noticed(gateway: Gateway, stub: Stub) -> None:
+def test_events_arrive_as_they_happen_and_leaving_is_noticed(gateway: Process, stub: Stub) -> None:
     stub.left.clear()
     with requests.get(f"{gateway.url}/v1/drip", stream=True, timeout=10) as answer:
         assert answer.headers["Content-Type"] == "text/event-stream"
@@ -142,7 +83,7 @@ def test_events_arrive_as_they_happen_and_leaving_is_noticed(gateway: Gateway, s
     assert stub.left.wait(3), "inference learns that nobody listens any more"
 
 
-def test_slow_clients_do_not_starve_health(gateway: Gateway, stub: Stub) -> None:
+def test_slow_clients_do_not_starve_health(gateway: Process, stub: Stub) -> None:
     """More crawling uploads, streams and half-sent headers than there are threads."""
     head = f"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: {MB}\r\n\r\n".encode()
     starts = [b"GET /v1/drip HTTP/1.1\r\nHost: x\r\n\r\n"] * 3 + [head + b"x"] * 10 + [b"GET / HT"] * 10
@@ -163,7 +104,7 @@ def test_slow_clients_do_not_starve_health(gateway: Gateway, stub: Stub) -> None
     wait_until(lambda: requests.post(f"{gateway.url}/compose", data=b"x", timeout=5).status_code == 200)
 
 
-def test_a_hanging_inference_leaves_health_and_page_alone(gateway: Gateway, stub: Stub) -> None:
+def test_a_hanging_inference_leaves_health_and_page_alone(gateway: Process, stub: Stub) -> None:
     stub.release.clear()
     waiting = [
         threading.Thread(target=requests.post, args=(f"{gateway.url}/v1/hang",), kwargs={"data": b"x"})
@@ -183,12 +124,12 @@ def test_a_hanging_inference_leaves_health_and_page_alone(gateway: Gateway, stub
             thread.join()
 
 
-def test_a_broken_off_answer_is_an_error_for_the_client(gateway: Gateway) -> None:
+def test_a_broken_off_answer_is_an_error_for_the_client(gateway: Process) -> None:
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         requests.get(f"{gateway.url}/v1/cut", timeout=5)
 
 
-def test_an_upload_that_breaks_off_reaches_inference_as_broken(gateway: Gateway, stub: Stub) -> None:
+def test_an_upload_that_breaks_off_reaches_inference_as_broken(gateway: Process, stub: Stub) -> None:
     seen = len(stub.requests)
     with gateway.connect() as client:
         client.sendall(b"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
@@ -200,7 +141,7 @@ def test_an_upload_that_breaks_off_reaches_inference_as_broken(gateway: Gateway,
 
 
 def test_sigterm_lets_running_requests_finish(stub: Stub) -> None:
-    with running_gateway(stub, threads=16, grace_s=10) as gateway:
+    with running_gateway(stub.url, threads=16, grace_s=10) as gateway:
         answers: list[requests.Response] = []
         call = threading.Thread(
             target=lambda: answers.append(requests.post(f"{gateway.url}/v1/late", data=b"x", timeout=10))

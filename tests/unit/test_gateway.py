@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from gateway_stub import PNG, Stub, running_stub
 from PIL import Image
 from werkzeug.test import TestResponse
 
@@ -25,6 +23,8 @@ from gateway.config import RESERVED_THREADS
 from gateway.inference_client import InferenceClient
 from gateway.problems import KINDS
 from gateway.security import HEADERS
+from tests.gateway_process import free_port
+from tests.gateway_stub import PNG, Stub, running_stub
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -174,15 +174,9 @@ def test_a_kept_connection_is_used_again(client: FlaskClient, stub: Stub) -> Non
 # --- failures of inference ---
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.mark.parametrize("address", ["/compose", "/upload", "/v1/tryon"])
 def test_unreachable_inference(address: str) -> None:
-    client = client_of(create_app(settings_for(f"http://127.0.0.1:{closed_port()}")))
+    client = client_of(create_app(settings_for(f"http://127.0.0.1:{free_port()}")))
     response = client.post(address, data=b"x")
     assert assert_problem(response, "upstream-unavailable", 503)["retryable"] is True
     assert int(response.headers["Retry-After"]) > 0
@@ -432,7 +426,7 @@ def test_every_setting_is_described() -> None:
 
 
 def test_proxies_of_the_environment_are_ignored(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     client = client_of(create_app(settings_for(stub.url)))
     assert client.post("/compose", data=b"x").status_code == 200
 
