@@ -27,6 +27,11 @@ class Detection:
         """Radius of the circle around the whole body, pixels."""
         return float(np.hypot(self.reach[0] - self.hip[0], self.reach[1] - self.hip[1]))
 
+    def moved(self, dx: float, dy: float) -> Detection:
+        """The same person in a picture that begins ``dx`` to the left of this one and ``dy`` above it."""
+        hip, reach = ((x + dx, y + dy) for x, y in (self.hip, self.reach))
+        return Detection(score=self.score, hip=hip, reach=reach)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BodyEstimate:
@@ -39,7 +44,7 @@ class BodyEstimate:
     visibility: NDArray[np.float32]
     """``(33,)`` 0..1."""
     score: float
-    """0..1: is there a person in the region that was looked at."""
+    """0..1: is there a person in the region that was looked at, as two models agree."""
     segmentation: Alpha
     """``(H, W)`` 0..1, this person; low resolution, edges are soft."""
     refined: Detection

@@ -35,6 +35,11 @@ class Roi:
     pixel: float
     """Size of one crop pixel in image pixels."""
 
+    def corners(self) -> NDArray[np.float64]:
+        """``(4, 2)`` corners of the square in image pixels."""
+        square = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]])
+        return square @ self.to_image[:, :2].T + self.to_image[:, 2]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Landmarks:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from preprocess.models import model_path
 from preprocess.providers.base import BodyEstimate, Detection
 from preprocess.providers.embedded import detector
-from preprocess.providers.embedded.landmarks import Landmarks, as_batch, crop, find_landmarks, roi_of, uncrop
+from preprocess.providers.embedded.landmarks import Landmarks, as_batch, find_landmarks, roi_of, uncrop
 from preprocess.providers.embedded.network import Network
 from preprocess.types import Alpha, Rgb
 
 MIN_LANDMARK_SCORE = 0.5  # pose_landmark_by_roi_cpu.pbtxt: below it there is no person in the region
-POSE_SHARE = 0.65  # of the segmentation; the rest is the selfie model's (prototype: IoU 0.975 with MediaPipe)
+SELFIE_SIDE = 256
+DARK = 130  # 99th percentile of luma; normal photos have 200 and more
+BRIGHT = 230  # what it is raised to
+OTHERS = 0.2  # where the pose's segmentation is below, the selfie model sees somebody else
+TILE = 0.6  # of the shorter side: people of a quarter of the picture's height are found in such a tile
 
 
 class EmbeddedProvider:
@@ -28,28 +33,51 @@ class EmbeddedProvider:
 
     def find_people(self, rgb: Rgb) -> list[Detection]:
         """People in ``uint8 (H, W, 3)``, best score first; looks closer when nobody is found at first."""
-        return detector.detect(self._detector, rgb)
+        rgb = _exposed(rgb)
+        return detector.detect(self._detector, rgb) or self._find_small(rgb)
+
+    def _find_small(self, rgb: Rgb) -> list[Detection]:
+        """The best detection of overlapping tiles: the detector sees 224 px and misses small figures."""
+        height, width = rgb.shape[:2]
+        side = max(1, round(TILE * min(height, width)))
+        found = []
+        for top in _starts(height, side):
+            for left in _starts(width, side):
+                tile = np.ascontiguousarray(rgb[top : top + side, left : left + side])
+                found += [d.moved(left, top) for d in detector.detect(self._detector, tile)]
+        return sorted(found, key=lambda detection: -detection.score)
 
     def estimate(self, rgb: Rgb, detection: Detection) -> BodyEstimate:
         """Two landmark passes, the second on the region that the first one found, then the segmentation."""
+        rgb = _exposed(rgb)
         found = find_landmarks(self._landmarks, rgb, roi_of(detection))
         again = find_landmarks(self._landmarks, rgb, roi_of(_refined(found, detection.score)))
         if again.score >= MIN_LANDMARK_SCORE:
             found = again
+        body = uncrop(found.segmentation, found.roi, (rgb.shape[1], rgb.shape[0]))
+        person = self._segment(rgb, found)
+        inside = body > 0.5
+        agreement = float(person[inside].mean()) if inside.any() else 0.0
         return BodyEstimate(
             points=found.points,
             depth=found.depth,
             visibility=found.visibility,
-            score=min(1.0, max(0.0, found.score)),
-            segmentation=self._segment(rgb, found),
+            score=min(max(found.score, 0.0), agreement),
+            segmentation=(body + person) * np.float32(0.5) * np.clip(body / OTHERS, 0, 1),
             refined=_refined(found, detection.score),
         )
 
     def _segment(self, rgb: Rgb, found: Landmarks) -> Alpha:
-        """Both segmentations in the body's square, laid back onto the picture."""
-        selfie = self._selfie(as_batch(crop(rgb, found.roi)))["activation_10"][0, :, :, 0]
-        both = POSE_SHARE * found.segmentation + (1 - POSE_SHARE) * selfie
-        return uncrop(np.ascontiguousarray(both), found.roi, (rgb.shape[1], rgb.shape[0]))
+        """People around the body, by the selfie model, which wants no black borders."""
+        height, width = rgb.shape[:2]
+        corners = found.roi.corners()
+        x0, y0 = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, (width - 1, height - 1))
+        x1, y1 = np.clip(np.ceil(corners.max(axis=0)).astype(int), (x0 + 1, y0 + 1), (width, height))
+        small = cv2.resize(rgb[y0:y1, x0:x1], (SELFIE_SIDE, SELFIE_SIDE), interpolation=cv2.INTER_AREA)
+        weight = self._selfie(as_batch(np.asarray(small, dtype=np.uint8)))["activation_10"][0, :, :, 0]
+        whole = np.zeros((height, width), np.float32)
+        whole[y0:y1, x0:x1] = cv2.resize(weight, (int(x1 - x0), int(y1 - y0)))
+        return whole
 
 
 def _refined(found: Landmarks, score: float) -> Detection:
@@ -57,3 +85,18 @@ def _refined(found: Landmarks, score: float) -> Detection:
     return Detection(
         score=score, hip=(float(hip[0]), float(hip[1])), reach=(float(reach[0]), float(reach[1]))
     )
+
+
+def _exposed(rgb: Rgb) -> Rgb:
+    """Dark pictures brightened: the models were trained on normally exposed ones."""
+    luma = cv2.cvtColor(rgb[::8, ::8], cv2.COLOR_RGB2GRAY)
+    high = float(np.percentile(luma, 99))
+    if high >= DARK or high < 1:
+        return rgb
+    return np.asarray(cv2.convertScaleAbs(rgb, alpha=BRIGHT / high), dtype=np.uint8)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin that cover a length and overlap by half or more."""
+    count = max(2, int(np.ceil(2 * (length - side) / side)) + 1)
+    return [round(k * (length - side) / (count - 1)) for k in range(count)]
