@@ -55,15 +55,15 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     clothes = person & (skin.likelihood(codes) < 0.3) & (np.minimum(*fields.hand) > 0.2)
     column = clothes & (np.abs(fields.across) < 0.8) & (np.minimum(*fields.forearm) > 0.12)
     waist, change = waists.colour_change(codes, fields.along, column)
-    guide = Guide.of(working, 5, 2e-3)
+    guide = Guide.of(working, 5, 2e-3, step=2)
     parsed = classify(codes, guide, fields, small, first_appearance(codes, fields, small, skin, waist), waist)
     torso = person & (np.abs(fields.across) < 0.6)
     found = waists.waist_of_labels(
         fields.along, torso & (parsed.surface == UPPER), torso & (parsed.surface == LOWER)
     )
-    waist = waist if found is None else found
+    waist = waist if found is None else found[0]
     labels = part_labels(parsed.surface, fields, waist)
-    soft = soft_labels(image, Guide.of(working, 3, 1e-4), labels, matte)
+    soft = soft_labels(image, working, labels, matte)
     hard = soft.argmax(-1).astype(np.uint8)
     return Parsing(
         matte=Mask(tag="matte", frame=pose.frame, alpha=matte),

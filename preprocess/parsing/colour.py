@@ -68,16 +68,21 @@ def palette(codes: Codes, region: NDArray[np.bool_], smooth: float = 1.0) -> Pal
 
 def palette_of_counts(counts: NDArray[np.float32], smooth: float) -> Palette:
     """As :func:`palette`, from counts ``(BINS**3,)``."""
-    cube = counts.reshape(BINS, BINS, BINS)
-    lightness, chroma = _gaussian(BINS, 1.4 * smooth), _gaussian(BINS, smooth)
-    cube = np.einsum("ai,ijk->ajk", lightness, cube, optimize=True)
-    cube = np.einsum("bj,ajk->abk", chroma, cube, optimize=True)
-    cube = np.einsum("ck,abk->abc", chroma, cube, optimize=True)
-    density = (cube / max(float(cube.sum()), 1e-9)).astype(np.float32).ravel()
+    cube = smoothed(counts[None], smooth)[0]
+    density = np.asarray(cube / max(float(cube.sum()), 1e-9), dtype=np.float32)
     peak = float(density.max())
     # the 80th percentile of the occupied bins, not the peak: one flat patch must not make a print improbable
     usual = float(np.percentile(density[density > 0.02 * peak], 80)) if peak > 0 else 1.0
     return Palette(density=density, usual=usual, seeds=int(counts.sum()))
+
+
+def smoothed(counts: NDArray[np.float32], smooth: float) -> NDArray[np.float32]:
+    """``(n, BINS**3)`` histograms blurred along their three axes."""
+    cubes = counts.reshape(-1, BINS, BINS, BINS)
+    chroma = _gaussian(BINS, smooth)
+    cubes = chroma @ (cubes @ chroma)  # both kernels are symmetric but for the borders, where little happens
+    cubes = (_gaussian(BINS, 1.4 * smooth) @ cubes.reshape(-1, BINS, BINS**2)).reshape(-1, BINS**3)
+    return np.asarray(cubes, dtype=np.float32)
 
 
 def _gaussian(size: int, sigma: float) -> NDArray[np.float32]:

@@ -69,49 +69,65 @@ def spread(colours: NDArray[np.float32], weight: Alpha, sigma: float) -> NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class Guide:
-    """Statistics of a colour guide for the guided filter (He, Sun, Tang 2010), shared by all filtered planes."""
+    """Statistics of a colour guide for the guided filter (He, Sun, Tang 2010), shared by all filtered planes.
+
+    The local colour lines are fitted on every ``step``-th pixel, as in the fast guided filter (He, Sun 2015).
+    """
 
     image: NDArray[np.float32]
     """``(h, w, 3)`` 0..1."""
+    fitted: NDArray[np.float32]
+    """``image`` shrunk by the step."""
     radius: int
     mean: NDArray[np.float32]
     inverse: NDArray[np.float32]
-    """``(h, w, 6)`` upper triangle (00, 01, 02, 11, 12, 22) of the inverse local covariance."""
+    """``(h / step, w / step, 6)`` upper triangle (00, 01, 02, 11, 12, 22) of the inverse local covariance."""
 
     @staticmethod
-    def of(image: Rgb, radius: int, epsilon: float) -> Guide:
-        """``epsilon``: variance (0..1 colours) below which a patch counts as flat and is simply averaged."""
+    def of(image: Rgb, radius: int, epsilon: float, step: int = 1) -> Guide:
+        """``radius`` in pixels of ``image``; ``epsilon``: variance below which a patch is simply averaged."""
         unit = image.astype(np.float32) / 255.0
-        mean = _box(unit, radius)
-        red, green, blue = (np.ascontiguousarray(unit[..., c]) for c in range(3))
-        pairs = np.stack([red * red, red * green, red * blue, green * green, green * blue, blue * blue], -1)
-        means = np.stack(
-            [mean[..., i] * mean[..., j] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))], -1
-        )
-        a, b, c, d, e, f = np.moveaxis(_box_many(pairs, radius) - means, -1, 0)
+        fitted = unit if step == 1 else resize(unit, (unit.shape[0] // step, unit.shape[1] // step))
+        radius = max(1, round(radius / step))
+        mean = _box(fitted, radius)
+        index = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+        planes = cv2.split(fitted)
+        means = cv2.split(mean)
+        a, b, c, d, e, f = (_box(planes[i] * planes[j], radius) - means[i] * means[j] for i, j in index)
         a, d, f = a + epsilon, d + epsilon, f + epsilon
-        cofactors = np.stack(
-            [d * f - e * e, c * e - b * f, b * e - c * d, a * f - c * c, b * c - a * e, a * d - b * b], -1
+        first, second, third = d * f - e * e, c * e - b * f, b * e - c * d
+        rest = a * f - c * c, b * c - a * e, a * d - b * b
+        determinant = a * first + b * second + c * third
+        inverse = cv2.merge([plane / determinant for plane in (first, second, third, *rest)])
+        return Guide(image=unit, fitted=fitted, radius=radius, mean=mean, inverse=np.asarray(inverse))
+
+    def crop(self, rows: slice, columns: slice) -> Guide:
+        """The guide of a part of the image; only for a step of 1."""
+        part = (rows, columns)
+        return Guide(
+            image=self.image[part],
+            fitted=self.fitted[part],
+            radius=self.radius,
+            mean=self.mean[part],
+            inverse=self.inverse[part],
         )
-        determinant = a * cofactors[..., 0] + b * cofactors[..., 1] + c * cofactors[..., 2]
-        return Guide(image=unit, radius=radius, mean=mean, inverse=cofactors / determinant[..., None])
 
     def line(self, plane: Alpha) -> NDArray[np.float32]:
         """Local colour lines of one plane: ``(h, w, 4)`` slopes for R, G, B and the offset."""
+        plane = resize(plane, self.fitted.shape) if plane.shape != self.fitted.shape[:2] else plane
         mean_plane = _box(plane, self.radius)
-        cov = _box(self.image * plane[..., None], self.radius) - self.mean * mean_plane[..., None]
-        r, g, b = np.moveaxis(cov, -1, 0)
-        inv = np.moveaxis(self.inverse, -1, 0)
-        slope = np.stack(
-            [
-                inv[0] * r + inv[1] * g + inv[2] * b,
-                inv[1] * r + inv[3] * g + inv[4] * b,
-                inv[2] * r + inv[4] * g + inv[5] * b,
-            ],
-            -1,
+        means, inv = cv2.split(self.mean), cv2.split(self.inverse)
+        r, g, b = (
+            _box(colour * plane, self.radius) - mean * mean_plane
+            for colour, mean in zip(cv2.split(self.fitted), means, strict=True)
         )
-        offset = mean_plane - (slope * self.mean).sum(-1)
-        return _box(np.concatenate([slope, offset[..., None]], -1).astype(np.float32), self.radius)
+        slopes = [
+            inv[0] * r + inv[1] * g + inv[2] * b,
+            inv[1] * r + inv[3] * g + inv[4] * b,
+            inv[2] * r + inv[4] * g + inv[5] * b,
+        ]
+        offset = mean_plane - slopes[0] * means[0] - slopes[1] * means[1] - slopes[2] * means[2]
+        return _box(np.asarray(cv2.merge([*slopes, offset]), dtype=np.float32), self.radius)
 
     def filter(self, plane: Alpha) -> Alpha:
         """``plane`` smoothed along the guide's edges, same size."""
@@ -122,15 +138,11 @@ def apply_line(line: NDArray[np.float32], image: NDArray[np.float32]) -> Alpha:
     """Evaluate colour lines of any size on a float image 0..1: joint upsampling when ``image`` is larger."""
     if line.shape[:2] != image.shape[:2]:
         line = resize(line, image.shape)
-    return np.asarray((line[..., :3] * image).sum(-1) + line[..., 3], dtype=np.float32)
+    a, b, c, offset = cv2.split(line)
+    red, green, blue = cv2.split(image)
+    return np.asarray(a * red + b * green + c * blue + offset, dtype=np.float32)
 
 
 def _box(plane: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     size = (2 * radius + 1, 2 * radius + 1)
     return np.asarray(cv2.blur(plane, size, borderType=cv2.BORDER_REFLECT), dtype=np.float32)
-
-
-def _box_many(planes: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    """Box mean of ``(h, w, 6)``: OpenCV filters at most four channels at once."""
-    halves = [_box(np.ascontiguousarray(planes[..., s]), radius) for s in (slice(0, 3), slice(3, 6))]
-    return np.concatenate(halves, -1)

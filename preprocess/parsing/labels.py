@@ -11,6 +11,9 @@ from preprocess.parsing.regions import HAIR, LOWER, SHOES, SKIN, UPPER
 from preprocess.parsing.surfaces import Surfaces
 from preprocess.types import BASIC_LABELS, Alpha, Rgb
 
+EDGE_RADIUS = 3
+"""Working pixels: how far the labels' border may move to reach an edge of the photo."""
+EDGE_EPSILON = 1e-4
 INDEX = {name: i for i, name in enumerate(BASIC_LABELS)}
 CLOTH = {UPPER: "upper", LOWER: "lower", HAIR: "hair", SHOES: "shoes"}
 WRIST = -0.03
@@ -47,17 +50,36 @@ def _skin_part(layout: Layout, waist: float) -> NDArray[np.uint8]:
     return part
 
 
-def soft_labels(image: Rgb, guide: Guide, labels: NDArray[np.uint8], matte: Alpha) -> NDArray[np.float16]:
-    """``(H, W, 11)`` memberships at full size: labels upsampled along the photo's edges, background from the matte."""
+def soft_labels(image: Rgb, working: Rgb, labels: NDArray[np.uint8], matte: Alpha) -> NDArray[np.float16]:
+    """``(H, W, 11)`` memberships at full size: working labels upsampled along the photo's edges, times the matte."""
+    guide = Guide.of(working, EDGE_RADIUS, EDGE_EPSILON)
     full = image.astype(np.float32) / 255.0
-    soft = np.zeros((*matte.shape, len(BASIC_LABELS)), np.float16)
     total = np.full(matte.shape, 1e-6, np.float32)
-    planes: dict[int, Alpha] = {}
+    planes: list[tuple[int, tuple[slice, slice], Alpha]] = []
     for k in np.unique(labels):
-        plane = apply_line(guide.line((labels == k).astype(np.float32)), full)
-        planes[int(k)] = smoothstep(plane, 0.2, 0.8)
-        total += planes[int(k)]
-    for k, plane in planes.items():
-        soft[..., k] = plane / total * matte
+        region = labels == k
+        small, large = _boxes(region, matte.shape, 4 * EDGE_RADIUS)
+        line = guide.crop(*small).line(region[small].astype(np.float32))
+        plane = smoothstep(apply_line(line, full[large]), 0.2, 0.8)
+        planes.append((int(k), large, plane))
+        total[large] += plane
+    soft = np.zeros((*matte.shape, len(BASIC_LABELS)), np.float16)
+    share = matte / total
+    for k, box, plane in planes:
+        soft[(*box, k)] = plane * share[box]
     soft[..., 0] = 1.0 - matte
     return soft
+
+
+def _boxes(
+    region: NDArray[np.bool_], shape: tuple[int, ...], margin: int
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Rows and columns round a region at working size, and the same box at full size."""
+    small, large = [], []
+    for axis in (0, 1):
+        used = np.flatnonzero(region.any(axis=1 - axis))
+        first, last = max(0, int(used[0]) - margin), min(region.shape[axis], int(used[-1]) + 1 + margin)
+        scale = shape[axis] / region.shape[axis]
+        small.append(slice(first, last))
+        large.append(slice(round(first * scale), round(last * scale)))
+    return (small[0], small[1]), (large[0], large[1])
