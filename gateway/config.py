@@ -43,7 +43,7 @@ class Settings(BaseSettings):
         description=f"Requests served at the same time; {RESERVED_THREADS} of them never wait for inference.",
     )
     max_request_mb: int = Field(
-        64,
+        128,
         ge=1,
         validation_alias=_shared("max_request_mb"),
         description="Largest request body, in megabytes; more is refused before it is read.",
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
 
     @property
     def max_request_bytes(self) -> int:
-        return self.max_request_mb * 1_000_000
+        return self.max_request_mb * 2**20
 
     @property
     def relay_slots(self) -> int:
