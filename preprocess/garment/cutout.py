@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from preprocess.errors import InputError
-from preprocess.garment.backdrop import Backdrop, Lab, fit_ring, refit, to_lab
+from preprocess.garment.backdrop import Backdrop, Bool, Lab, fit_ring, refit, to_lab
 from preprocess.garment.matte import largest_with, snap, soften
 from preprocess.garment.silhouette import WORK_SIDE, Shape, morph, silhouettes
 from preprocess.types import Alpha, Rgb
@@ -17,6 +17,8 @@ SMALLEST = 0.03
 """Share of the picture below which there is no usable garment."""
 LEAST_SCORE = 0.22
 """Hypotheses below this are edges of noise or scenery, not of a garment."""
+RECTANGLE = 0.975
+"""Share of its bounding box that a mask fills when it is a rectangle; trousers and shirts stay below .9."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +65,34 @@ def _rough(lab: Lab) -> tuple[Shape, Shape | None, Backdrop]:
             shapes = silhouettes(lab, backdrop)
     if not shapes:
         raise _refuse("nothing in the garment photo stands out from the background")
+    frame = _picture_frame(shapes[0].mask)
+    if frame is not None:
+        return _inside(lab, frame)
     rival = next((other for other in shapes[1:] if _differs(shapes[0], other)), None)
     return shapes[0], rival, backdrop
+
+
+def _picture_frame(mask: Bool) -> tuple[slice, slice] | None:
+    """Inner part of a mask that is an upright rectangle: a photo pasted onto a page, not a garment."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    if mask.sum() < RECTANGLE * width * height or min(width, height) < 60:
+        return None
+    margin = 3
+    return slice(y + margin, y + height - margin), slice(x + margin, x + width - margin)
+
+
+def _inside(lab: Lab, frame: tuple[slice, slice]) -> tuple[Shape, Shape | None, Backdrop]:
+    """The silhouette within a photo on a page, in the page's pixels."""
+    shape, rival, backdrop = _rough(np.ascontiguousarray(lab[frame]))
+    y, x = frame
+    size = lab.shape[:2]
+    around = ((y.start, size[0] - y.stop), (x.start, size[1] - x.stop))
+    surface = np.pad(backdrop.surface, (*around, (0, 0)), mode="edge")
+    return (
+        replace(shape, mask=np.pad(shape.mask, around)),
+        replace(rival, mask=np.pad(rival.mask, around)) if rival else None,
+        replace(backdrop, surface=surface),
+    )
 
 
 def _differs(one: Shape, other: Shape) -> bool:

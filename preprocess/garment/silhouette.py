@@ -7,6 +7,7 @@ into pale cloth. So each wall height gives one hypothesis and the outlines are c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +21,8 @@ BRIDGES = (0, 2, 4)
 """Radii in pixels by which broken walls are joined (at ``WORK_SIDE``)."""
 WORK_SIDE = 480
 """Longest side at which hypotheses are made: walls are still one to two pixels wide there."""
+CLOSE = (1.0, 1.8, 3.5, 7.0)
+"""Lab distances within which a pixel is the background itself (hypotheses without shadows, for even paper)."""
 SHADOW_DEPTH = 32.0
 """A cast shadow on a studio background darkens it by at most about this much L."""
 SHADOW_TINT = 5.0
@@ -142,7 +145,7 @@ def judge(lab: Lab, mask: Bool, noise: float, edges: Bool, bare: Bool) -> Shape:
     """
     steps = _outline_steps(lab, mask)
     contrast = float((steps > max(1.2, 1.5 * noise)).mean())
-    calm = morph(morph(mask, cv2.MORPH_CLOSE, 4), cv2.MORPH_OPEN, 4)
+    calm = morph(morph(mask, cv2.MORPH_CLOSE, 2), cv2.MORPH_OPEN, 4)
     smooth = min(1.0, perimeter(calm) / max(1.0, perimeter(mask)))
     _, symmetry = mirror_axis(mask)
     step = float(np.median(steps))
@@ -176,21 +179,29 @@ def _passable(lab: Lab, backdrop: Backdrop) -> Bool:
     )
 
 
-def silhouettes(lab: Lab, backdrop: Backdrop) -> list[Shape]:
-    """All plausible hypotheses at the resolution of ``lab``, best first."""
-    slope = gradient(lab)
-    quiet = max(0.15, float(np.percentile(slope[ring_of(lab.shape[:2])], 90)))
-    passable = _passable(lab, backdrop)
-    edges = slope > WALLS[1] * quiet
-    bare = (np.linalg.norm(lab - backdrop.surface, axis=-1) < backdrop.noise + 2.0) & (slope < quiet + 0.3)
-    found: list[Shape] = []
+def _floods(passable: Bool, away: Float, slope: Float, quiet: float, noise: float) -> Iterator[Bool]:
+    """Pixels taken for background under each hypothesis."""
     for wall in WALLS:
         barrier = slope > wall * quiet
         for bridge in BRIDGES if wall < WALLS[3] else BRIDGES[:1]:
             flood = reachable(passable & ~morph(barrier, cv2.MORPH_CLOSE, bridge))
             # the flood stops at the foot of the wall; the edge itself is the top of it
-            ground = morph(flood, cv2.MORPH_DILATE, 1.0) if bridge else flood
-            mask = main_pieces(morph(~ground, cv2.MORPH_OPEN, 1.5))
-            if 0.01 < mask.mean() < 0.97:
-                found.append(judge(lab, mask, backdrop.noise, edges, bare))
+            yield morph(flood, cv2.MORPH_DILATE, 1.0) if bridge else flood
+    for close in CLOSE:
+        if close > 1.2 * noise:
+            yield reachable(away < close)
+
+
+def silhouettes(lab: Lab, backdrop: Backdrop) -> list[Shape]:
+    """All plausible hypotheses at the resolution of ``lab``, best first."""
+    slope = gradient(lab)
+    quiet = max(0.15, float(np.percentile(slope[ring_of(lab.shape[:2])], 90)))
+    away = np.linalg.norm(lab - backdrop.surface, axis=-1)
+    edges = slope > WALLS[1] * quiet
+    bare = (away < backdrop.noise + 2.0) & (slope < quiet + 0.3)
+    found: list[Shape] = []
+    for ground in _floods(_passable(lab, backdrop), away, slope, quiet, backdrop.noise):
+        mask = main_pieces(morph(~ground, cv2.MORPH_OPEN, 1.5))
+        if 0.01 < mask.mean() < 0.97:
+            found.append(judge(lab, mask, backdrop.noise, edges, bare))
     return sorted(found, key=lambda shape: -shape.score)
