@@ -4,8 +4,8 @@
 
 Two sizes of person photo: the sample as it is (768x1024) and enlarged to 25 megapixels. The first try-on of a
 process (models loaded, caches empty) stands apart; the table shows the median of the others. Peak memory is
-that of the whole process with its libraries. Goals on 2 cores: under 4 s and 1 GB at 768x1024, 25 megapixels in
-under twice that time.
+that of the whole process with its libraries.
+Goals on 2 cores: under 4 s and 1 GB at 768x1024, 25 megapixels in under twice that time.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure(person: Path, garment: Path, runs: int) -> dict[str, Any]:
 
 def _watched_try_on(watch: Stopwatch) -> Callable[[bytes, bytes], bytes]:
     """The whole way of a request. Imported here: the parent process stays small."""
-    import preprocess.parsing
+    import preprocess.person
     from bench.tryon import MODELS, THREADS
     from inference.encode import encode, mark
     from inference.engines.base import Params, Prepared
@@ -97,7 +97,7 @@ def _watched_try_on(watch: Stopwatch) -> Callable[[bytes, bytes], bytes]:
 
     watch.watch(EmbeddedProvider, "find_people", "pose")
     watch.watch(EmbeddedProvider, "estimate", "pose")
-    watch.watch(preprocess.parsing, "parse", "parse")
+    watch.watch(preprocess.person, "parse", "parse")
     for name in ("measure", "lay", "compose", "judge"):
         watch.watch(warp, name, name)
     provider, engine = EmbeddedProvider(MODELS, threads=THREADS), warp.create()
