@@ -54,8 +54,8 @@ def cut_person(image: Rgb, segmentation: Alpha, layout: Layout) -> NDArray[np.bo
     if core.any() and far.any():
         models = np.zeros((1, 65)), np.zeros((1, 65))
         bgr = np.ascontiguousarray(image[..., ::-1])
-        # Its colour models start from random centres, whose state is the thread's: the same photo must give the
-        # same cut in every request.
+        # Its colour models start from random centres, drawn from the thread's state: without this the same
+        # photo would give another cut in every request.
         cv2.setRNGSeed(0)
         cv2.grabCut(bgr, trimap, (0, 0, 0, 0), *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
     person = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
