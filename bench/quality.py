@@ -140,7 +140,7 @@ def compare(picture: Rgb, garment: BoolMask, pair: Pair) -> Measures:
 
 
 def _print_measures(picture: Rgb, pair: Pair) -> Measures:
-    """Offset in percent of the torso's length, size against the truth, edge distance, colour against the product."""
+    """Offset in percent of the torso, size against the truth, edge distance, colour against the product."""
     cloth = _inner(pair.upper)
     truth, found = metrics.find_print(pair.truth, cloth), metrics.find_print(picture, cloth)
     product = metrics.find_print(pair.product, _inner(pair.product_mask))
