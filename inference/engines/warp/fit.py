@@ -42,29 +42,36 @@ _VEST_EASE = 1.10
 _LEAST_STRAP = 0.10
 """Narrowest strap, in lengths of the shoulder slope."""
 _ROWS = 7
+_OVER_OLD = 0.01
+"""The outline of the torso was measured over clothes: new cloth needs no more than this beyond it."""
 _ARMPIT_ROWS = 3
 """Rows below the armpit over which the sides fall back to the level of the middle."""
 _ARMPIT_USUAL = 0.27
-_ARMPIT_LEVEL = (0.18, 0.42)
+_ARMPIT_LEVEL = (0.18, 0.50)
 _ARMPIT_HALF = (0.48, 0.68)
 """Where armpits can be: level on the spine, and shoulder widths beside it."""
-_HEM_RANGE = (0.40, 1.36)
-_HEM_SOFT = 1.10
-"""Hems below the hips are drawn up by a third of the way: bodies in photos are rarely as flat as tables."""
+_HEM_RANGE = (0.40, 1.50)
+_HEM_SOFT = 1.0
+"""Hems below the hips are drawn up by half of the way: the cloth they need bulges over chest and seat."""
 _FOLLOW_OLD = (-0.22, 0.16)
 """A hem that would end this near to the old one ends with it, so that no strip of skin has to be made up."""
+_HEM_OVER = 0.01
+"""How far such a hem lies over the old one."""
 _MOST_STRETCH = 1.12
 """Largest ratio of the vertical to the horizontal scale of the cloth: more is seen in prints."""
+_MOST_SQUEEZED = 1.16
+"""A long garment is shortened by this factor at most: beyond that it is longer than the body expects, and
+shown so."""
+_EVEN_STRETCH = 1.08
+"""Difference between cloth and room that is spread over the whole length."""
 _TUCKED_BELOW = 0.92
 """Bottoms that begin above this level are worn over a top that reaches them."""
 _SURE_WAIST = 0.3
 _LEAST_BOTTOMS = 0.01
 """Share of the picture that must be lower clothes for them to hold a hem."""
 _SEATED = 0.45
-"""Length of the thigh along the spine, in torso lengths, below which somebody sits (standing: 0.75 to
-0.95)."""
-_SEATED_HEM = 1.05
-"""Hems of somebody who sits end on the lap."""
+"""Length of the thigh along the spine, in torso lengths, below which somebody sits and the lap hides the hem
+(standing: 0.75 to 0.95)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +89,8 @@ class Fit:
     tucked: bool
     top: float
     """Level of the neck points."""
+    squeeze: float
+    """Length on the body over length of the cloth: 1 = hangs freely."""
     heights: Array
     """``(rows,)`` y on the garment."""
     levels: Array
@@ -110,9 +119,10 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body) -> Fit:
     neck_y, hem_y = mean_y(marks.neck), max(mean_y(marks.hem), mean_y(marks.neck) + 1.0)
     armpit_y = float(np.clip(mean_y(marks.armpit), neck_y, hem_y - 1.0))
     heights = np.linspace(armpit_y, hem_y, _ROWS)
-    levels = top + (heights - neck_y) / (hem_y - neck_y) * (hem - top)
+    length = (hem_y - neck_y) * scale / body.torso_length
+    levels = top + _drop((heights - neck_y) / (hem_y - neck_y), hem - top, length)
     # Wherever the armhole ends on the cloth, its fold springs from the body's own armpit.
-    armpit_level = float(np.clip((levels[0] + _ARMPIT_USUAL) / 2, *_ARMPIT_LEVEL))
+    armpit_level = float(np.clip(0.6 * levels[0] + 0.4 * _ARMPIT_USUAL, *_ARMPIT_LEVEL))
     settle = np.clip(1 - np.arange(_ROWS) / _ARMPIT_ROWS, 0.0, 1.0)
     side_levels = levels + (armpit_level - levels[0]) * settle
 
@@ -121,7 +131,7 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body) -> Fit:
     cloth = cloth_half_widths(marks, heights) * scale
     for side, outward in SIDES:
         body_half, visible = torso_half_widths(silhouette, body, side_levels, outward)
-        body_half = _smooth(body_half) + _CLOTH * body.shoulder_width
+        body_half = _smooth(body_half) + _OVER_OLD * body.shoulder_width
         loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * body_half)
         loose[0] *= 0.5  # held up by the armhole
         widths[side] = body_half + loose
@@ -140,12 +150,26 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body) -> Fit:
         hem=hem,
         tucked=tucked,
         top=top,
+        squeeze=(hem - top) / length,
         heights=heights,
         levels=levels,
         side_levels=side_levels,
         half_widths=Sides(left=widths["left"], right=widths["right"]),
         measured=float(np.mean(seen)),
     )
+
+
+def _drop(shares: Array, room: float, length: float) -> Array:
+    """Where shares of the garment's length hang, for cloth of ``length`` in ``room`` (both in torso lengths).
+
+    A small difference is spread evenly. What is left of a larger one is taken up near the hem (third
+    power), where there is rarely a print.
+    """
+    even = float(np.clip(room / length, 1 / _EVEN_STRETCH, _EVEN_STRETCH))
+    rest = float(np.clip(room / (length * even), 0.75, 1.25))
+    hanging = shares - (1 - rest) * shares**3
+    dropped: Array = hanging * (room / rest)
+    return dropped
 
 
 def mean_y(points: Sides[tuple[float, float]]) -> float:
@@ -206,15 +230,17 @@ def _hem(marks: GarmentLandmarks, person: Person, body: Body, scale: float, top:
     """Level at which the garment ends, and whether the bottoms lie over it."""
     length = (mean_y(marks.hem) - mean_y(marks.neck)) * scale / body.torso_length
     hem = top + length
-    hem = min(hem, _HEM_SOFT + (hem - _HEM_SOFT) * 2 / 3) if hem > _HEM_SOFT else hem
+    if hem > _HEM_SOFT:
+        hem = max(_HEM_SOFT + (hem - _HEM_SOFT) / 2, top + length / _MOST_SQUEEZED)
     waist_seen = person.waist_confidence >= _SURE_WAIST
     if waist_seen and _FOLLOW_OLD[0] < hem - person.waist < _FOLLOW_OLD[1]:
-        followed = person.waist + _CLOTH
+        followed = person.waist + _HEM_OVER
         if (followed - top) / max(length, 1e-3) <= _MOST_STRETCH:
             hem = followed
-    hem = float(np.clip(hem, _HEM_RANGE[0], _SEATED_HEM if _sits(person, body) else _HEM_RANGE[1]))
+    hem = float(np.clip(hem, *_HEM_RANGE))
     bottoms = float(person.parsing.region("lower").mean()) > _LEAST_BOTTOMS
-    tucked = waist_seen and bottoms and person.waist < _TUCKED_BELOW and hem > person.waist + 0.10
+    over_hem = person.waist < _TUCKED_BELOW or _sits(person, body)
+    tucked = waist_seen and bottoms and over_hem and hem > person.waist + 0.10
     return hem, tucked
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from inference.engines.warp.assumed import assumed_landmarks
 from inference.engines.warp.fit import Array, Fit, fit_garment
+from inference.engines.warp.gaps import closed_at_armpits
 from inference.engines.warp.neckline import lay_neckline, neck_opening
 from inference.engines.warp.resample import bleed, cloth_for
 from inference.engines.warp.silhouette import SIDES, Silhouette, on_spine
@@ -41,12 +42,14 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
     source = torso.dense(*box)
     neckline = lay_neckline(garment.collar, fit, torso)
     opening = neck_opening(neckline, body, (frame[0], frame[1]))
-    alpha = cloth.coverage(cloth_alpha, source) * _near(fit, body, box)
-    whole_alpha = _placed(alpha, box, frame) * (1 - opening)
+    alpha = _placed(cloth.coverage(cloth_alpha, source) * _near(fit, body, box), box, frame)
+    sleeves = _sleeves(garment, marks, fit, person, body, torso, box)
+    if sleeves is not None:
+        alpha = closed_at_armpits(alpha, (sleeves.left.alpha, sleeves.right.alpha), fit.armpit, body)
     return WarpedGarment(
         rgb=_placed(cloth.colours(source), box, frame),
-        alpha=whole_alpha,
-        sleeves=_sleeves(garment, marks, fit, person, body, torso, box),
+        alpha=alpha * (1 - opening),
+        sleeves=sleeves,
         neckline=neckline,
         opening=opening,
         tucked=fit.tucked,
@@ -66,12 +69,12 @@ def _torso_cloth(garment: Garment, marks: GarmentLandmarks) -> tuple[Alpha, Rgb]
     if marks.sleeves is None:
         return garment.alpha, garment.image
     alpha = garment.alpha.copy()
+    outline = _torso_outline(marks, alpha.shape)
     for side, _ in SIDES:
-        sleeve = marks.sleeves[side]
-        beyond = 1 - inside_armhole(marks, alpha.shape, side)
-        if sleeve.overlaps_torso:
-            beyond *= 1 - _torso_outline(marks, alpha.shape)
-        alpha *= 1 - sleeve.region * beyond
+        # One more pixel than the sleeve itself, or its soft edge would stay behind as a thin line.
+        region = cv2.dilate(marks.sleeves[side].region, np.ones((5, 5), np.uint8))
+        beyond = (1 - inside_armhole(marks, alpha.shape, side)) * (1 - outline)
+        alpha *= 1 - region * beyond
     covered = [marks.sleeves[side] for side, _ in SIDES if marks.sleeves[side].overlaps_torso]
     if not covered:
         return alpha, garment.image

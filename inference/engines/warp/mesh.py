@@ -71,9 +71,15 @@ def _twice_area(corners: Array) -> Array:
 
 
 def _barycentric(corners: Array, points: Array) -> Array:
-    """Shares ``(n, 3)`` of the corners ``(n, 3, 2)`` at points ``(n, 2)``; they may leave 0..1 by a pixel."""
+    """Shares ``(n, 3)`` of the corners ``(n, 3, 2)`` at points ``(n, 2)``, held to the triangle.
+
+    The filler touches pixels whose centre lies just outside; on a sliver that would be far away in the
+    source.
+    """
     u, v, p = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], points - corners[:, 0]
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
     second = (p[:, 0] * v[:, 1] - p[:, 1] * v[:, 0]) / area
     third = (u[:, 0] * p[:, 1] - u[:, 1] * p[:, 0]) / area
-    return np.stack([1 - second - third, second, third], axis=-1)
+    shares = np.maximum(np.stack([1 - second - third, second, third], axis=-1), 0.0)
+    held: Array = shares / shares.sum(axis=-1, keepdims=True)
+    return held

@@ -35,7 +35,7 @@ _LONG_FROM = 0.72
 """A sleeve classed as long that covers this share of the arm ends at the wrist."""
 _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
-_SKIN_GAP = 0.02
+_SKIN_GAP = 0.012
 """How far cloth stands off the arm's outline, in shoulder widths."""
 _WRAP = 1.4
 """Flat width of a sleeve that just touches the arm, over the arm's visible width: half a circle against its
@@ -101,7 +101,7 @@ def lay_sleeve(
 ) -> SleeveLayer:
     """Draw one sleeve; arrays have the size of ``box``."""
     bone = _bone(body.arms[side], body, side)
-    outer, inner, reach = _edges(garment, sleeve, fit, body, silhouette, bone, side)
+    outer, inner, reach = _edges(garment, sleeve, fit, body, silhouette, torso, bone, side)
     source, target = _grids(marks, sleeve, fit, torso, bone, outer, inner, side)
     drawn = mesh_map(source, target, *box)
     rows = drawn.grid[..., 0] - _INWARD_ROWS  # 0 at the armhole
@@ -149,14 +149,16 @@ def _edges(
     fit: Fit,
     body: Body,
     silhouette: Silhouette,
+    torso: Tps,
     bone: _Bone,
     side: SideName,
 ) -> tuple[Array, Array, float]:
     """Outer and inner edge ``(_ROWS, 2)`` in arm coordinates, from armhole to cuff, and the reach."""
     unit = body.shoulder_width
-    start_outer, start_inner = (
-        _arm_coordinates(point[side], body.arms[side], bone) for point in (fit.shoulder, fit.armpit)
-    )
+    corners = np.array([sleeve.outer[0], sleeve.inner[0]], dtype=np.float64)
+    # Where the torso's map puts them, which is near the fitted landmarks but not exactly on them.
+    corners = torso.invert(corners, np.array([fit.shoulder[side], fit.armpit[side]]))
+    start_outer, start_inner = (_arm_coordinates(corner, body.arms[side], bone) for corner in corners)
     cuff = _cuff_distance(garment, sleeve, fit, bone, unit, start_outer[0])
     slant = _cuff_slant(sleeve) * fit.scale
     slant = float(np.clip(slant, -0.12 * unit, 0.12 * unit))

@@ -11,9 +11,10 @@ from inference.engines.warp.tps import Tps, fit_tps
 from inference.engines.warp.types import Body, Vec
 from preprocess.types import Garment, GarmentLandmarks, Person
 
-_INNER = (-0.5, 0.0, 0.5)
+_INNER = (-0.75, -0.4, 0.0, 0.4, 0.75)
 """Inner columns of control points in half widths: they hold the middle, where prints are, at the cloth's
 scale."""
+_CHEST_INNER = (-0.5, 0.0, 0.5)
 _CHEST_ROWS = (0.4, 0.75)
 """Rows of inner control points between neck points and armpits, so that the chest stays as flat as the
 cloth."""
@@ -73,7 +74,7 @@ def _control_points(
             pairs.append(
                 (
                     (middle + share * half, height),
-                    centre + body.across * _wrapped(share, half * fit.scale, reach),
+                    centre + body.across * _wrapped(share, half * _print_scale(fit), reach),
                 )
             )
     return np.array([pair[0] for pair in pairs], dtype=np.float64), np.array([pair[1] for pair in pairs])
@@ -85,15 +86,22 @@ def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[fl
     middle = float(np.mean([marks.armpit.left[0], marks.armpit.right[0]]))
     half = float(cloth_half_widths(marks, fit.heights[:1])[0])
     offset = (fit.half_widths.right[0] - fit.half_widths.left[0]) / 2
+    across = _print_scale(fit)
     neck = ((fit.neck.left + fit.neck.right) / 2 - body.shoulder_mid) @ body.across
     pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
     for share in _CHEST_ROWS:
         level = fit.top + share * (fit.levels[0] - fit.top)
         centre = on_spine(body, level) + body.across * (neck + share * (offset - neck))
-        for inner in _INNER:
+        for inner in _CHEST_INNER:
             point = (middle + inner * half, neck_y + share * (fit.heights[0] - neck_y))
-            pairs.append((point, centre + body.across * (inner * half * fit.scale)))
+            pairs.append((point, centre + body.across * (inner * half * across)))
     return pairs
+
+
+def _print_scale(fit: Fit) -> float:
+    """Scale across the middle: that of the length, so that a print on squeezed cloth shrinks and keeps its
+    shape."""
+    return fit.scale * float(np.clip(fit.squeeze, 0.85, 1.1))
 
 
 def _wrapped(share: float, cloth: float, reach: float) -> float:
