@@ -32,7 +32,7 @@ models: $(VENV)/.runtime
 	@python -m preprocess.models fetch
 
 demo: setup ## start both services, try a sample garment on a sample person, write demo/result.png
-	@python scripts/demo.py
+	@python -m scripts.demo
 
 run: setup ## serve the page and the API on PORT, inference on INFERENCE_PORT; Ctrl-C stops both
 	@GATEWAY_PORT=$(PORT) INFERENCE_PORT=$(INFERENCE_PORT) exec honcho start
@@ -59,10 +59,10 @@ sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [OUT=out/sheet
 	@python -m bench.sheet "$(PEOPLE)" "$(GARMENTS)" --out "$(OUT)"
 
 images: setup ## the pictures of the README, from the samples
-	@python scripts/readme_images.py
+	@python -m scripts.readme_images
 
 docs: $(VENV)/.runtime ## settings and engines tables, from the code
-	@python scripts/render_docs.py
+	@python -m scripts.render_docs
 
 clean: ## remove what was made here, except .venv and models/
 	rm -rf build demo out bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,6 +1,6 @@
 """A try-on of the samples over HTTP: start both services, upload, compose, write ``demo/result.png``, stop.
 
-    python scripts/demo.py [--person FILE] [--garment FILE]
+    python -m scripts.demo [--person FILE] [--garment FILE]
 
 The same two processes as ``make run``, on free ports; their log goes to ``demo/services.log``.
 """

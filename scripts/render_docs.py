@@ -1,6 +1,6 @@
 """Write the parts of the documentation that the code knows best: settings and engines.
 
-    python scripts/render_docs.py [--check]
+    python -m scripts.render_docs [--check]
 
 ``.env.example`` is written whole; in Markdown files the lines between ``<!-- begin: NAME -->`` and
 ``<!-- end: NAME -->`` are replaced. ``--check`` writes nothing and fails where a file is out of date.
