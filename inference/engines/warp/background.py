@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import diffuse, dilate
+from inference.engines.warp.fields import diffuse, grow
 from inference.engines.warp.grain import grain, grain_spread
 from preprocess.types import Alpha
 
@@ -21,7 +21,7 @@ size."""
 
 def background_plate(photo: FloatRgb, matte: Alpha, unit: float) -> FloatRgb:
     """``float32 (h, w, 3)``: the photo without the person, smooth gradients and grain continued."""
-    known = (dilate(matte, CLEARANCE * unit) < 0.03).astype(np.float32)
+    known = (~grow(matte > 0.03, CLEARANCE * unit)).astype(np.float32)
     height, width = matte.shape
     scale = min(1.0, _WORK_SIDE / max(height, width))
     size = (max(2, round(width * scale)), max(2, round(height * scale)))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import diffuse, erode
+from inference.engines.warp.fields import diffuse, shrink
 from inference.engines.warp.grain import grain, grain_spread
 from preprocess.types import Alpha
 
@@ -19,7 +19,7 @@ _MIN_SHARE = 0.002
 
 def bottoms_plate(photo: FloatRgb, lower: Alpha, unit: float) -> FloatRgb | None:
     """``float32 (h, w, 3)`` colours of the lower clothes spread everywhere, None where there are none."""
-    core = (erode(lower, 0.015 * unit) > 0.9).astype(np.float32)
+    core = shrink(lower > 0.9, 0.015 * unit).astype(np.float32)
     if core.mean() < _MIN_SHARE:
         return None
     height, width = lower.shape

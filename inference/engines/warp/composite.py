@@ -17,9 +17,9 @@ from inference.engines.warp.drape import (
     sleeve_cover,
     tuck,
 )
-from inference.engines.warp.evidence import measures
-from inference.engines.warp.fields import blur, dilate, mix, smoothstep
-from inference.engines.warp.limbs import Limb, trace_limb
+from inference.engines.warp.evidence import Dressed, measures
+from inference.engines.warp.fields import blur, grow, mix, smoothstep
+from inference.engines.warp.limbs import Limb, measure_limb, place_limb
 from inference.engines.warp.occlusion import Front, front_layers
 from inference.engines.warp.relabel import relabel
 from inference.engines.warp.scene import Scene, build_scene
@@ -51,37 +51,36 @@ class Composed:
 def compose(person: Person, body: Body, garment: Garment, warped: WarpedGarment) -> Composed:
     """Dress the person. Deterministic."""
     scene = build_scene(person, body, warped)
-    scene = relabel(scene, trace_limbs(scene))
-    limbs = trace_limbs(scene)
+    shape = scene.matte.shape
+    usual = Sides(
+        left=place_limb(scene.arms.left, shape, scene.unit),
+        right=place_limb(scene.arms.right, shape, scene.unit),
+    )
+    scene = relabel(scene, usual)
+    limbs = Sides(
+        left=measure_limb(usual.left, scene.parts.arms, scene.unit),
+        right=measure_limb(usual.right, scene.parts.arms, scene.unit),
+    )
     front = front_layers(scene, limbs)
     stripped = strip(scene, limbs, front, chest_outline(body, scene))
-    picture, cover = dress(scene, limbs, front, stripped)
-    alpha = changed(scene, picture)
+    dressed = dress(scene, limbs, front, stripped)
+    alpha = changed(scene, dressed.picture)
     rgb = person.image.copy()
     full = np.zeros(person.matte.alpha.shape, np.float32)
-    rgb[scene.box.window] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    rgb[scene.box.window] = np.clip(np.rint(dressed.picture), 0, 255).astype(np.uint8)
     full[scene.box.window] = alpha
-    return Composed(rgb=rgb, alpha=full, metrics=measures(scene, front, stripped, cover))
+    return Composed(rgb=rgb, alpha=full, metrics=measures(scene, front, stripped, dressed))
 
 
-def trace_limbs(scene: Scene) -> Sides[Limb]:
-    """Both arms, measured on their bare skin."""
-    skin = scene.parts.arms
-    return Sides(
-        left=trace_limb(scene.arms.left, skin, scene.unit),
-        right=trace_limb(scene.arms.right, skin, scene.unit),
-    )
-
-
-def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> tuple[FloatRgb, Alpha]:
-    """The finished picture and how far the garment covers it."""
+def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> Dressed:
+    """Torso, arms, sleeves, then what is in front of all."""
     garment = scene.garment
-    torso_rgb, torso = close_gaps(scene, front)
-    torso = tuck(scene, limbs, torso)
+    torso_rgb, closed = close_gaps(scene, front)
+    torso = tuck(scene, limbs, closed)
     sleeve_alpha, across = sleeve_cover(scene)
     light = light_factor(scene, front, torso, sleeve_alpha, across)[..., None]
-    everything = np.maximum(torso, sleeve_alpha)
-    picture = stripped.rgb * cast_by_garment(scene, everything)[..., None]
+    cover = np.maximum(torso, sleeve_alpha)
+    picture = stripped.rgb * cast_by_garment(scene, cover)[..., None]
     picture = mix(picture, np.clip(torso_rgb * light, 0, 255), torso)
     picture = mix(picture, stripped.skin, bare_arms(scene, limbs, stripped.removed) * stripped.skin_weight)
     picture = mix(picture, front.colour, np.maximum(front.lower, front.skin))
@@ -93,9 +92,12 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
             visible = sleeve.alpha * (1.0 - np.maximum(front.hands, other))
             picture = mix(picture, np.clip(sleeve.rgb * light, 0, 255), visible)
     picture = mix(picture, front.colour, np.maximum(front.head, front.hands))
-    touched = np.maximum(stripped.removed, everything)
-    touched = np.maximum(touched, shadow_zone(scene, everything))
-    return mix(scene.photo, picture, smoothstep(touched, 0.0, 0.1)), everything
+    touched = np.maximum(np.maximum(stripped.removed, cover), shadow_zone(scene, cover))
+    return Dressed(
+        picture=mix(scene.photo, picture, smoothstep(touched, 0.0, 0.1)),
+        cover=cover,
+        filled=closed - garment.alpha,
+    )
 
 
 def changed(scene: Scene, picture: FloatRgb) -> Alpha:
@@ -107,13 +109,13 @@ def changed(scene: Scene, picture: FloatRgb) -> Alpha:
     _, islands, stats, _ = cv2.connectedComponentsWithStats(different, connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     area[0] = 0
-    kept = (area > _SMALL_ISLAND * area.max())[islands].astype(np.float32)
-    alpha = cv2.blur(dilate(kept, 2.0), (3, 3))
+    kept = (area > _SMALL_ISLAND * area.max())[islands]
+    alpha = cv2.blur(grow(kept, 2.0).astype(np.float32), (3, 3))
     return np.asarray(alpha * reach(scene), np.float32)
 
 
 def reach(scene: Scene) -> Alpha:
     """Old garment, new garment and a soft margin."""
     garments = np.maximum(np.maximum(scene.parts.upper, scene.garment.alpha), sleeve_cover(scene)[0])
-    core = (garments > 0.2).astype(np.float32)
-    return blur(dilate(core, 0.7 * _REACH * scene.unit), 0.1 * _REACH * scene.unit)
+    near = grow(garments > 0.2, 0.7 * _REACH * scene.unit).astype(np.float32)
+    return blur(near, 0.1 * _REACH * scene.unit)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Float, blur, dilate, ellipse, nearest, smoothstep
+from inference.engines.warp.fields import Float, blur, ellipse, grow, nearest, smoothstep
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, over_torso
 from inference.engines.warp.scene import Scene
@@ -69,7 +69,7 @@ def tuck(scene: Scene, limbs: Sides[Limb], torso: Alpha) -> Alpha:
     if not scene.garment.tucked:
         return torso
     arms = np.maximum(limbs.left.across**2 < 2.0, limbs.right.across**2 < 2.0)
-    old = dilate(scene.parts.upper, 2.0) * (1.0 - arms)
+    old = grow(scene.parts.upper > 0.5, 2.0) * (1.0 - arms)
     below = smoothstep(scene.down, scene.waist + 0.03, scene.waist + 0.07)
     return np.asarray(torso * (1.0 - below * (1.0 - old)), np.float32)
 

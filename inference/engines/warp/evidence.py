@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.drape import close_gaps
 from inference.engines.warp.fields import Bool, blur, luma
 from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene
@@ -15,7 +15,18 @@ from inference.engines.warp.undress import Stripped
 from preprocess.types import Alpha
 
 
-def measures(scene: Scene, front: Front, stripped: Stripped, cover: Alpha) -> Mapping[str, float]:
+@dataclass(frozen=True, kw_only=True)
+class Dressed:
+    """The finished crop."""
+
+    picture: FloatRgb
+    cover: Alpha
+    """How far the garment lies over the photo before anything in front of it is put back."""
+    filled: Alpha
+    """Cloth that was invented to close gaps."""
+
+
+def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -> Mapping[str, float]:
     """Shares and textures.
 
     Of the old garment's area: ``uncovered``, ``invented_skin``, ``background_filled``; of the new garment's:
@@ -24,14 +35,13 @@ def measures(scene: Scene, front: Front, stripped: Stripped, cover: Alpha) -> Ma
     clothes differ between the middle and the sides of the chest.
     """
     old = max(float((scene.parts.upper > 0.5).sum()), 1.0)
-    new = max(float(cover.sum()), 1.0)
-    bare = stripped.removed * (1.0 - cover)
-    filled = close_gaps(scene, front)[1] - scene.garment.alpha
+    new = max(float(dressed.cover.sum()), 1.0)
+    bare = stripped.removed * (1.0 - dressed.cover)
     return {
         "uncovered": float(bare.sum()) / old,
         "invented_skin": float((bare * stripped.skin_weight).sum()) / old,
         "background_filled": float((bare * (1.0 - stripped.skin_weight)).sum()) / old,
-        "gap_fill": float(filled.sum()) / new,
+        "gap_fill": float(dressed.filled.sum()) / new,
         "hair_over": float((front.head * scene.garment.alpha).sum()) / new,
         "arms_over": float((front.skin * scene.garment.alpha).sum()) / new,
         "background_texture": texture(scene.photo, scene.matte < 0.03),

@@ -60,14 +60,23 @@ def ellipse(radius: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
 
-def dilate(weight: Alpha, radius: float) -> Alpha:
-    """Grow a soft region by ``radius`` pixels."""
-    return np.asarray(cv2.dilate(weight, ellipse(radius)), np.float32)
+def grow(region: Bool, radius: float) -> Bool:
+    """Every pixel within ``radius`` of a hard region: as fast for 40 pixels as for 2."""
+    if not region.any():
+        return region
+    distance = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(distance <= radius, np.bool_)
 
 
-def erode(weight: Alpha, radius: float) -> Alpha:
-    """Shrink a soft region by ``radius`` pixels."""
-    return np.asarray(cv2.erode(weight, ellipse(radius)), np.float32)
+def shrink(region: Bool, radius: float) -> Bool:
+    """Pixels deeper than ``radius`` inside a hard region."""
+    distance = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(distance > radius, np.bool_)
+
+
+def dot(a: FloatRgb, b: FloatRgb) -> Float:
+    """Scalar product of two colour images, ``(h, w)``."""
+    return np.asarray(np.einsum("ijk,ijk->ij", a, b), np.float32)
 
 
 def mix(under: FloatRgb, over: FloatRgb, alpha: Alpha) -> FloatRgb:

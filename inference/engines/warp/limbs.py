@@ -7,7 +7,7 @@ between the two edges of the arm. All arrays are ``float32`` of the crop's size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from preprocess.types import Alpha
 
 Profile = NDArray[np.float64]
 
-STATIONS = 64
+STATIONS = 48
 """Samples of the axis; enough that the bend of an elbow is a curve."""
 
 BEYOND = 1.15
@@ -41,7 +41,7 @@ PLAUSIBLE_RATIO = (0.7, 1.35)
 MIN_SEEN = 0.08
 """A shorter bare stretch than this share of the arm says nothing about its width."""
 
-_REDUCE = 4
+_REDUCE = 6
 """Distances to the axis are smooth: they are computed on a grid this much coarser."""
 
 
@@ -74,31 +74,41 @@ class Limb:
         return np.asarray(edge * (self.along < BEYOND - 0.02), np.float32)
 
 
-def trace_limb(arm: Arm, skin: Alpha, unit: float) -> Limb:
-    """The field of one arm; ``skin`` is the bare arm skin of the photo, ``unit`` the shoulder width in
-    pixels."""
+def place_limb(arm: Arm, shape: tuple[int, ...], unit: float) -> Limb:
+    """The field of one arm with the usual width; ``unit`` is the shoulder width in pixels."""
     axis, normal = _axis(arm)
-    along, distance = _coordinates(axis, normal, skin.shape)
-    step = float(np.hypot(*np.diff(axis, axis=0).T).mean())
+    along, distance = _coordinates(axis, normal, shape)
     profile = np.interp(GRID, *ADULT_HALF_WIDTH) * unit
-    stations, middles, halves = _measure(
-        along, distance, skin * (np.abs(distance) < 0.3 * unit), step, profile
-    )
-    seen = None
-    offset = np.zeros(STATIONS)
-    if len(stations) >= MIN_SEEN * STATIONS:
-        seen = (float(stations[0]), float(stations[-1]))
-        offset = smooth_profile(np.interp(GRID, stations, middles))
-        ratio = halves / np.interp(stations, GRID, profile)
-        profile = smooth_profile(profile * np.clip(np.interp(GRID, stations, ratio), *PLAUSIBLE_RATIO))
     return Limb(
-        axis=axis + normal * offset[:, None],
+        axis=axis,
         normal=normal,
         profile=profile,
         along=along,
-        distance=(distance - np.interp(along, GRID, offset)).astype(np.float32),
+        distance=distance,
         half_width=np.interp(along, GRID, profile).astype(np.float32),
-        seen=seen,
+        seen=None,
+    )
+
+
+def measure_limb(limb: Limb, skin: Alpha, unit: float) -> Limb:
+    """The same arm with the middle and width of what is bare in the photo; ``skin`` is bare arm skin."""
+    step = float(np.hypot(*np.diff(limb.axis, axis=0).T).mean())
+    reachable = skin * (np.abs(limb.distance) < 0.3 * unit)
+    stations, middles, halves = _measure(limb.along, limb.distance, reachable, step, limb.profile)
+    if len(stations) < MIN_SEEN * STATIONS:
+        return limb
+    offset = smooth_profile(np.interp(GRID, stations, middles))
+    ratios = halves / np.interp(stations, GRID, limb.profile)
+    usual = float(np.median(ratios))
+    ratio = np.interp(GRID, stations, np.clip(ratios, 0.9 * usual, 1.1 * usual))
+    profile = smooth_profile(limb.profile * np.clip(ratio, *PLAUSIBLE_RATIO))
+    return replace(
+        limb,
+        axis=limb.axis + limb.normal * offset[:, None],
+        profile=profile,
+        distance=(limb.distance - np.interp(limb.along, GRID, offset)).astype(np.float32),
+        half_width=np.interp(limb.along, GRID, profile).astype(np.float32),
+        seen=(float(stations[0]), float(stations[-1])),
     )
 
 
@@ -127,7 +137,7 @@ def _axis(arm: Arm) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return points, np.stack([-tangent[:, 1], tangent[:, 0]], axis=-1)
 
 
-def smooth_profile(values: Profile, sigma: float = 2.5) -> Profile:
+def smooth_profile(values: Profile, sigma: float = 2.0) -> Profile:
     """Gaussian smoothing of a sampled curve; the ends are continued in point symmetry and so stay where
     they are."""
     radius = int(3 * sigma) + 1
@@ -170,4 +180,6 @@ def _measure(
         return np.zeros(0), np.zeros(0), np.zeros(0)
     runs = edges.reshape(-1, 2)
     first, last = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+    if last - first > 4:  # the ends are cut at a slant by sleeve and hand
+        first, last = first + 1, last - 1
     return GRID[first:last], shift[first:last] / area[first:last], half[first:last]

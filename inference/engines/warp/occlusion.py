@@ -14,8 +14,10 @@ from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import (
     Bool,
     blur,
-    dilate,
-    erode,
+    dot,
+    ellipse,
+    grow,
+    shrink,
     smoothstep,
     unmix,
     weighted_blur,
@@ -32,6 +34,12 @@ _SKIN_BAND = 0.008
 
 _SPILL = 0.014
 """Shoulder widths around the old garment that still show its colour or its contact shadow."""
+
+_ROUND = 0.02
+"""Shoulder widths by which the guessed outline of the bare body is rounded."""
+
+_NARROW = 0.03
+"""Shoulder widths: skin seen through a slit narrower than twice this lies in the old garment's shadow."""
 
 _ARM_STARTS = (0.08, 0.36)
 """Along the arm: where the edge between shoulder cloth and arm leaves the outer and reaches the inner
@@ -64,7 +72,7 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     bare = np.clip(parts.arms + parts.hands, 0.0, 1.0)
     bare = matte_by_colour(scene.photo, bare, _SKIN_BAND * unit)
     left_is_nearer = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
-    hands = np.minimum(bare, dilate(parts.hands, 2.0))
+    hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
     free = over_torso(scene, limbs)
     lower = _lower_in_front(scene)
     whole = np.clip(head + bare + lower, 0.0, 1.0).astype(np.float32)
@@ -125,13 +133,13 @@ def _beside_armhole(limb: Limb, outward: float) -> Alpha:
 
 def matte_by_colour(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
     """Sharpen a soft region's border: where the colours on its two sides differ, colour decides the share."""
-    inner = (erode(alpha, band) > 0.9).astype(np.float32)
-    outer = (dilate(alpha, band) < 0.1).astype(np.float32)
+    inner = shrink(alpha > 0.9, band).astype(np.float32)
+    outer = 1.0 - grow(alpha > 0.1, band).astype(np.float32)
     front = weighted_blur(photo, inner, 1.5 * band)
     back = weighted_blur(photo, outer, 1.5 * band)
     gap = front - back
-    contrast = np.sqrt((gap**2).sum(axis=-1))
-    share = ((photo - back) * gap).sum(axis=-1) / np.maximum(contrast**2, 1.0)
+    contrast = np.sqrt(dot(gap, gap))
+    share = dot(photo - back, gap) / np.maximum(contrast**2, 1.0)
     known = np.minimum(blur(inner, 1.5 * band), blur(outer, 1.5 * band)) > 0.01
     trust = smoothstep(contrast, 30.0, 70.0) * known * (1.0 - inner) * (1.0 - outer)
     return np.asarray(alpha + (np.clip(share, 0.0, 1.0) - alpha) * trust, np.float32)
@@ -141,9 +149,12 @@ def old_garment(scene: Scene, front: Front) -> Alpha:
     """What has to be painted over: the old garment, its spill and its edge shadow."""
     parts = scene.parts
     spill = _SPILL * scene.unit
-    body = np.clip(parts.skin + parts.lower + parts.legs, 0.0, 1.0)
-    keep = np.maximum(erode(body, spill), front.head)
-    wide = blur(dilate((parts.upper > 0.5).astype(np.float32), spill), 0.8)
+    bare = cv2.morphologyEx(
+        (parts.skin > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_NARROW * scene.unit)
+    )
+    body = (bare > 0) | (parts.hands + parts.face > 0.5) | (parts.lower + parts.legs > 0.5)
+    keep = np.maximum(blur(shrink(body, spill).astype(np.float32), 0.8), front.head)
+    wide = blur(grow(parts.upper > 0.5, spill).astype(np.float32), 0.8)
     return np.asarray(wide * (1.0 - keep), np.float32)
 
 
@@ -160,18 +171,17 @@ def under_layers(scene: Scene, limbs: Sides[Limb], removed: Alpha, chest: Points
     hem = scene.garment.hem
     outline = np.zeros(scene.matte.shape, np.float32)
     cv2.fillPoly(outline, [np.round(chest).astype(np.int32).reshape(-1, 1, 2)], 1.0)
-    chest_zone = outline * (scene.down < min(0.42, hem))
     core = np.abs(scene.lateral) < np.interp(scene.down, [0.3, 0.6, 1.0], [0.46, 0.42, 0.46])
-    midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
     arms = np.maximum(limbs.left.inside, limbs.right.inside)
-    skin = np.maximum(np.maximum(blur(chest_zone.astype(np.float32), 1.0), arms), midriff)
+    bare = np.maximum(outline * (scene.down < min(0.42, hem)) * smoothstep(scene.matte, 0.1, 0.5), arms)
+    # shoulder, neck and arm run into each other without corners
+    bare = smoothstep(blur(bare.astype(np.float32), _ROUND * scene.unit), 0.42, 0.58)
+    midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
+    skin = np.maximum(np.maximum(bare, arms), midriff * smoothstep(scene.matte, 0.2, 0.8))
     below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
-    hips = below_waist & (core | nearer_to_lower(scene, removed))
-    lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.5)
-    return Under(
-        skin=np.asarray(skin * (1 - lower) * smoothstep(scene.matte, 0.2, 0.8), np.float32),
-        lower=np.asarray(lower * smoothstep(scene.matte, 0.2, 0.8), np.float32),
-    )
+    hips = below_waist & (core | nearer_to_lower(scene, removed)) & (scene.matte > 0.5)
+    lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.0)
+    return Under(skin=np.asarray(skin * (1.0 - lower), np.float32), lower=lower)
 
 
 def nearer_to_lower(scene: Scene, removed: Alpha) -> Bool:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from inference.engines.warp.fields import Bool, Float, blur, dilate, ellipse
+from inference.engines.warp.fields import Bool, Float, blur, dot, ellipse, grow
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.scene import Scene
-from preprocess.types import Alpha, Sides
+from preprocess.types import Sides
 
 _SLIVER = 0.008
 """Shoulder widths: old garment thinner than twice this is a border effect along skin and hair."""
@@ -19,32 +19,42 @@ _SLIVER = 0.008
 _SMALL_PIECE = 0.02
 """A piece of old garment smaller than this share of the largest is a mistake."""
 
-_CUFF = 0.10
-"""Shoulder widths beyond the old garment in which cloth taken for skin or trousers is looked for."""
+_NEAR = 0.05
+"""Shoulder widths: how far around the old garment its missed remains are looked for along the arms."""
 
 _OTHER_COLOUR = 28.0
 """Lab distance from the label's own colour at which a pixel may be something else."""
 
 
+_SAME_COLOUR = 10.0
+"""Lab distance from the old garment's colour within which it is taken for the garment."""
+
+_CUFF = 0.12
+"""Shoulder widths beyond the old garment in which a cuff may be taken for arm or hand."""
+
+
 def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
-    """Move pixels between the old garment and its neighbours where colour or shape contradicts their
-    label."""
-    parts = scene.parts
-    upper = main_region(parts.upper > 0.5, _SLIVER * scene.unit)
-    near = dilate(upper, _CUFF * scene.unit) > 0.5
-    cuffs = near & mistaken_cloth(scene, upper)
-    bare = np.clip(parts.skin + parts.hair, 0.0, 1.0)
+    """Move pixels between the old garment and its neighbours where colour or shape contradicts them."""
+    parts, unit = scene.parts, scene.unit
     on_arm = np.maximum(limbs.left.inside, limbs.right.inside) > 0.5
-    close = dilate(upper, 0.5 * _CUFF * scene.unit) > 0.5
-    cuffs |= on_arm & (scene.matte > 0.5) & (bare < 0.5) & close
-    closed = cv2.morphologyEx(cuffs.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(2.0))
-    cuff = np.asarray(closed, np.float32)
-    rest = 1.0 - blur(cuff, 0.6)
+    upper = main_region(parts.upper > 0.5, _SLIVER * unit)
+    if not upper.any():
+        return scene
+    strays = like_cloth(scene, upper, on_arm)
+    bare = np.clip(parts.skin + parts.hair, 0.0, 1.0)
+    strays |= on_arm & (scene.matte > 0.5) & (bare < 0.5) & grow(upper, _NEAR * unit)
+    # stripes as light as the background are missing from the matte: the sleeve around them is closed
+    closed = cv2.morphologyEx(upper.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_NEAR * unit))
+    beside_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 1.5
+    strays |= (closed > 0) & beside_arm & (bare < 0.5) & (parts.lower < 0.5)
+    strays &= ~upper
+    rest = 1.0 - blur(strays.astype(np.float32), 0.6)
     return replace(
         scene,
         parts=replace(
             parts,
-            upper=np.maximum(parts.upper * (dilate(upper, 2.0) > 0.5), cuff),
+            upper=np.maximum(parts.upper * grow(upper, 2.0), strays).astype(np.float32),
+            neck=parts.neck * rest,
             arms=parts.arms * rest,
             hands=parts.hands * rest,
             lower=parts.lower * rest,
@@ -52,32 +62,57 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     )
 
 
-def main_region(region: Bool, radius: float) -> Alpha:
-    """The larger pieces of a region, slivers thinner than twice ``radius`` taken off; ``float32`` 0 or 1."""
+def main_region(region: Bool, radius: float) -> Bool:
+    """The larger pieces of a region, slivers thinner than twice ``radius`` taken off."""
     opened = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, ellipse(radius))
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     area[0] = 0
-    return np.asarray((area > _SMALL_PIECE * area.max())[pieces], np.float32)
+    return np.asarray((area > _SMALL_PIECE * max(area.max(), 1))[pieces], np.bool_)
 
 
-def mistaken_cloth(scene: Scene, upper: Alpha) -> Bool:
-    """Pixels labelled bare or lower clothes whose colour is clearly the old garment's."""
-    mistaken = np.zeros(upper.shape, np.bool_)
-    if upper.sum() < 100:
-        return mistaken
-    lab = np.asarray(cv2.cvtColor(blur(scene.photo, 1.5) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
-    to_cloth = _colour_distance(lab, upper > 0.5)
-    clear = dilate(upper, _CUFF * scene.unit) < 0.5
-    for label in (scene.parts.arms + scene.parts.hands, scene.parts.lower):
-        region = label > 0.5
-        if (region & clear).sum() >= 100:
-            to_own = _colour_distance(lab, region & clear)
-            mistaken |= region & (to_own > _OTHER_COLOUR) & (to_cloth < 0.5 * to_own)
-    return mistaken
+def like_cloth(scene: Scene, upper: Bool, on_arm: Bool) -> Bool:
+    """Pixels of other labels, joined to the old garment, whose colour is the garment's and not their own.
+
+    Straps on bare shoulders and cuffs at the hand are such; trousers are looked at only under the arms.
+    """
+    parts = scene.parts
+    size = upper.shape[1] // 2, upper.shape[0] // 2
+    small = cv2.resize(scene.photo, size, interpolation=cv2.INTER_AREA) / 255.0
+    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
+    halved = [
+        cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        for part in (upper.astype(np.float32), parts.skin - parts.face, parts.lower)
+    ]
+    cloth, skin, lower = (np.asarray(part > 0.6, np.bool_) for part in halved)
+    if cloth.sum() < 100:
+        return np.zeros_like(upper)
+    to_cloth = _colour_distance(lab, cloth)
+    far = ~grow(cloth, _NEAR * scene.unit)
+    found = np.zeros_like(cloth)
+    for label in (skin, lower):
+        if (label & far).sum() >= 50:
+            to_own = _colour_distance(lab, label & far)
+            found |= (to_own > _OTHER_COLOUR) & (to_cloth < _SAME_COLOUR)
+    full = cv2.resize(found.astype(np.uint8), upper.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    near = grow(upper, _CUFF * scene.unit)
+    straps = (parts.neck > 0.5) | ((parts.upper > 0.5) & ~upper)
+    cuffs = near & ((parts.arms + parts.hands > 0.5) | ((parts.lower > 0.5) & on_arm))
+    full &= straps | cuffs
+    return joined(full, upper)
+
+
+def joined(candidates: Bool, region: Bool) -> Bool:
+    """The candidates that hang together with a region."""
+    either = grow(candidates | region, 1.5)
+    _, pieces = cv2.connectedComponents(either.astype(np.uint8), connectivity=8)
+    kept = np.zeros(int(pieces.max()) + 1, np.bool_)
+    kept[np.unique(pieces[region])] = True
+    kept[0] = False
+    return np.asarray(candidates & kept[pieces], np.bool_)
 
 
 def _colour_distance(lab: Float, region: Bool) -> Float:
     """Distance in Lab to a region's median colour; lightness counts half, since it varies with shading."""
     gap = (lab - np.median(lab[region], axis=0)) * np.array([0.5, 1.0, 1.0], np.float32)
-    return np.asarray(np.sqrt((gap**2).sum(axis=-1)), np.float32)
+    return np.sqrt(dot(gap, gap))

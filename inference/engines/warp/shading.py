@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.engines.warp.fields import Float, blur, erode, luma, smoothstep, weighted_blur
+from inference.engines.warp.fields import Float, blur, luma, shrink, smoothstep, weighted_blur
 from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene
 from preprocess.types import Alpha
@@ -23,8 +23,9 @@ _SIDE_SHADE = 0.12
 _SLEEVE_SHADE = 0.14
 """Darkening at the sides of torso and sleeves, as a share: read off plain tees of the sample people."""
 
-_DIM = 88.0
-"""L* in percent of the brightest part of a normally exposed photo; darker scenes dim the garment a little."""
+_NORMAL = 200.0
+"""Level that the lightest part of a normally exposed photo reaches at least; darker scenes dim the
+garment."""
 
 
 def light_factor(scene: Scene, front: Front, torso: Alpha, sleeves: Alpha, across: Float) -> Float:
@@ -44,7 +45,7 @@ def light_factor(scene: Scene, front: Front, torso: Alpha, sleeves: Alpha, acros
 
 def old_folds(scene: Scene) -> Float:
     """Folds and broad shading of the old garment where it was plain cloth; 1 elsewhere."""
-    cloth = erode((scene.parts.upper > 0.85).astype(np.float32), 0.012 * scene.unit)
+    cloth = shrink(scene.parts.upper > 0.85, 0.012 * scene.unit).astype(np.float32)
     if cloth.sum() < 500:
         return np.ones_like(scene.matte)
     light = luma(scene.photo)
@@ -52,9 +53,9 @@ def old_folds(scene: Scene) -> Float:
     broad = weighted_blur(light, cloth, 0.10 * scene.unit)
     inside = cloth > 0.5
     level = max(float(np.median(light[inside])), 30.0)
-    spread = float(np.std((fine - broad)[inside]))
+    spread = 1.5 * float(np.median(np.abs(fine - broad)[inside]))
     plain = 1.0 - float(smoothstep(np.array([spread], np.float32), *_PLAIN)[0])
-    fade = blur(erode(cloth, 0.02 * scene.unit), 0.03 * scene.unit)
+    fade = blur(shrink(cloth > 0.5, 0.02 * scene.unit).astype(np.float32), 0.03 * scene.unit)
     folds = np.clip((fine - broad) / level, -_FOLD, _FOLD * 0.7)
     shade = np.clip(weighted_blur(light, cloth, 0.16 * scene.unit) / level, 0.85, 1.1) - 1.0
     return np.asarray(1.0 + plain * fade * (0.9 * folds + 0.45 * shade), np.float32)
@@ -80,10 +81,6 @@ def _cast(layer: Alpha, reach: float, below: int) -> Float:
 
 
 def exposure(scene: Scene) -> float:
-    """Factor for dim scenes, 0.8..1: most of the gap stays, the product's colour counts more than the
-    scene's."""
-    person = luma(scene.photo)[scene.matte > 0.9]
-    if person.size < 100:
-        return 1.0
-    lightest = float(np.percentile(person, 97)) / 2.55
-    return float(np.clip(0.4 + 0.6 * lightest / _DIM, 0.8, 1.0))
+    """Factor for dim scenes, 0.8..1: the product's colour counts more than the scene's light."""
+    lightest = float(np.percentile(luma(scene.photo)[::2, ::2], 98))
+    return float(np.clip(0.4 + 0.6 * lightest / _NORMAL, 0.8, 1.0))

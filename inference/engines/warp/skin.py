@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import blur, diffuse, erode, luma, mix, smoothstep
+from inference.engines.warp.fields import blur, diffuse, luma, mix, shrink, smoothstep
 from inference.engines.warp.grain import grain, grain_spread
 from inference.engines.warp.limbs import Limb, unrolled
 from inference.engines.warp.scene import Scene
@@ -30,7 +30,7 @@ _UNKNOWN_SKIN = np.array([205.0, 165.0, 140.0], np.float32)
 def skin_plate(scene: Scene, limbs: Sides[Limb]) -> FloatRgb:
     """``float32 (h, w, 3)``: skin everywhere, shaded as arms where the arms are."""
     skin = scene.parts.skin
-    core = (erode(skin, 0.012 * scene.unit) > 0.9).astype(np.float32)
+    core = shrink(skin > 0.9, 0.012 * scene.unit).astype(np.float32)
     plate = _colour_field(scene.photo, core)
     spread = grain_spread(scene.photo, core)
     for limb in (limbs.left, limbs.right):
