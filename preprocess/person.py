@@ -23,6 +23,8 @@ OVERVIEW_SIDE = 1024  # longer side of the view people are looked for in; the mo
 MIN_SCORE = 0.5  # detection times estimate: 40 photos of people have > .69, 42 of garments < .45
 RIVAL = 0.65  # a second person whose body is this large beside the first makes the choice unclear
 SAME_PERSON = 0.5  # hips nearer than this share of the radius are one person found twice
+LEAST_TORSO = 48  # photo pixels: a figure of 160 px, the least side of a photo
+MAX_LEAN = np.radians(60)  # of the spine from upright: people sitting and leaning stay below 40 degrees
 MIN_TORSO = 0.5  # share of shoulder line to hip line that must lie in the picture
 
 
@@ -89,12 +91,9 @@ def _certain(found: BodyEstimate) -> bool:
     return found.refined.score * found.score >= MIN_SCORE
 
 
-def _nobody() -> InputError:
-    return InputError(
-        "no-person",
-        "no person was found in the picture; send a photo that shows one person from head to hips, upright "
-        "and well lit",
-    )
+def _nobody(found: str = "no person was found in the picture") -> InputError:
+    advice = "send a photo that shows one person from head to hips, upright and well lit"
+    return InputError("no-person", f"{found}; {advice}")
 
 
 def _weight(detection: Detection, view: Rgb) -> float:
@@ -145,13 +144,19 @@ def _pose(found: BodyEstimate, frame: Frame, photo: Photo) -> Pose:
 
 
 def _require_torso(pose: Pose, photo: Photo) -> None:
-    joints = {"left shoulder": LEFT_SHOULDER, "right shoulder": RIGHT_SHOULDER}
-    missing = [name for name, index in joints.items() if pose.visibility[index] < MIN_VISIBILITY]
+    """Refuse what no top can be laid on: too small, not upright, shoulders or upper torso not shown."""
     pairs = [[LEFT_SHOULDER, RIGHT_SHOULDER], [LEFT_HIP, RIGHT_HIP]]
     shoulders, hips = pose.frame.to_photo(pose.points[pairs].mean(axis=1))
-    shown = (photo.height - shoulders[1]) / max(hips[1] - shoulders[1], 1e-3)
-    if hips[1] > shoulders[1] and shown < MIN_TORSO:
-        missing.append("the torso down to the waist")
+    across, down = hips - shoulders
+    if np.hypot(across, down) < LEAST_TORSO:
+        raise _nobody("no person large enough was found in the picture")
+    if down < abs(across) * np.tan(np.pi / 2 - MAX_LEAN):
+        detail = "the person lies sideways or upside down in the picture; rotate the photo upright"
+        raise InputError("body-not-visible", detail)
+    joints = {"left shoulder": LEFT_SHOULDER, "right shoulder": RIGHT_SHOULDER}
+    missing = [name for name, index in joints.items() if pose.visibility[index] < MIN_VISIBILITY]
+    if photo.height - shoulders[1] < MIN_TORSO * down:
+        missing.append("torso down to the waist")
     if missing:
         raise InputError(
             "body-not-visible",

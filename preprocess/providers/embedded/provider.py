@@ -19,6 +19,7 @@ SELFIE_SIDE = 256
 DARK = 130  # 99th percentile of luma; normal photos have 200 and more
 BRIGHT = 230  # what it is raised to
 OTHERS = 0.2  # where the pose's segmentation is below, the selfie model sees somebody else
+TILE_SCORE = 0.8  # many tiles give many chances to err: a hand taken for a body had .70, small figures .97
 TILE = 0.6  # of the shorter side: people of a quarter of the picture's height are found in such a tile
 
 
@@ -45,7 +46,8 @@ class EmbeddedProvider:
             for left in _starts(width, side):
                 tile = np.ascontiguousarray(rgb[top : top + side, left : left + side])
                 found += [d.moved(left, top) for d in detector.detect(self._detector, tile)]
-        return sorted(found, key=lambda detection: -detection.score)
+        sure = [detection for detection in found if detection.score >= TILE_SCORE]
+        return sorted(sure, key=lambda detection: -detection.score)
 
     def estimate(self, rgb: Rgb, detection: Detection) -> BodyEstimate:
         """Two landmark passes, the second on the region that the first one found, then the segmentation."""
