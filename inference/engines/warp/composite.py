@@ -82,7 +82,7 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
     cover = np.maximum(torso, sleeve_alpha)
     picture = stripped.rgb * cast_by_garment(scene, cover)[..., None]
     picture = mix(picture, np.clip(torso_rgb * light, 0, 255), torso)
-    picture = mix(picture, stripped.skin, bare_arms(scene, limbs, stripped.removed) * stripped.skin_weight)
+    picture = mix(picture, stripped.skin, bare_arms(scene, limbs, front, stripped))
     picture = mix(picture, front.colour, np.maximum(front.lower, front.skin))
     if garment.sleeves is not None:
         for sleeve, other in (

@@ -11,6 +11,7 @@ from inference.engines.warp.fields import Float, blur, ellipse, grow, nearest, s
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, over_torso
 from inference.engines.warp.scene import Scene
+from inference.engines.warp.undress import Stripped
 from preprocess.types import Alpha, Sides
 
 _GAP = 0.045
@@ -74,17 +75,20 @@ def tuck(scene: Scene, limbs: Sides[Limb], torso: Alpha) -> Alpha:
     return np.asarray(torso * (1.0 - below * (1.0 - old)), np.float32)
 
 
-def bare_arms(scene: Scene, limbs: Sides[Limb], removed: Alpha) -> Alpha:
+def bare_arms(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> Alpha:
     """Arms that only now come to light and lie in front of the torso."""
     free = over_torso(scene, limbs)
-    weight = np.zeros_like(removed)
+    weight = np.zeros_like(scene.matte)
     for limb, hidden in ((limbs.left, free.left), (limbs.right, free.right)):
         if limb.seen is not None:
             first, last = limb.seen
             outside = np.maximum(first - limb.along, limb.along - last)
-            hidden = hidden * smoothstep(outside, -0.02, 0.02)
+            hidden = hidden * smoothstep(outside, -0.05, -0.01)
         weight = np.maximum(weight, limb.inside * hidden)
-    return np.asarray(weight * removed, np.float32)
+    weight = weight * stripped.skin_weight
+    # two soft borders that meet would let the torso shine through: the new skin runs on under the real one
+    seam = grow(weight > 0.05, 3.0)
+    return np.where(seam, np.clip(weight + front.skin, 0.0, 1.0), weight).astype(np.float32)
 
 
 def cast_by_garment(scene: Scene, cover: Alpha) -> Float:

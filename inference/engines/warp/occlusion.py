@@ -33,7 +33,10 @@ _SKIN_BAND = 0.008
 """Shoulder widths: the parsing of arms and hands is this exact."""
 
 _SPILL = 0.014
-"""Shoulder widths around the old garment that still show its colour or its contact shadow."""
+"""Shoulder widths around the old garment that still show its colour."""
+
+_SHADOW = 0.03
+"""Shoulder widths of skin beyond an old cuff that lie in its shadow."""
 
 _ROUND = 0.02
 """Shoulder widths by which the guessed outline of the bare body is rounded."""
@@ -56,6 +59,8 @@ class Front:
     arms: Sides[Alpha]
     """Bare arms and hands, each pixel given to the nearer arm."""
     hands: Alpha
+    cuff_shadow: Alpha
+    """Bare skin below an old cuff, too dark to be kept."""
     lower: Alpha
     """Lower clothes in front of the hem; 0 where the garment hangs over them."""
 
@@ -70,7 +75,8 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     hair = matte_by_colour(scene.photo, parts.hair, _HAIR_BAND * unit)
     head = np.clip(hair + parts.face, 0.0, 1.0)
     bare = np.clip(parts.arms + parts.hands, 0.0, 1.0)
-    bare = matte_by_colour(scene.photo, bare, _SKIN_BAND * unit)
+    shadow = cuff_shadow(scene, limbs)
+    bare = matte_by_colour(scene.photo, bare, _SKIN_BAND * unit) * (1.0 - shadow)
     left_is_nearer = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
     hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
     free = over_torso(scene, limbs)
@@ -84,6 +90,7 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
             right=bare * ~left_is_nearer * np.maximum(free.right, parts.hands),
         ),
         hands=hands.astype(np.float32),
+        cuff_shadow=shadow,
         lower=lower,
     )
 
@@ -146,16 +153,22 @@ def matte_by_colour(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
 
 
 def old_garment(scene: Scene, front: Front) -> Alpha:
-    """What has to be painted over: the old garment, its spill and its edge shadow."""
+    """What has to be painted over: the old garment, its spill, its shadow on the skin below a cuff."""
     parts = scene.parts
-    spill = _SPILL * scene.unit
-    bare = cv2.morphologyEx(
-        (parts.skin > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_NARROW * scene.unit)
-    )
-    body = (bare > 0) | (parts.hands + parts.face > 0.5) | (parts.lower + parts.legs > 0.5)
-    keep = np.maximum(blur(shrink(body, spill).astype(np.float32), 0.8), front.head)
-    wide = blur(grow(parts.upper > 0.5, spill).astype(np.float32), 0.8)
-    return np.asarray(wide * (1.0 - keep), np.float32)
+    wide = grow(parts.upper > 0.5, _SPILL * scene.unit)
+    skin = (parts.neck > 0.5).astype(np.uint8)
+    slit = (skin > 0) & (cv2.morphologyEx(skin, cv2.MORPH_OPEN, ellipse(_NARROW * scene.unit)) == 0)
+    wide |= slit & grow(parts.upper > 0.5, _NARROW * scene.unit)
+    removed = np.maximum(blur(wide.astype(np.float32), 0.8), front.cuff_shadow)
+    return np.asarray(removed * (1.0 - front.head), np.float32)
+
+
+def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
+    """Bare skin right below the end of an old sleeve: cloth on the same arm is near."""
+    on_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 0.9
+    shadow = grow((scene.parts.upper > 0.5) & on_arm, _SHADOW * scene.unit)
+    shadow &= scene.parts.arms + scene.parts.hands > 0.5
+    return blur(shadow.astype(np.float32), 0.8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,16 +185,28 @@ def under_layers(scene: Scene, limbs: Sides[Limb], removed: Alpha, chest: Points
     outline = np.zeros(scene.matte.shape, np.float32)
     cv2.fillPoly(outline, [np.round(chest).astype(np.int32).reshape(-1, 1, 2)], 1.0)
     core = np.abs(scene.lateral) < np.interp(scene.down, [0.3, 0.6, 1.0], [0.46, 0.42, 0.46])
-    arms = np.maximum(limbs.left.inside, limbs.right.inside)
-    bare = np.maximum(outline * (scene.down < min(0.42, hem)) * smoothstep(scene.matte, 0.1, 0.5), arms)
-    # shoulder, neck and arm run into each other without corners
+    arms = bare_outline(scene, limbs)
+    bare = np.maximum(outline * (scene.down < min(0.42, hem)), arms)
+    # shoulder, neck and arm run into each other without corners, inside the clothes that covered them
     bare = smoothstep(blur(bare.astype(np.float32), _ROUND * scene.unit), 0.42, 0.58)
+    clothed = blur(np.maximum(scene.matte, scene.parts.upper), 1.5 * _ROUND * scene.unit)
+    bare = bare * smoothstep(clothed, 0.55, 0.8)
     midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
-    skin = np.maximum(np.maximum(bare, arms), midriff * smoothstep(scene.matte, 0.2, 0.8))
+    skin = np.maximum(bare, midriff * smoothstep(scene.matte, 0.2, 0.8))
     below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
     hips = below_waist & (core | nearer_to_lower(scene, removed)) & (scene.matte > 0.5)
     lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.0)
     return Under(skin=np.asarray(skin * (1.0 - lower), np.float32), lower=lower)
+
+
+def bare_outline(scene: Scene, limbs: Sides[Limb]) -> Alpha:
+    """Silhouette of the arms as far as the new garment leaves them bare."""
+    left, right = limbs.left.inside, limbs.right.inside
+    sleeves = scene.garment.sleeves
+    if sleeves is not None:
+        left = left * _out_of_cuff(limbs.left, sleeves.left.alpha)
+        right = right * _out_of_cuff(limbs.right, sleeves.right.alpha)
+    return np.maximum(left, right)
 
 
 def nearer_to_lower(scene: Scene, removed: Alpha) -> Bool:

@@ -9,7 +9,7 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.background import background_plate
 from inference.engines.warp.bottoms import bottoms_plate
-from inference.engines.warp.fields import mix
+from inference.engines.warp.fields import blur, grow, mix
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, old_garment, under_layers
 from inference.engines.warp.scene import Scene
@@ -39,6 +39,13 @@ def chest_outline(body: Body, scene: Scene) -> Points:
     return np.asarray(np.array([*left, *reversed(right)]) - origin, np.float32)
 
 
+_GHOST = 0.05
+"""Shoulder widths around the old garment in which its remains are looked for."""
+
+_PLAIN_BACKGROUND = 12.0
+"""Levels by which most of the background may differ from its smooth fill for remains to be told from it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stripped:
     """The photo without the old garment."""
@@ -55,12 +62,27 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     """Take the old garment off: background, skin, lower clothes, in this order."""
     removed = old_garment(scene, front)
     under = under_layers(scene, limbs, removed, chest)
-    plate = background_plate(scene.photo, scene.matte, scene.unit)
+    background = background_plate(scene.photo, scene.matte, scene.unit)
+    removed = np.maximum(removed, ghosts(scene, background))
     skin = skin_plate(scene, limbs)
-    plate = mix(plate, skin, under.skin)
+    plate = mix(background, skin, under.skin)
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
     if bottoms is not None:
         plate = mix(plate, bottoms, under.lower)
     return Stripped(
         rgb=mix(scene.photo, plate, removed), removed=removed, skin=skin, skin_weight=removed * under.skin
     )
+
+
+def ghosts(scene: Scene, background: FloatRgb) -> Alpha:
+    """Remains of the old garment that the matte counts to the background: they differ from it beside the
+    cloth."""
+    clear = scene.matte < 0.02
+    gap = np.abs(scene.photo - background).max(axis=-1)
+    usual = float(np.percentile(gap[clear], 90)) if clear.any() else 255.0
+    if usual > _PLAIN_BACKGROUND:
+        return np.zeros_like(scene.matte)
+    beside = (scene.matte < 0.5) & grow(scene.parts.upper > 0.5, _GHOST * scene.unit)
+    body = np.clip(scene.parts.skin + scene.parts.hair + scene.parts.lower, 0.0, 1.0) > 0.3
+    stray = beside & (gap > 2.0 * usual + 6.0) & ~grow(body, 3.0)
+    return blur(grow(stray, 1.5).astype(np.float32), 0.8)
