@@ -61,7 +61,8 @@ def bin_centres() -> Lab:
 
 
 def palette(codes: Codes, region: NDArray[np.bool_], smooth: float = 1.0) -> Palette:
-    """Histogram of ``region``; ``smooth`` is the Gaussian's sigma in bins (lightness gets 1.4 times as much)."""
+    """Histogram of ``region``; ``smooth`` is the Gaussian's sigma in bins (lightness gets 1.4 times as
+    much)."""
     counts = np.bincount(codes[region], minlength=BINS**3).astype(np.float32)
     return palette_of_counts(counts, smooth)
 
@@ -80,9 +81,9 @@ def smoothed(counts: NDArray[np.float32], smooth: float) -> NDArray[np.float32]:
     """``(n, BINS**3)`` histograms blurred along their three axes."""
     cubes = counts.reshape(-1, BINS, BINS, BINS)
     chroma = _gaussian(BINS, smooth)
-    cubes = chroma @ (cubes @ chroma)  # both kernels are symmetric but for the borders, where little happens
-    cubes = (_gaussian(BINS, 1.4 * smooth) @ cubes.reshape(-1, BINS, BINS**2)).reshape(-1, BINS**3)
-    return np.asarray(cubes, dtype=np.float32)
+    # kernels are symmetric but for the borders, where little happens
+    blurred = (chroma @ (cubes @ chroma)).reshape(-1, BINS, BINS**2)
+    return np.asarray(_gaussian(BINS, 1.4 * smooth) @ blurred, dtype=np.float32).reshape(-1, BINS**3)
 
 
 def _gaussian(size: int, sigma: float) -> NDArray[np.float32]:

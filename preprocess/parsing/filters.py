@@ -37,7 +37,8 @@ def dilate(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
 
 
 def resize(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Resample a float32 ``(h, w[, c])`` array to ``shape[:2]`` (area when shrinking, linear when growing)."""
+    """Resample a float32 ``(h, w[, c])`` array to ``shape[:2]`` (area when shrinking, linear when
+    growing)."""
     shrink = shape[0] < image.shape[0]
     mode = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (shape[1], shape[0]), interpolation=mode), dtype=np.float32)
@@ -46,8 +47,8 @@ def resize(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.flo
 def spread(colours: NDArray[np.float32], weight: Alpha, sigma: float) -> NDArray[np.float32]:
     """Weighted local mean of ``colours`` (h, w, 3), defined far from any weight as well.
 
-    Works at a size where ``sigma`` is about two pixels, which costs the same for any ``sigma``; coarser and coarser
-    means fill in where the fine ones have no weight.
+    Works at a size where ``sigma`` is about two pixels, which costs the same for any ``sigma``; coarser and
+    coarser means fill in where the fine ones have no weight.
     """
     height, width = weight.shape
     step = max(1.0, sigma / 2.0)

@@ -19,7 +19,8 @@ CLOTH = {UPPER: "upper", LOWER: "lower", HAIR: "hair", SHOES: "shoes"}
 WRIST = -0.03
 """Shoulder widths before the wrist joint where the hand begins."""
 HAND_REACH = 0.28
-"""Shoulder widths from the hand's bones to its outline."""
+"""Shoulder widths from the hand's bones to its outline, generous where no other skin is near."""
+HAND_ON_LEG = 0.14
 EARS = 2.0
 """On the face ellipse, at the height of the eyes."""
 
@@ -44,14 +45,16 @@ def _skin_part(layout: Layout, waist: float) -> NDArray[np.uint8]:
     part[on_arm & (left_arm <= right_arm)] = INDEX["left_arm"]
     part[on_arm & (left_arm > right_arm)] = INDEX["right_arm"]
     for side in range(2):
-        part[(layout.hand[side] < HAND_REACH) & (layout.beyond_wrist[side] > WRIST)] = INDEX["hands"]
+        reach = HAND_ON_LEG + (HAND_REACH - HAND_ON_LEG) * smoothstep(leg, 0.15, 0.3)
+        part[(layout.hand[side] < reach) & (layout.beyond_wrist[side] > WRIST)] = INDEX["hands"]
     ears = (np.abs(layout.head_y) < 0.45) & (layout.face < EARS)
     part[(layout.face < 1.0) | (layout.head_y < 0.3) & (layout.face < 1.6) | ears] = INDEX["face"]
     return part
 
 
 def soft_labels(image: Rgb, working: Rgb, labels: NDArray[np.uint8], matte: Alpha) -> NDArray[np.float16]:
-    """``(H, W, 11)`` memberships at full size: working labels upsampled along the photo's edges, times the matte."""
+    """``(H, W, 11)`` memberships at full size: working labels upsampled along the photo's edges, times the
+    matte."""
     guide = Guide.of(working, EDGE_RADIUS, EDGE_EPSILON)
     full = image.astype(np.float32) / 255.0
     total = np.full(matte.shape, 1e-6, np.float32)
@@ -60,7 +63,8 @@ def soft_labels(image: Rgb, working: Rgb, labels: NDArray[np.uint8], matte: Alph
         region = labels == k
         small, large = _boxes(region, matte.shape, 4 * EDGE_RADIUS)
         line = guide.crop(*small).line(region[small].astype(np.float32))
-        plane = smoothstep(apply_line(line, full[large]), 0.2, 0.8)
+        # the planes sum to 1; their cubes narrow the transition to about the photo's own
+        plane = np.clip(apply_line(line, full[large]), 0.0, 1.0) ** 3
         planes.append((int(k), large, plane))
         total[large] += plane
     soft = np.zeros((*matte.shape, len(BASIC_LABELS)), np.float16)

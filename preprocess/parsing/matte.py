@@ -1,4 +1,5 @@
-"""The person's matte: graph cut at working size, alpha from local foreground and background colours at full size."""
+"""The person's matte: graph cut at working size, alpha from local foreground and background colours at full
+size."""
 
 from __future__ import annotations
 
@@ -89,7 +90,7 @@ def refine(image: Rgb, working: Rgb, person: NDArray[np.bool_], segmentation: Al
 def _on_colour_line(
     pixel: NDArray[np.float32], front: NDArray[np.float32], back: NDArray[np.float32], fallback: Alpha
 ) -> Alpha:
-    """Alpha of each pixel between ``back`` and ``front``, mixed with ``fallback`` as far as that is unreliable."""
+    """Alpha of each pixel between ``back`` and ``front``; ``fallback`` as far as that is unreliable."""
     span = front - back
     contrast = np.square(span).sum(-1)
     position = ((pixel - back) * span).sum(-1) / np.maximum(contrast, 1.0)
@@ -98,9 +99,8 @@ def _on_colour_line(
     trust = contrast / (contrast + CONTRAST**2) * np.exp(-misfit / MISFIT**2)
     # the filter's answer bounds the line's: a person pixel that happens to match the background stays solid
     low, high = np.maximum(fallback - 0.6, 0.0), np.minimum(fallback + 0.6, 1.0)
-    return np.clip(trust * smoothstep(alpha, 0.04, 0.96) + (1.0 - trust) * fallback, low, high).astype(
-        np.float32
-    )
+    mixed = trust * smoothstep(alpha, 0.04, 0.96) + (1.0 - trust) * fallback
+    return np.asarray(np.clip(mixed, low, high), dtype=np.float32)
 
 
 def _on_body(layout: Layout) -> NDArray[np.bool_]:
@@ -108,7 +108,7 @@ def _on_body(layout: Layout) -> NDArray[np.bool_]:
     torso = (np.abs(layout.across) < 0.8) & (layout.along > -0.1) & (layout.along < 1.15)
     limbs = (np.minimum(*layout.arm) < 0.10) | (np.minimum(*layout.hand) < 0.04)
     legs = (np.minimum(*layout.leg) < 0.16) | (np.minimum(*layout.foot) < 0.10)
-    return np.asarray(torso | limbs | legs | (layout.face < 1.1) | (layout.neck < 0.12))
+    return np.asarray(torso | limbs | legs | (layout.face < 1.1) | (layout.neck < 0.10))
 
 
 def _background_seen(
@@ -116,8 +116,8 @@ def _background_seen(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """``(wall, gap)``: the background itself, and what may be background in shade.
 
-    ``wall`` is only known before a plain background: the colour is that of the wall nearby, within its noise, in a
-    piece that reaches the sure background or is larger than a speck.
+    ``wall`` is only known before a plain background: the colour is that of the wall nearby, within its
+    noise, in a piece that reaches the sure background or is larger than a speck.
     """
     lab = to_lab(image)
     sigma = GAP_REACH * image.shape[0]
@@ -125,16 +125,21 @@ def _background_seen(
     distance = np.sqrt(np.square(from_back).sum(-1))
     near = far & dilate(~far, round(4 * sigma))
     noise = float(np.percentile(distance[near], 80)) if near.any() else np.inf
+    limit = max(WALL_COLOUR, 2.0 * noise)
     wall = np.zeros_like(far)
     if noise < PLAIN_NOISE:
-        wall = _large(far | (distance < max(WALL_COLOUR, 2.0 * noise)))
+        wall = _large(far | (distance < limit)) & ~_worn(body, distance < 1.5 * limit, sigma)
     from_back[..., 0] *= np.where(from_back[..., 0] < 0, SHADOW, 1.0)
     from_body = lab - spread(lab, body.astype(np.float32), sigma)
     back, front = (np.sqrt(np.square(d).sum(-1)) for d in (from_back, from_body))
-    # a top of the wall's colour: only the network can tell them apart
-    alike = _blur(body & (distance < GAP_COLOUR), 2 * sigma) / np.maximum(_blur(body, 2 * sigma), 1e-3)
-    worn = alike > WORN
-    return wall & ~worn, _large((back < GAP_COLOUR) & (back < 0.6 * front) & ~worn)
+    shaded = (back < GAP_COLOUR) & (back < 0.6 * front) & ~_worn(body, distance < GAP_COLOUR, sigma)
+    return wall, _large(shaded)
+
+
+def _worn(body: NDArray[np.bool_], alike: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:
+    """Where so much of the body nearby has the background's colour that this colour tells nothing."""
+    share = _blur(body & alike, 2 * sigma) / np.maximum(_blur(body, 2 * sigma), 1e-3)
+    return np.asarray(share > WORN)
 
 
 def _blur(mask: NDArray[np.bool_], sigma: float) -> Alpha:
@@ -151,7 +156,8 @@ def _large(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _main_parts(person: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest piece and those at least a tenth of it (a leg cut off by a bag); holes under 0.02 % are filled."""
+    """The largest piece and those at least a tenth of it (a leg cut off by a bag); holes under 0.02 % are
+    filled."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8), connectivity=8)
     if count <= 1:
         return person

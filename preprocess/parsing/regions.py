@@ -1,4 +1,5 @@
-"""What each kind of surface looks like and where it can be: seeds for the colour models and position priors."""
+"""What each kind of surface looks like and where it can be: seeds for the colour models and position
+priors."""
 
 from __future__ import annotations
 
@@ -48,8 +49,8 @@ def first_appearance(codes: Codes, layout: Layout, matte: Alpha, skin: Skin, wai
     thighs = np.minimum(*layout.thigh) < 0.22
     hips = (np.abs(layout.across) < 0.8) & (layout.along < 1.4)
     lower = (thighs | hips) & solid & (layout.along > waist + 0.05) & (skin_like < 0.5)
-    lower &= (layout.along < waist + 0.5) & (hand > 0.15)
-    hair = solid & (layout.head_y < -0.3) & (layout.face > 1.15) & (layout.face < 2.2) & (skin_like < 0.25)
+    lower &= (layout.along < waist + 0.3) & (hand > 0.15)
+    hair = solid & (layout.head_y < 0.5) & (layout.face > 1.2) & (layout.face < 2.2) & (skin_like < 0.25)
     foot, below = np.minimum(*layout.foot), np.maximum(*layout.beyond_ankle)
     shoes = solid & (foot < 0.12) & (below > 0.05) & (skin_like < 0.4)
     return Appearance(
@@ -82,8 +83,8 @@ def _where_skin(layout: Layout, waist: float) -> Alpha:
     hand, arm, leg = (np.minimum(*pair) for pair in (layout.hand, layout.arm, layout.leg))
     prior = 0.10 + 0.9 * bump(np.maximum(0.0, layout.face - 0.97), 0.2)
     prior += 0.75 * bump(hand, 0.13) + 0.55 * bump(arm, 0.17)
-    prior += 0.6 * bump(layout.neck, 0.22) * (layout.along < 0.25)
-    legs = 0.5 * bump(leg, 0.22) * smoothstep(layout.along, waist + 0.15, waist + 0.35)
+    prior += 0.6 * bump(layout.neck, 0.22)
+    legs = 0.8 * bump(leg, 0.28) * smoothstep(layout.along, waist + 0.15, waist + 0.35)
     return np.asarray(np.maximum(np.minimum(prior, 1.0), legs), dtype=np.float32)
 
 
@@ -99,6 +100,7 @@ def _where_lower(layout: Layout, waist: float) -> Alpha:
     prior = smoothstep(layout.along, waist - 0.20, waist + 0.06)
     on_arm = (np.minimum(*layout.arm) < 0.12) & (np.abs(layout.across) > 0.9)
     shoes = smoothstep(np.maximum(*layout.beyond_ankle), -0.05, 0.1) * bump(np.minimum(*layout.foot), 0.3)
+    prior = prior * (1.0 - 0.85 * bump(np.minimum(*layout.hand), 0.12))
     return np.asarray(np.where(on_arm, 0.2 * prior, prior * (1.0 - 0.7 * shoes)), dtype=np.float32)
 
 

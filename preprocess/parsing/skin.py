@@ -13,7 +13,7 @@ from preprocess.types import Alpha
 
 FACE_TRIM = (28.0, 10.0, 12.0)
 """L, a, b distance from the face's median kept: drops brows, eyes, lips, beard and hair strands."""
-HAND_TRIM = (22.0, 9.0, 10.0)
+HAND_TRIM = (22.0, 6.0, 7.0)
 SKIN_A, SKIN_B = (3.0, 32.0), (2.0, 42.0)
 """a and b of human skin under usual light, dark to pale."""
 DEFAULT_SKIN = (62.0, 16.0, 18.0)
@@ -84,7 +84,8 @@ def _hand_colours(lab: Lab, layout: Layout, matte: Alpha, face: Lab) -> Lab:
     for side in range(2):
         if layout.visibility[15 + side] < 0.5:
             continue
-        colours = lab[(layout.hand[side] < 0.10) & (matte > 0.9)]
+        beyond_cuff = layout.beyond_wrist[side] > 0.03
+        colours = lab[(layout.hand[side] < 0.10) & beyond_cuff & (matte > 0.9)]
         if len(colours) < 20:
             continue
         median = np.median(colours, 0)

@@ -1,4 +1,5 @@
-"""Which surface every working pixel shows: colour models and priors, smoothed along edges, learnt again once."""
+"""Which surface every working pixel shows: colour models and priors, smoothed along edges, learnt again
+once."""
 
 from __future__ import annotations
 
@@ -48,6 +49,8 @@ def classify(
             appearance = _learn(codes, surface, raw, matte, appearance)
     if appearance.upper is not None:
         surface = _sleeves(surface, appearance.upper.likelihood(codes), layout, waist)
+    on_face = layout.face < 0.9 if layout.face_visible else np.zeros_like(matte, dtype=bool)
+    surface = np.where(on_face & (surface != HAIR), SKIN, surface)  # eyes, lips, glasses, a mask
     surface = _without_islands(surface, membership, matte > 0.5)
     return Parsed(surface=surface, membership=membership, appearance=appearance)
 
@@ -70,7 +73,8 @@ def _learn(
 
 
 def _sleeves(surface: Surfaces, upper: Alpha, layout: Layout, waist: float) -> Surfaces:
-    """Cloth of the top's colour on the forearm bone is sleeve, even where the trousers have that colour too."""
+    """Cloth of the top's colour on the forearm bone is sleeve, even where the trousers have that colour
+    too."""
     forearm = np.minimum(*layout.forearm) < 0.105
     beside = (np.abs(layout.across) > 0.95) | (layout.along < waist)
     return np.where(forearm & beside & (surface == LOWER) & (upper > 0.3), UPPER, surface)

@@ -45,7 +45,8 @@ def colour_change(codes: Codes, along: Alpha, column: NDArray[np.bool_]) -> tupl
 def waist_of_labels(
     along: Alpha, upper: NDArray[np.bool_], lower: NDArray[np.bool_]
 ) -> tuple[float, float] | None:
-    """``(waist, purity)``: the row that best separates the labels, and the share of pixels on the right side of it.
+    """``(waist, purity)``: the row that best separates the labels, and the share of pixels on the right
+    side of it.
 
     ``upper`` and ``lower`` are restricted to the torso's column by the caller; None when one is missing.
     """
