@@ -1,0 +1,3 @@
+from preprocess.cli import app
+
+app(prog_name="python -m preprocess")

@@ -1,0 +1,64 @@
+"""``python -m preprocess photo.jpg -o out/``: every artefact of one photo as JSON and PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from preprocess.artefacts import write_garment, write_person
+from preprocess.decode import Limits, decode
+from preprocess.errors import InputError
+from preprocess.garment import prepare_garment
+from preprocess.models import DEFAULT_DIRECTORY, ModelsError
+from preprocess.person import prepare_person
+from preprocess.providers.embedded import EmbeddedProvider
+from preprocess.types import Photo
+
+REFUSED, UNAVAILABLE = 3, 4
+"""Exit codes: the picture cannot be used; something is missing on this machine."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    photo: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, readable=True, help="JPEG, PNG, WebP, AVIF or HEIC."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the artefacts.")],
+    garment: Annotated[
+        bool, typer.Option("--garment", help="The photo shows a garment, not a person.")
+    ] = False,
+    category: Annotated[str, typer.Option(help="Of a garment: auto, upper, lower, dress.")] = "auto",
+    width: Annotated[int, typer.Option(min=64, help="Largest width of the person's frame.")] = 768,
+    height: Annotated[int, typer.Option(min=64, help="Largest height of the person's frame.")] = 1024,
+    models: Annotated[
+        Path, typer.Option(envvar="CABINE_MODELS", help="Folder of the model files.")
+    ] = DEFAULT_DIRECTORY,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the models.")] = 2,
+) -> None:
+    """Write every artefact of a photo, each with its convention tag and its frame."""
+    try:
+        picture = decode(photo.read_bytes(), Limits())
+        if garment:
+            written = write_garment(prepare_garment(picture, category=category), out)
+        else:
+            written = _person(picture, (width, height), EmbeddedProvider(models, threads), out)
+    except InputError as error:
+        typer.echo(f"{photo}: {error.slug}: {error.detail}", err=True)
+        raise typer.Exit(REFUSED) from error
+    except ModelsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNAVAILABLE) from error
+    for path in written:
+        typer.echo(path)
+
+
+def _person(photo: Photo, canvas: tuple[int, int], provider: EmbeddedProvider, out: Path) -> list[Path]:
+    person = prepare_person(photo, provider, canvas)
+    for notice in person.notices:
+        typer.echo(f"{notice.name}: {notice.detail}", err=True)
+    return write_person(person, out)
