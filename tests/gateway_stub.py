@@ -19,6 +19,25 @@ PNG = base64.b64decode(
 
 PROBLEM = json.dumps({"type": "urn:cabine:error:no-person", "status": 422, "field": "person"}).encode()
 
+TRYON = {
+    "images": [base64.b64encode(PNG).decode()],
+    "engine": {"name": "warp", "preview": True},
+    "confidence": 0.62,
+    "warnings": [{"name": "soft-hair", "detail": "The edge of the hair may look soft."}],
+}
+
+ASSET = {
+    "id": "abc",
+    "width": 768,
+    "height": 1024,
+    "checks": {
+        "person_visible": True,
+        "sharp": False,
+        "large_enough": True,
+        "warnings": [{"name": "blurred", "detail": "The photo is not sharp."}],
+    },
+}
+
 
 @dataclass
 class Stub:
@@ -92,7 +111,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.answer(self.stub.ready, "application/json", b"{}")
 
+    def on_v1_engines(self) -> None:
+        engine = {"name": "warp", "available": True, "categories": ["upper"], "photo_kinds": ["flat"]}
+        self.answer(200, "application/json", json.dumps({"default": "warp", "engines": [engine]}).encode())
+
     def on_v1_tryon(self) -> None:
+        if self.headers.get("Accept") == "application/json":
+            self.answer(200, "application/json", json.dumps(TRYON).encode())
+            return
         self.answer(
             200,
             "image/png",
@@ -106,7 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def on_v1_assets(self) -> None:
-        self.answer(201, "application/json", b'{"id": "abc"}', Location="/v1/assets/abc")
+        self.answer(201, "application/json", json.dumps(ASSET).encode(), Location="/v1/assets/abc")
+
+    def on_v1_assets_abc(self) -> None:
+        self.send_response(204)
+        self.end_headers()
 
     def on_v1_problem(self) -> None:
         self.answer(422, "application/problem+json", PROBLEM)

@@ -2,12 +2,14 @@
 
 export class ServiceError extends Error {
   constructor(problem, status) {
-    super(problem.detail ?? "Something went wrong on the server.");
+    super(sentence(problem.detail ?? "Something went wrong on the server."));
     this.slug = (problem.type ?? "").split(":").pop();
     this.field = problem.field ?? null;
     this.assetGone = status === 410 || (status === 404 && this.field !== null);
   }
 }
+
+const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 async function problemOf(response) {
   const type = response.headers.get("Content-Type") ?? "";
@@ -31,11 +33,12 @@ export function discard(id) {
 }
 
 /** Put the garment on: resolves to the picture and what the engine says about it. */
-export async function compose({ person, garment, category }) {
+export async function compose({ person, garment, category, photo }) {
   const body = new FormData();
   body.append("person", person);
   body.append("garment", garment);
   body.append("category", category);
+  body.append("photo", photo);
   const response = await fetch("/compose", { method: "POST", body, headers: { Accept: "application/json" } });
   if (!response.ok) throw await problemOf(response);
   const answer = await response.json();
@@ -47,13 +50,16 @@ function pngOf(base64) {
   return new Blob([bytes], { type: "image/png" });
 }
 
-/** Categories that an engine of this server can dress, or null when it does not say. */
-export async function categoriesOnOffer() {
+/** What the engines of this server can dress, or null when it does not say. */
+export async function offers() {
   try {
     const response = await fetch("/v1/engines");
     if (!response.ok) return null;
-    const { engines } = await response.json();
-    return new Set(engines.filter((engine) => engine.available).flatMap((engine) => engine.categories));
+    const engines = (await response.json()).engines.filter((engine) => engine.available);
+    return {
+      categories: new Set(engines.flatMap((engine) => engine.categories)),
+      photos: new Set(engines.flatMap((engine) => engine.photo_kinds)),
+    };
   } catch {
     return null;
   }

@@ -7,7 +7,7 @@ export class Slot {
   #options;
   #choice = null; // { blob | sampleUrl, name, url, category, upload: promise of the asset, heldId }
 
-  /** options: maxFileMb, onChange(slot), onTrouble(words) */
+  /** options: maxFileMb, onChange(slot), onTrouble(error) */
   constructor(root, options) {
     this.#root = root;
     this.#kind = root.dataset.kind;
@@ -38,6 +38,11 @@ export class Slot {
     if (!radio) return;
     radio.checked = true;
     this.#takeSample(radio);
+  }
+
+  /** Is this the choice that a refusal is about? */
+  markWrong(wrong) {
+    this.#root.classList.toggle("wrong", wrong);
   }
 
   /** Hide samples of categories that nothing here can dress. */
@@ -93,15 +98,19 @@ export class Slot {
   #take(file) {
     const most = this.#options.maxFileMb;
     if (file.size > most * 1e6) {
-      this.#options.onTrouble(`This file has ${Math.ceil(file.size / 1e6)} MB; at most ${most} MB are accepted.`);
+      const words = `This file has ${Math.ceil(file.size / 1e6)} MB; at most ${most} MB are accepted.`;
+      this.#options.onTrouble(new ServiceError({ detail: words, field: this.#kind }));
       return;
     }
     for (const radio of this.#samples()) radio.checked = false;
     this.#become({ blob: file, name: file.name, url: URL.createObjectURL(file), category: "auto" });
     this.#say([["Checking …", "quiet"]]);
+    const choice = this.#choice;
     this.assetId().catch((error) => {
+      if (choice !== this.#choice) return;
       this.#say([]);
-      this.#options.onTrouble(error instanceof ServiceError ? error.message : "The server cannot be reached.");
+      if (error instanceof ServiceError) error.field = this.#kind; // the upload itself calls it "image"
+      this.#options.onTrouble(error);
     });
   }
 
@@ -114,6 +123,7 @@ export class Slot {
     this.release();
     if (this.#choice?.blob) URL.revokeObjectURL(this.#choice.url);
     this.#choice = choice;
+    this.#root.classList.toggle("own", Boolean(choice.blob));
     this.#say([]);
     this.#showPreview(choice.url);
     this.#options.onChange(this);
