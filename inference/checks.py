@@ -9,15 +9,17 @@ import cv2
 import numpy as np
 
 from inference.pictures import Picture
-from inference.preparation import Preparation
+from inference.preparation import SEEN, Preparation
 from preprocess.types import Notice, Rgb
 
 AssetKind = Literal["person", "garment"]
 
-MEASURED_SIDE = 512
-"""Sharpness is measured at this longer side, so that it does not depend on the size of the photo."""
-MIN_SHARPNESS = 40.0
-"""Variance of the Laplacian, 8-bit grey; clean photos of people give several hundred."""
+MEASURED_SIDE = 768
+"""Sharpness is measured at this longer side, about what engines see, whatever the size of the photo."""
+EDGES = 99.5
+"""Percentile that stands for the strongest edges: a plain garment on a plain wall has few."""
+MIN_SHARPNESS = 0.45
+"""Of 84 clean photos the least sharp has 0.59; blurred by a sigma of 1.5 pixels their median is 0.27."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ def check(picture: Picture, kind: AssetKind, preparation: Preparation, low_side:
     photo = picture.photo
     sharp = sharpness(photo.rgb) >= MIN_SHARPNESS
     large = min(photo.width, photo.height) >= low_side
-    visible = picture.shows_person(preparation) if kind == "person" else None
+    visible = picture.person_score(preparation) >= SEEN if kind == "person" else None
     warnings = []
     if visible is False:
         warnings.append(
@@ -55,9 +57,12 @@ def check(picture: Picture, kind: AssetKind, preparation: Preparation, low_side:
 
 
 def sharpness(rgb: Rgb) -> float:
-    """Variance of the Laplacian of the grey picture at a fixed size."""
+    """Second over first derivative at the strongest edges: how steep they are, whatever their contrast."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     factor = MEASURED_SIDE / max(grey.shape)
     if factor < 1:
         grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return float(np.var(cv2.Laplacian(grey, cv2.CV_32F)))
+    curvature = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
+    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)) / 4
+    steepest = float(np.percentile(slope, EDGES))
+    return float(np.percentile(curvature, EDGES)) / steepest if steepest > 0 else 0.0

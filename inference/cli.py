@@ -25,6 +25,7 @@ from inference.engines.base import EngineUnavailable
 from inference.engines.registry import Registry, discover, needs_device
 from inference.form import read_tryon
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
+from inference.policy import PolicyMissing
 from inference.problems import Problem
 from inference.selection import choose, why_not
 from inference.service import build
@@ -231,6 +232,8 @@ def plain_errors() -> Iterator[None]:
         _fail(error.slug, error.detail, error.field, code, error)
     except EngineUnavailable as error:
         _fail("engine-unavailable", str(error), None, UNAVAILABLE, error)
+    except PolicyMissing as error:
+        _fail("policy", str(error), None, UNAVAILABLE, error)
 
 
 def _fail(slug: str, detail: str, field: str | None, code: int, cause: Exception) -> None:

@@ -51,6 +51,14 @@ class Settings(BaseSettings):
     max_request_mb: int = Field(
         128, ge=1, description="Largest request body, in megabytes: six files of 20 MB and their fields."
     )
+    max_uploads_mb: int = Field(
+        1024,
+        ge=1,
+        description="Most memory for request bodies at the same time, in megabytes; beyond it 429.",
+    )
+    upload_timeout_s: float = Field(
+        60.0, gt=0, description="Longest time for a request body to arrive, in seconds."
+    )
     max_pixels_mp: int = Field(40, ge=1, description="Largest image, in megapixels, checked before decoding.")
     min_side: int = Field(160, ge=16, description="Smallest accepted shorter side of an image, in pixels.")
     low_resolution_side: int = Field(
@@ -103,6 +111,10 @@ class Settings(BaseSettings):
     @property
     def max_request_bytes(self) -> int:
         return self.max_request_mb * 2**20
+
+    @property
+    def max_uploads_bytes(self) -> int:
+        return self.max_uploads_mb * 2**20
 
     @property
     def max_assets_bytes(self) -> int:

@@ -64,7 +64,7 @@ class Dispatcher:
         self._queue = queue
         self._slots = anyio.Semaphore(concurrency)
         self._threads = anyio.CapacityLimiter(concurrency)
-        self._waiting = 0
+        self.waiting = 0
         self._mean_s = FIRST_GUESS_S
 
     async def run(
@@ -75,7 +75,7 @@ class Dispatcher:
         Raises :class:`Problem`: ``busy``, ``deadline-exceeded`` (before work began, if it never got a turn),
         ``cancelled``; and whatever the work raises.
         """
-        if self._slots.value == 0 and self._waiting >= self._queue:
+        if self._slots.value == 0 and self.waiting >= self._queue:
             raise self._busy()
         outcome: _Outcome[T] | None = None
         async with anyio.create_task_group() as group:
@@ -85,12 +85,12 @@ class Dispatcher:
         return _settle(outcome, ticket)
 
     async def _queued(self, work: Callable[[Ticket], T], ticket: Ticket) -> _Outcome[T]:
-        self._waiting += 1
+        self.waiting += 1
         try:
             with anyio.move_on_after(ticket.left()) as waiting:
                 await self._slots.acquire()
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
         if waiting.cancelled_caught:
             return _Outcome(error=Stopped())
         try:
@@ -112,10 +112,10 @@ class Dispatcher:
         return _Outcome(value=value)
 
     def _busy(self) -> Problem:
-        seconds = math.ceil(self._mean_s * (self._waiting + 1) / self._concurrency)
+        seconds = math.ceil(self._mean_s * (self.waiting + 1) / self._concurrency)
         return Problem(
             "busy",
-            f"{self._waiting} requests are waiting and no more may; try again in about {seconds} s.",
+            f"{self.waiting} requests are waiting and no more may; try again in about {seconds} s.",
             headers={"Retry-After": str(seconds)},
         )
 

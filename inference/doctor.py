@@ -142,6 +142,7 @@ def names(settings: Settings, registry: Registry) -> list[Finding]:
     named = {
         "CABINE_ENGINES": settings.engines,
         "CABINE_ACCEPTED_LICENSES": settings.accepted_licenses,
+        "CABINE_ENGINE": (settings.engine,) if settings.engine != "auto" else (),
         "CABINE_FALLBACK": (settings.fallback,) if settings.fallback else (),
     }
     return [

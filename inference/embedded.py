@@ -33,8 +33,11 @@ class EmbeddedPreparation:
     def load(self) -> None:
         self._bodies()
 
-    def shows_person(self, photo: Photo) -> bool:
-        return shows_person(photo, self._bodies())
+    def person_score(self, photo: Photo) -> float:
+        """Detector and landmarks together: either alone takes a ghost mannequin for a person."""
+        bodies = self._bodies()
+        found = bodies.find_people(photo.rgb)
+        return found[0].score * bodies.estimate(photo.rgb, found[0]).score if found else 0.0
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
         return prepare_person(photo, self._bodies(), canvas)
@@ -70,12 +73,3 @@ def needs_embedded_models(models: Path) -> Requirement:
         return f"{problems[0]}; run: python -m preprocess.models fetch --dir {models}" if problems else None
 
     return lacks
-
-
-OVERVIEW_SIDE = 1024
-"""A first look needs no more pixels than this."""
-
-
-def shows_person(photo: Photo, provider: BodyProvider) -> bool:
-    """Did the detector find somebody, and do the landmarks agree that it is a person."""
-    return bool(provider.find_people(photo.rgb))

@@ -82,8 +82,9 @@ def _bgr(rgb: Rgb) -> NDArray[np.uint8]:
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Fast rather than small: see the table in ``bench``."""
-    done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    """Fast rather than small; on photos run lengths come out smaller than deflate's level 1, in the same time."""
+    how = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    done, data = cv2.imencode(".png", pixels, how)
     if not done:
         raise MemoryError("the PNG encoder ran out of memory")
     return bytes(data)

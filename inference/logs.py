@@ -10,14 +10,19 @@ from structlog.typing import Processor
 
 
 def configure(level: str, style: str) -> None:
-    """Set up structlog; records of the standard library (uvicorn, engines) go through the same renderer."""
+    """Set up structlog; records of the standard library (uvicorn, engines) go through the same renderer.
+
+    Tracebacks never show the values of variables: those are photos.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: Processor = (
-        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

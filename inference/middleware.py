@@ -45,6 +45,7 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
+                headers["Cache-Control"] = "no-store"  # photos of people must not stay in any cache
             await send(message)
 
         try:

@@ -19,7 +19,7 @@ class Picture:
         self._lock = threading.RLock()
         self._people: dict[tuple[int, int], Person] = {}
         self._garments: dict[tuple[str, str], Garment] = {}
-        self._shows_person: bool | None = None
+        self._person_score: float | None = None
 
     def person(self, preparation: Preparation, canvas: tuple[int, int]) -> Person:
         with self._lock:
@@ -35,11 +35,11 @@ class Picture:
                 self._garments[category, kind] = preparation.garment(self.photo, category=category, kind=kind)
             return dataclasses.replace(self._garments[category, kind], description=description)
 
-    def shows_person(self, preparation: Preparation) -> bool:
+    def person_score(self, preparation: Preparation) -> float:
         with self._lock:
-            if self._shows_person is None:
-                self._shows_person = preparation.shows_person(self.photo)
-            return self._shows_person
+            if self._person_score is None:
+                self._person_score = preparation.person_score(self.photo)
+            return self._person_score
 
     def forget(self) -> None:
         """Drop what was prepared; it is made again when it is needed."""

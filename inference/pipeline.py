@@ -25,7 +25,7 @@ from inference.engines.base import (
 from inference.engines.pool import EnginePool
 from inference.pictures import Picture
 from inference.policy import Policy, Refused
-from inference.preparation import Preparation
+from inference.preparation import WORN, Preparation
 from inference.problems import Problem
 from inference.restore import Mask8, Restored, restore
 from inference.selection import Choice
@@ -204,7 +204,7 @@ def refuse_worn(
     request: GarmentRequest, picture: Picture, spec: EngineSpec, preparation: Preparation, *, field: str
 ) -> None:
     """A photo of somebody wearing the garment, sent to an engine that needs a product photo."""
-    if request.photo != "auto" or "worn" in spec.photo_kinds or not picture.shows_person(preparation):
+    if request.photo != "auto" or "worn" in spec.photo_kinds or picture.person_score(preparation) < WORN:
         return
     raise Problem(
         "option-unsupported",

@@ -1,8 +1,8 @@
 """The content policy: a seam after decoding and after the engine. By default nothing is refused.
 
-An operator names a factory, ``CABINE_POLICY=my_package.my_module:create``; it is called once, without arguments,
-and returns an object with the two methods of :class:`Policy`. A classifier is not shipped: which one fits is a
-decision about law, audience and false alarms that only the operator can make.
+An operator names a factory, ``CABINE_POLICY=my_package.my_module:create``; it is called once, without
+arguments, and returns an object with the two methods of :class:`Policy`. A classifier is not shipped: which
+one fits is a decision about law, audience and false alarms that only the operator can make.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from preprocess.types import Photo, Rgb
 
 class Refused(Exception):  # noqa: N818 - a decision, not an error
     """Raised by a policy; the words go to the client, with the name of the image."""
+
+
+class PolicyMissing(RuntimeError):  # noqa: N818
+    """The operator's policy is not there: the service must not run without it."""
 
 
 class Policy(Protocol):
@@ -42,4 +46,8 @@ def load(name: str) -> Policy:
     if not name:
         return AllowAll()
     module, _, factory = name.partition(":")
-    return cast(Policy, getattr(importlib.import_module(module), factory or "create")())
+    try:
+        create = getattr(importlib.import_module(module), factory or "create")
+    except (ImportError, AttributeError) as error:
+        raise PolicyMissing(f"CABINE_POLICY={name} cannot be imported: {error}") from error
+    return cast(Policy, create())

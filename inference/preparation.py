@@ -8,6 +8,12 @@ from preprocess.types import Garment, Mask, Person, Photo
 
 PhotoKindAsked = Literal["auto", "flat", "worn"]
 
+WORN = 0.65
+"""From this score on a garment's photo shows somebody who wears it. Measured: 43 product shots score 0.55 at
+most, 41 photos of people 0.73 at least."""
+SEEN = 0.4
+"""From this score on somebody is visible in a photo that is meant to show a person: a milder question."""
+
 
 class Preparation(Protocol):
     """Makes the artefacts that engines need; safe for several threads. Refuses with ``InputError``."""
@@ -16,8 +22,8 @@ class Preparation(Protocol):
         """Bring the models into memory; raises ``EngineUnavailable`` naming the command that fetches them."""
         ...
 
-    def shows_person(self, photo: Photo) -> bool:
-        """Is somebody visible; cheap."""
+    def person_score(self, photo: Photo) -> float:
+        """0..1: is somebody in the picture; cheap. Products alone stay below :data:`WORN`."""
         ...
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:

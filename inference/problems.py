@@ -97,7 +97,7 @@ def answer(problem: Problem, request_id: str) -> Response:
         json.dumps(body, ensure_ascii=False),
         status_code=problem.type.status,
         media_type=MEDIA_TYPE,
-        headers={"Cache-Control": "no-store", **problem.headers},
+        headers=problem.headers,
     )
 
 

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from inference.engines.base import EngineImage
 from preprocess.geometry import footprint, unframe_patch
-from preprocess.types import Frame, Photo, Rgb
+from preprocess.types import Photo, Rgb
 
 Mask8 = NDArray[np.uint8]
 """``uint8 (H, W)`` on the photo's grid: 0 = the photo's own pixel, 255 = replaced."""
 
-MARGIN = 4
-"""Frame pixels around the changed region that take part in resampling: the reach of a cubic kernel, twice."""
-STRIP_ROWS = 256
-"""Rows blended at once: keeps 16-bit copies of a 25 megapixel photo small."""
+STRIP_ROWS = 128
+"""Rows blended at once: keeps the 16-bit copies small, also for 25 megapixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,43 +32,25 @@ def restore(photo: Photo, image: EngineImage, *, limit: Mask8 | None = None) -> 
     """
     rgb = photo.rgb.copy()
     mask = np.zeros(photo.rgb.shape[:2], np.uint8)
-    changed = _changed(image)
-    if changed is not None:
-        size = (photo.width, photo.height)
-        place = footprint(changed.frame, size)
-        alpha = unframe_patch(changed.alpha, changed.frame, size)
+    size = (photo.width, photo.height)
+    place = footprint(image.frame, size)
+    alpha = unframe_patch(image.alpha, image.frame, size)
+    if alpha.size:
         mask[place] = np.rint(np.clip(alpha, 0.0, 1.0) * 255).astype(np.uint8)
         if limit is not None:
             mask[place] = np.minimum(mask[place], limit[place])
-        _blend(rgb[place], unframe_patch(changed.rgb, changed.frame, size), mask[place])
+        _blend(rgb[place], unframe_patch(image.rgb, image.frame, size), mask[place])
     return Restored(rgb=rgb, mask=mask)
-
-
-def _changed(image: EngineImage) -> EngineImage | None:
-    """The part of the engine's picture around everything that replaces the photo; None where nothing does."""
-    rows = np.flatnonzero(image.alpha.any(axis=1))
-    columns = np.flatnonzero(image.alpha.any(axis=0))
-    if rows.size == 0:
-        return None
-    frame = image.frame
-    top, left = max(0, rows[0] - MARGIN), max(0, columns[0] - MARGIN)
-    bottom = min(frame.height, rows[-1] + 1 + MARGIN)
-    right = min(frame.width, columns[-1] + 1 + MARGIN)
-    part = Frame(
-        x0=frame.x0 + left / frame.scale,
-        y0=frame.y0 + top / frame.scale,
-        scale=frame.scale,
-        width=int(right - left),
-        height=int(bottom - top),
-    )
-    inside = (slice(top, bottom), slice(left, right))
-    return EngineImage(frame=part, rgb=image.rgb[inside], alpha=image.alpha[inside])
 
 
 def _blend(under: Rgb, over: Rgb, mask: Mask8) -> None:
     """Blend ``over`` into ``under`` in place; exact where the mask is 0 or 255."""
     for start in range(0, mask.shape[0], STRIP_ROWS):
-        rows = slice(start, start + STRIP_ROWS)
-        weight = mask[rows, :, None].astype(np.uint16)
-        mixed = under[rows] * (255 - weight) + over[rows] * weight
-        under[rows] = (mixed + 127) // 255
+        strip = slice(start, start + STRIP_ROWS)
+        columns = np.flatnonzero(mask[strip].any(axis=0))
+        if columns.size == 0:
+            continue
+        part = (strip, slice(columns[0], columns[-1] + 1))
+        weight = mask[part][..., None].astype(np.uint16)
+        mixed = under[part] * (255 - weight) + over[part] * weight
+        under[part] = (mixed + 127) // 255

@@ -43,14 +43,22 @@ def why_not(spec: EngineSpec, registry: Registry, settings: Settings) -> str | N
 
 
 def _default(registry: Registry, settings: Settings) -> Choice:
-    spec = _known(settings.engine, registry)
-    reason = why_not(spec, registry, settings)
+    reason = _why_not_named("CABINE_ENGINE", settings.engine, registry, settings)
     if reason is None:
-        return Choice(spec=spec, reason="default")
+        return Choice(spec=registry.entries[settings.engine].spec, reason="default")
     if not settings.fallback:
         raise Problem("engine-unavailable", reason, field="engine")
-    fallback = _able(_known(settings.fallback, registry), registry, settings)
-    return Choice(spec=fallback, reason=f"fallback: {reason}")
+    worse = _why_not_named("CABINE_FALLBACK", settings.fallback, registry, settings)
+    if worse is not None:
+        raise Problem("engine-unavailable", f"{reason} {worse}", field="engine")
+    return Choice(spec=registry.entries[settings.fallback].spec, reason=f"fallback: {reason}")
+
+
+def _why_not_named(variable: str, name: str, registry: Registry, settings: Settings) -> str | None:
+    """Of an engine that a setting names: a wrong name is the operator's mistake, not the caller's."""
+    if name not in registry.entries:
+        return f"{variable} names '{name}', which is not installed; known: {', '.join(registry.entries)}."
+    return why_not(registry.entries[name].spec, registry, settings)
 
 
 def _known(name: str, registry: Registry) -> EngineSpec:

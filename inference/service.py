@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
+import anyio
 import anyio.to_thread
 import structlog
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from inference.assets import AssetStore
 from inference.config import Settings
@@ -23,7 +26,7 @@ from inference.policy import load as load_policy
 from inference.preparation import Preparation
 from inference.problems import Problem
 from inference.selection import choose
-from inference.uploads import UploadLimits
+from inference.uploads import Budget, Part, UploadLimits, read_form
 from preprocess.decode import Limits
 
 log = structlog.get_logger("cabine.service")
@@ -49,13 +52,8 @@ class Service:
     tools: Tools
     assets: AssetStore
     dispatcher: Dispatcher
+    uploads: Budget
     readiness: Readiness
-
-    @property
-    def upload_limits(self) -> UploadLimits:
-        return UploadLimits(
-            file_bytes=self.settings.max_file_bytes, request_bytes=self.settings.max_request_bytes
-        )
 
     @property
     def form_limits(self) -> FormLimits:
@@ -69,6 +67,26 @@ class Service:
     def require_ready(self) -> None:
         if self.readiness.problem is not None:
             raise self.readiness.problem
+
+    @asynccontextmanager
+    async def form(self, request: Request) -> AsyncIterator[tuple[Part, ...]]:
+        """The parts of the body, which count against the memory for uploads until the block ends."""
+        self.require_ready()
+        limits = UploadLimits(
+            file_bytes=self.settings.max_file_bytes, request_bytes=self.settings.max_request_bytes
+        )
+        with self.uploads.share() as take:
+            try:
+                with anyio.fail_after(self.settings.upload_timeout_s):
+                    parts = await read_form(request, limits, take)
+            except TimeoutError as error:
+                words = (
+                    f"The upload did not arrive within {self.settings.upload_timeout_s:g} s; send it again."
+                )
+                raise Problem("deadline-exceeded", words) from error
+            except ClientDisconnect as error:
+                raise Problem("cancelled", "The client closed the connection during the upload.") from error
+            yield parts
 
     async def in_queue(self, request: Request, ticket: Ticket, work: Callable[[Ticket], T]) -> T:
         """Run CPU work in its turn, off the event loop; it is told when the client leaves."""
@@ -119,6 +137,7 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
         assets=AssetStore(
             max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
         ),
+        uploads=Budget(settings.max_uploads_bytes),
         dispatcher=Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue),
         readiness=Readiness(),
     )

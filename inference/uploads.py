@@ -5,6 +5,8 @@ Starlette's own form reader spools parts over 1 MB into temporary files on disk;
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -41,6 +43,33 @@ class Part:
     @property
     def text(self) -> str:
         return self.data.decode("utf-8", errors="replace").strip()
+
+
+class Budget:
+    """Bytes of request bodies in memory, over all requests; used from the event loop only."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """A function that takes bytes for one request, given back at the end; it raises ``busy``."""
+        mine = 0
+
+        def take(count: int) -> None:
+            nonlocal mine
+            if self._held + count > self._most:
+                raise Problem(
+                    "busy", "Too much is being uploaded now; try again.", headers={"Retry-After": "2"}
+                )
+            self._held += count
+            mine += count
+
+        try:
+            yield take
+        finally:
+            self._held -= mine
 
 
 @dataclass(kw_only=True)
@@ -117,10 +146,10 @@ class _Collector:
         self.complete = True
 
 
-async def read_form(request: Request, limits: UploadLimits) -> tuple[Part, ...]:
+async def read_form(request: Request, limits: UploadLimits, take: Callable[[int], None]) -> tuple[Part, ...]:
     """The parts of a ``multipart/form-data`` or ``application/x-www-form-urlencoded`` body.
 
-    Raises :class:`Problem`: ``unsupported-media-type``, ``request-malformed``, ``image-too-large``.
+    Raises :class:`Problem`: ``unsupported-media-type``, ``request-malformed``, ``image-too-large``, ``busy``.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     await _refuse_announced(request, limits)
@@ -136,7 +165,7 @@ async def read_form(request: Request, limits: UploadLimits) -> tuple[Part, ...]:
         raise Problem(
             "request-malformed", "The Content-Type names no boundary; let your HTTP library set that header."
         )
-    return await _read_multipart(request, options[b"boundary"], limits)
+    return await _read_multipart(request, options[b"boundary"], limits, take)
 
 
 async def _refuse_announced(request: Request, limits: UploadLimits) -> None:
@@ -178,7 +207,9 @@ async def _read_urlencoded(request: Request) -> tuple[Part, ...]:
     return tuple(Part(name=name, data=text.encode(), is_file=False) for name, text in pairs)
 
 
-async def _read_multipart(request: Request, boundary: bytes, limits: UploadLimits) -> tuple[Part, ...]:
+async def _read_multipart(
+    request: Request, boundary: bytes, limits: UploadLimits, take: Callable[[int], None]
+) -> tuple[Part, ...]:
     collector = _Collector(limits=limits)
     total = 0
     refusal: Problem | None = None
@@ -190,6 +221,7 @@ async def _read_multipart(request: Request, boundary: bytes, limits: UploadLimit
                 raise refusal or _too_large(limits)
             if refusal is None:
                 try:
+                    take(len(chunk))
                     parser.write(chunk)
                 except Problem as problem:
                     refusal = problem

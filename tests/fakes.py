@@ -145,9 +145,9 @@ class FakePreparation:
         if self.load_error is not None:
             raise self.load_error
 
-    def shows_person(self, photo: Photo) -> bool:
-        self.counts["shows_person"] += 1
-        return photo.sha256 in self.people
+    def person_score(self, photo: Photo) -> float:
+        self.counts["person_score"] += 1
+        return 0.9 if photo.sha256 in self.people else 0.1
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
         self.counts["person"] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
 
@@ -17,7 +18,7 @@ from inference.problems import Problem
 from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
 from inference.schemas import AssetAnswer, ChecksBody, WarningBody
 from inference.service import Service, service_of
-from inference.uploads import read_form
+from inference.uploads import Part
 
 router = APIRouter(tags=["assets"], prefix="/v1/assets")
 
@@ -35,20 +36,11 @@ KINDS = ("person", "garment")
 async def post_asset(request: Request, response: Response) -> AssetAnswer:
     """Held in memory until it expires, together with what was prepared from it; the checks refuse nothing."""
     service = service_of(request)
-    service.require_ready()
     ticket = service.new_ticket()
-    form = Form(await read_form(request, service.upload_limits), ("image", "kind"))
-    image = form.one("image")
-    if image is None:
-        raise missing("image")
-    if not image.is_file:
-        raise Problem(
-            "option-unsupported", "'image' must be a file (curl: -F image=@photo.jpg).", field="image"
-        )
-    kind = cast(AssetKind, form.choice("kind", KINDS) or "person")
-    asset = await service.in_queue(request, ticket, lambda turn: hold(image.data, kind, service, turn))
+    async with service.form(request) as parts:
+        image, kind = read_asset(parts)
+        asset = await service.in_queue(request, ticket, lambda turn: hold(image, kind, service, turn))
     response.headers["Location"] = f"/v1/assets/{asset.id}"
-    response.headers["Cache-Control"] = "no-store"
     return describe(asset)
 
 
@@ -72,6 +64,19 @@ async def get_asset(request: Request, asset_id: str) -> AssetAnswer:
 async def delete_asset(request: Request, asset_id: str) -> None:
     """It and everything made from it is gone from memory once running requests are done with it."""
     service_of(request).assets.delete(asset_id)
+
+
+def read_asset(parts: Sequence[Part]) -> tuple[bytes, AssetKind]:
+    """The file and what it shows; raises ``field-missing``, ``option-unsupported``."""
+    form = Form(parts, ("image", "kind"))
+    image = form.one("image")
+    if image is None:
+        raise missing("image")
+    if not image.is_file:
+        raise Problem(
+            "option-unsupported", "'image' must be a file (curl: -F image=@photo.jpg).", field="image"
+        )
+    return image.data, cast(AssetKind, form.choice("kind", KINDS) or "person")
 
 
 def hold(data: bytes, kind: AssetKind, service: Service, turn: Ticket) -> Asset:

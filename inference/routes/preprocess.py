@@ -24,7 +24,6 @@ from inference.routes.forms import IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusa
 from inference.routes.overlays import draw_pose
 from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, WarningBody
 from inference.service import Service, service_of
-from inference.uploads import read_form
 from preprocess.geometry import unframe
 from preprocess.pose import convert
 from preprocess.types import BASIC_LABELS, Frame, GarmentLandmarks, Notice
@@ -56,23 +55,23 @@ def _image(field: str, *options: str) -> dict[str, object]:
 async def answer(request: Request, field: str, options: Sequence[str], step: Step) -> Response:
     """Read the form, do one step in the queue, answer in the accepted format."""
     service = service_of(request)
-    service.require_ready()
     ticket = service.new_ticket()
-    form = Form(await read_form(request, service.upload_limits), (field, *options))
-    part = form.one(field)
-    if part is None:
-        raise missing(field)
-    media_type = preferred(request.headers.get("accept"), (PNG, JSON))
-    source = source_of(part, service.assets, field=field)
+    async with service.form(request) as parts:
+        form = Form(parts, (field, *options))
+        part = form.one(field)
+        if part is None:
+            raise missing(field)
+        media_type = preferred(request.headers.get("accept"), (PNG, JSON))
+        source = source_of(part, service.assets, field=field)
 
-    def work(turn: Ticket) -> Response:
-        picture = open_picture(source, service.tools.limits, field=field)
-        with named(field):
-            artefact = step(form, picture, service)
-        content = artefact.png if media_type == PNG else artefact.answer.model_dump_json().encode()
-        return Response(content, media_type=media_type, headers={"Cache-Control": "no-store"})
+        def work(turn: Ticket) -> Response:
+            picture = open_picture(source, service.tools.limits, field=field)
+            with named(field):
+                artefact = step(form, picture, service)
+            content = artefact.png if media_type == PNG else artefact.answer.model_dump_json().encode()
+            return Response(content, media_type=media_type)
 
-    return await service.in_queue(request, ticket, work)
+        return await service.in_queue(request, ticket, work)
 
 
 @router.post(

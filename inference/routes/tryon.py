@@ -20,7 +20,7 @@ from inference.schemas import EngineUsed, Resolution, TryOnAnswer, WarningBody
 from inference.selection import Choice, choose
 from inference.service import Service, service_of
 from inference.tryon import ImageFormat, TryOn
-from inference.uploads import Part, read_form
+from inference.uploads import Part
 
 router = APIRouter(tags=["try-on"])
 log = structlog.get_logger("cabine.tryon")
@@ -84,16 +84,15 @@ async def post_tryon(request: Request) -> Response:
     Every pixel outside the mask is identical to the photo (PNG).
     """
     service = service_of(request)
-    service.require_ready()
     ticket = service.new_ticket()
-    parts = await read_form(request, service.upload_limits)
-    asked = read_tryon(parts, service.assets, service.form_limits)
-    wanted = negotiate(parts, request.headers.get("accept"), asked.options.samples or 1)
-    choice = choose(asked.options.engine, service.registry, service.settings)
-    request_id = str(request.scope["request_id"])
-    return await service.in_queue(
-        request, ticket, lambda turn: perform(asked, choice, wanted, service, turn, request_id)
-    )
+    async with service.form(request) as parts:
+        asked = read_tryon(parts, service.assets, service.form_limits)
+        wanted = negotiate(parts, request.headers.get("accept"), asked.options.samples or 1)
+        choice = choose(asked.options.engine, service.registry, service.settings)
+        request_id = str(request.scope["request_id"])
+        return await service.in_queue(
+            request, ticket, lambda turn: perform(asked, choice, wanted, service, turn, request_id)
+        )
 
 
 def negotiate(parts: tuple[Part, ...], accept: str | None, samples: int) -> Wanted:
@@ -120,14 +119,13 @@ def perform(
     )
     if wanted.media_type == JSON:
         answer = as_json(outcome, pictures, wanted.image_format, stages.seconds, request_id)
-        return Response(answer, media_type=JSON, headers={"Cache-Control": "no-store"})
+        return Response(answer, media_type=JSON)
     return Response(pictures[0], media_type=wanted.media_type, headers=headers(outcome, stages.seconds))
 
 
 def headers(outcome: Outcome, timings: dict[str, float]) -> dict[str, str]:
     """What a plain picture answer says about itself."""
     return {
-        "Cache-Control": "no-store",
         "X-Cabine-Engine": f"{outcome.choice.spec.name}/{outcome.choice.spec.revision}",
         "X-Cabine-Seed": str(outcome.params.seed),
         "X-Cabine-Confidence": f"{outcome.confidence:.2f}",

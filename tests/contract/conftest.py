@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from inference import logs
 from inference.app import create_app
 from inference.config import Settings
 from inference.service import Service
@@ -38,6 +39,7 @@ def running(settings: Settings, preparation: FakePreparation | None = None) -> I
     warp = FakeEngine(spec=spec("warp"))
     diffusion = FakeEngine(spec=spec("diffusion", commercial_use=False, **DIFFUSION))
     preparation = preparation or FakePreparation()
+    logs.configure("warning", "json")
     app = create_app(settings, registry=registry(warp, diffusion), preparation=preparation)
     with listening(app) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
         wait_until_settled(client)

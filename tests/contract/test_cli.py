@@ -1,0 +1,123 @@
+"""The ``cabine`` program, with the real engine and models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from inference.cli import REFUSED, UNAVAILABLE, app
+from inference.config import Settings
+from inference.doctor import examine, python, runtime_build
+from tests.fakes import FakeEngine, registry, spec
+
+ROOT = Path(__file__).resolve().parents[2]
+PERSON = str(ROOT / "samples/people/p1_man__base.jpg")
+GARMENT = str(ROOT / "samples/garments/tshirt_print.jpg")
+
+
+@pytest.fixture(autouse=True)
+def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def cabine(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_try_writes_picture_and_mask(tmp_path: Path) -> None:
+    out, mask = tmp_path / "new" / "out.png", tmp_path / "mask.png"
+
+    code, said, _ = cabine("try", PERSON, GARMENT, "-o", str(out), "--mask-out", str(mask))
+
+    assert code == 0
+    assert "warp (a preview, not a photo)" in said
+    assert "confidence" in said
+    assert "engine" in said
+    changed = np.asarray(Image.open(mask))
+    result, photo = np.asarray(Image.open(out)), np.asarray(Image.open(PERSON))
+    assert 0.1 < (changed > 0).mean() < 0.6
+    assert (result[changed == 0] == photo[changed == 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ((GARMENT, GARMENT, "-o", "x.png"), REFUSED, "no-person (person)"),
+        ((PERSON, PERSON, "-o", "x.png"), REFUSED, "option-unsupported (garment)"),
+        ((PERSON, GARMENT, "-o", "x.png", "--steps", "9"), REFUSED, "option-unsupported (steps)"),
+        ((PERSON, GARMENT, "-o", "x.png", "--engine", "magic"), REFUSED, "engine-unknown (engine)"),
+        ((PERSON, GARMENT, "-o", "x.png", "--photo", "selfie"), REFUSED, "option-unsupported (photo)"),
+        ((PERSON, GARMENT, "-o", "x.bmp"), 2, ".png"),
+        (("missing.jpg", GARMENT, "-o", "x.png"), 2, "does not exist"),
+        ((PERSON, "-o", "x.png"), 2, "garment"),
+    ],
+)
+def test_refusals_are_one_line_with_a_code(arguments: tuple[str, ...], code: int, says: str) -> None:
+    got, _, complaint = cabine("try", *arguments)
+
+    assert got == code
+    assert says in complaint
+    assert "Traceback" not in complaint
+
+
+def test_missing_models_name_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CABINE_MODELS", str(tmp_path))
+
+    code, _, complaint = cabine("try", PERSON, GARMENT, "-o", str(tmp_path / "x.png"))
+    doctor, findings, _ = cabine("doctor")
+
+    assert code == UNAVAILABLE
+    assert "python -m preprocess.models fetch" in complaint
+    assert doctor == 1
+    assert "python -m preprocess.models fetch" in findings
+
+
+def test_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CABINE_MAX_QUEUE", "many")
+
+    code, _, complaint = cabine("engines")
+
+    assert code == 2
+    assert complaint.startswith("CABINE_MAX_QUEUE:")
+
+
+def test_engines_lists_warp() -> None:
+    code, said, _ = cabine("engines")
+
+    assert code == 0
+    assert "warp" in said
+    assert "ready" in said
+
+
+def test_doctor_is_content_here() -> None:
+    code, said, _ = cabine("doctor")
+
+    assert code == 0
+    assert "engine warp: can run" in said
+    assert "bad" not in said
+
+
+def test_doctor_says_where_the_runtime_has_no_build() -> None:
+    assert runtime_build("Darwin", "arm64").state == "ok"
+    assert "no build for Intel Macs" in runtime_build("Darwin", "x86_64").words
+    assert "WSL" in runtime_build("Windows", "AMD64").words
+    assert python((3, 10, 4)).state == "bad"
+
+
+def test_doctor_tells_what_keeps_an_engine_away() -> None:
+    engines = registry(FakeEngine(spec=spec()))
+
+    findings = {
+        finding.subject: finding for finding in examine(Settings(engine="gpu-only", fallback="wrap"), engines)
+    }
+
+    assert "cabine[torch]" in findings["engine gpu-only"].words
+    assert findings["engine=auto"].state == "bad"
+    assert "there is no engine 'wrap'" in findings["CABINE_FALLBACK"].words
