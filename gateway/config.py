@@ -22,7 +22,9 @@ def _shared(name: str) -> AliasChoices:
 class Settings(BaseSettings):
     """What an operator can change; the variable is ``CABINE_GATEWAY_<NAME>`` unless it is shared."""
 
-    model_config = SettingsConfigDict(env_prefix="CABINE_GATEWAY_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="CABINE_GATEWAY_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     host: str = Field("127.0.0.1", description="Address the gateway listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the gateway listens on (make run: PORT).")

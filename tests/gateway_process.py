@@ -30,9 +30,9 @@ class Process:
 
 @contextmanager
 def running_gateway(inference_url: str, **settings: object) -> Iterator[Process]:
-    """``python -m gateway``; ``settings`` without their prefix."""
+    """``python -m gateway``; ``settings`` by the names of their variables, without ``CABINE_``."""
     port = free_port()
-    variables = {f"CABINE_GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+    variables = {f"CABINE_{name}": str(value) for name, value in settings.items()}
     variables |= {"CABINE_INFERENCE_URL": inference_url, "CABINE_GATEWAY_PORT": str(port)}
     with _running(["gateway"], port, variables, "/health/live") as process:
         yield process

@@ -1,6 +1,8 @@
 // One choice: a photo of one's own (picked or dropped) or a sample, with what the server thinks of it.
 import { ServiceError, discard, upload } from "./service.js";
 
+const MB = 2 ** 20;
+
 export class Slot {
   #root;
   #kind;
@@ -97,8 +99,9 @@ export class Slot {
 
   #take(file) {
     const most = this.#options.maxFileMb;
-    if (file.size > most * 1e6) {
-      const words = `This file has ${Math.ceil(file.size / 1e6)} MB; at most ${most} MB are accepted.`;
+    const size = file.size / MB;
+    if (size > most) {
+      const words = `This file has ${Math.ceil(10 * size) / 10} MB; at most ${most} MB are accepted.`;
       this.#options.onTrouble(new ServiceError({ detail: words, field: this.#kind }));
       return;
     }

@@ -28,7 +28,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture(scope="module")
 def gateway(stub: Stub) -> Iterator[Process]:
-    with running_gateway(stub.url) as gateway:
+    with running_gateway(stub.url, MAX_FILE_MB=1) as gateway:
         yield gateway
 
 
@@ -62,7 +62,7 @@ def page(browser: Any, gateway: Process, stub: Stub) -> Iterator[Any]:
     page.on("console", note)
     page.on("request", note_elsewhere)
     page.goto(gateway.url)
-    page.wait_for_function("document.querySelector('.primary').getAttribute('aria-disabled') === 'false'")
+    page.wait_for_selector(".primary[aria-disabled='false']")
     yield page
     context.close()
     assert complaints == []
@@ -127,9 +127,9 @@ def test_own_photos_are_checked_when_chosen(page: Any) -> None:
 def test_too_large_a_file_is_named_before_it_is_sent(page: Any, stub: Stub) -> None:
     stub.requests.clear()
     page.set_input_files(
-        "#garment-file", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": bytes(21_000_000)}
+        "#garment-file", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": bytes(1_200_000)}
     )
-    assert "This file has 21 MB; at most 20 MB are accepted." in page.inner_text(".trouble")
+    assert "This file has 1.2 MB; at most 1 MB are accepted." in page.inner_text(".trouble")
     assert [request for request in stub.requests if request["method"] == "POST"] == []
 
 

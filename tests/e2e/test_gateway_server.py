@@ -31,7 +31,9 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture(scope="module")
 def gateway(stub: Stub) -> Iterator[Process]:
-    with running_gateway(stub.url, threads=16, client_timeout_s=1, grace_s=3) as gateway:
+    with running_gateway(
+        stub.url, GATEWAY_THREADS=16, GATEWAY_CLIENT_TIMEOUT_S=1, MAX_REQUEST_MB=64
+    ) as gateway:
         yield gateway
 
 
@@ -141,7 +143,7 @@ def test_an_upload_that_breaks_off_reaches_inference_as_broken(gateway: Process,
 
 
 def test_sigterm_lets_running_requests_finish(stub: Stub) -> None:
-    with running_gateway(stub.url, threads=16, grace_s=10) as gateway:
+    with running_gateway(stub.url, GATEWAY_THREADS=16, GATEWAY_GRACE_S=10) as gateway:
         answers: list[requests.Response] = []
         call = threading.Thread(
             target=lambda: answers.append(requests.post(f"{gateway.url}/v1/late", data=b"x", timeout=10))
