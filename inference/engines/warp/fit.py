@@ -29,6 +29,12 @@ _CHEST = 1.16
 """Frontal chest width between the armpits in shoulder widths (joint to joint)."""
 _CHEST_RANGE = (0.95, 1.60)
 """A garment's chest stays within this range of the body's: below it cannot be put on, above no cut goes."""
+_HEM_USUAL = 1.10
+"""Level on the spine at which tops usually end at the latest; longer ones are taken as somewhat smaller."""
+_NECK_ABOVE = 0.15
+"""How far neck points lie above the shoulder line, in torso lengths."""
+_LEAST_TRUST = 0.90
+"""The shoulders' word on the scale is corrected to this share of it at most."""
 _ON_SHOULDERS = 0.98
 """Share of the distance of the shoulder tops that set-in sleeves begin at."""
 _WRAP = 1.2
@@ -46,8 +52,7 @@ _OVER_OLD = 0.01
 """The outline of the torso was measured over clothes: new cloth needs no more than this beyond it."""
 _ARMPIT_ROWS = 3
 """Rows below the armpit over which the sides fall back to the level of the middle."""
-_ARMPIT_USUAL = 0.27
-_ARMPIT_LEVEL = (0.18, 0.50)
+_ARMPIT_LEVEL = (0.18, 0.45)
 _ARMPIT_HALF = (0.48, 0.68)
 """Where armpits can be: level on the spine, and shoulder widths beside it."""
 _HEM_RANGE = (0.40, 1.50)
@@ -57,6 +62,8 @@ _FOLLOW_OLD = (-0.22, 0.16)
 """A hem that would end this near to the old one ends with it, so that no strip of skin has to be made up."""
 _HEM_OVER = 0.01
 """How far such a hem lies over the old one."""
+_MOST_FOLLOWED = 1.22
+"""How much shorter than the cloth a hem that follows the old one may end."""
 _MOST_STRETCH = 1.12
 """Largest ratio of the vertical to the horizontal scale of the cloth: more is seen in prints."""
 _MOST_SQUEEZED = 1.16
@@ -121,8 +128,8 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body) -> Fit:
     heights = np.linspace(armpit_y, hem_y, _ROWS)
     length = (hem_y - neck_y) * scale / body.torso_length
     levels = top + _drop((heights - neck_y) / (hem_y - neck_y), hem - top, length)
-    # Wherever the armhole ends on the cloth, its fold springs from the body's own armpit.
-    armpit_level = float(np.clip(0.6 * levels[0] + 0.4 * _ARMPIT_USUAL, *_ARMPIT_LEVEL))
+    raised = _raised_armpit(marks, scale) / body.torso_length
+    armpit_level = float(np.clip(levels[0] - raised, *_ARMPIT_LEVEL))
     settle = np.clip(1 - np.arange(_ROWS) / _ARMPIT_ROWS, 0.0, 1.0)
     side_levels = levels + (armpit_level - levels[0]) * settle
 
@@ -195,7 +202,32 @@ def _scale(marks: GarmentLandmarks, body: Body, sleeved: bool) -> tuple[float, f
         # Without set-in sleeves the shoulder says little about the size; vests are cut close.
         scale = _VEST_EASE * body_chest / chest
     scale = float(np.clip(scale, least, most))
+    length = (mean_y(marks.hem) - mean_y(marks.neck)) * scale / body.torso_length
+    usual = _HEM_USUAL + _NECK_ABOVE
+    if length > usual:
+        # Narrow-shouldered cuts and shots on a mannequin make cloth look larger than it is: the length tells.
+        scale = max(scale * usual / length, scale * _LEAST_TRUST, min(least, scale))
     return scale, chest * scale / body_chest
+
+
+def _raised_armpit(marks: GarmentLandmarks, scale: float) -> float:
+    """Pixels by which the sleeves' undersides lift the armpit when the arms hang.
+
+    A flat sleeve points sideways. Turned down beside the body its underside is too long by what the armhole's
+    depth exceeds the difference of its two edges; half of that bunches up, half pulls.
+    """
+    if marks.sleeves is None:
+        return 0.0
+    surplus = []
+    for side, _ in SIDES:
+        outer, inner = (_length(edge) for edge in (marks.sleeves[side].outer, marks.sleeves[side].inner))
+        depth = marks.armpit[side][1] - marks.shoulder[side][1]
+        surplus.append(float(np.clip(depth - (outer - inner), 0.0, 0.5 * max(depth, 0.0))))
+    return 0.5 * min(surplus) * scale
+
+
+def _length(line: NDArray[np.floating]) -> float:
+    return float(np.hypot(*np.diff(line, axis=0).T).sum())
 
 
 def _neck_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName) -> Vec:
@@ -235,7 +267,7 @@ def _hem(marks: GarmentLandmarks, person: Person, body: Body, scale: float, top:
     waist_seen = person.waist_confidence >= _SURE_WAIST
     if waist_seen and _FOLLOW_OLD[0] < hem - person.waist < _FOLLOW_OLD[1]:
         followed = person.waist + _HEM_OVER
-        if (followed - top) / max(length, 1e-3) <= _MOST_STRETCH:
+        if 1 / _MOST_FOLLOWED <= (followed - top) / max(length, 1e-3) <= _MOST_STRETCH:
             hem = followed
     hem = float(np.clip(hem, *_HEM_RANGE))
     bottoms = float(person.parsing.region("lower").mean()) > _LEAST_BOTTOMS

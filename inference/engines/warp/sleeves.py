@@ -7,18 +7,17 @@ the elbow, so rows of cloth turn with it and neither fan out nor tear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.warp.bone import Bone, arm_coordinates, bone_of, smoothed, unit_vector
 from inference.engines.warp.fit import Fit
 from inference.engines.warp.mesh import mesh_map
 from inference.engines.warp.resample import Cloth
 from inference.engines.warp.silhouette import SideName, Silhouette, arm_radii
 from inference.engines.warp.tps import Tps
-from inference.engines.warp.types import Arm, Body, SleeveLayer, Vec
+from inference.engines.warp.types import Body, SleeveLayer, Vec
 from preprocess.types import Alpha, Garment, GarmentLandmarks, Sleeve
 
 Array = NDArray[np.float64]
@@ -27,10 +26,6 @@ Box = tuple[int, int, int, int]
 
 _UPPER, _FORE = 0.80, 0.68
 """Usual lengths of upper arm and forearm in shoulder widths: shorter ones point towards the camera."""
-_ROUND = 0.13
-"""Radius over which the elbow is rounded, in shoulder widths."""
-_BEYOND = 0.35
-"""How far the bone is continued past shoulder and wrist, in shoulder widths."""
 _LONG_FROM = 0.72
 """A sleeve classed as long that covers this share of the arm ends at the wrist."""
 _WRIST = 0.02
@@ -40,9 +35,9 @@ _SKIN_GAP = 0.012
 _WRAP = 1.4
 """Flat width of a sleeve that just touches the arm, over the arm's visible width: half a circle against its
 axis."""
-_LOOSE = 0.5
+_LOOSE = 0.4
 """Share of the cloth beyond that which stands away sideways."""
-_LOOSEST = 1.6
+_LOOSEST = 1.5
 """Widest a sleeve may hang, in arm radii."""
 _SHOULDER_TURN = 0.22
 """Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
@@ -54,37 +49,6 @@ _INWARD = 0.16
 _INWARD_ROWS = 3
 _SETTLE = 0.35
 """Share of the sleeve over which it turns from the torso's map into the arm's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Bone:
-    """The rounded bone, evenly sampled."""
-
-    lengths: Array
-    """``(n,)`` distance from the shoulder joint, negative above it."""
-    points: Array
-    normals: Array
-    """Unit vectors to the inner side: that of the armpit."""
-    elbow: float
-    wrist: float
-
-    def at(self, a: Array, w: Array) -> Array:
-        """Arm coordinates to the person's frame; straight on beyond the ends."""
-        first, last = self.lengths[0], self.lengths[-1]
-        held = np.clip(a, first, last)
-        point = np.stack([np.interp(held, self.lengths, self.points[:, k]) for k in (0, 1)], axis=-1)
-        normal = np.stack([np.interp(held, self.lengths, self.normals[:, k]) for k in (0, 1)], axis=-1)
-        normal /= np.maximum(np.hypot(normal[..., 0], normal[..., 1])[..., None], 1e-9)
-        along = np.stack([-normal[..., 1], normal[..., 0]], axis=-1)
-        step = self.points[-1] - self.points[-2]
-        along *= np.sign(along[..., :1] * step[0] + along[..., 1:] * step[1] + 1e-12)
-        placed: Array = point + normal * w[..., None] + along * (a - held)[..., None]
-        return placed
-
-    def place_of(self, a: Array) -> Array:
-        """Distances to shares of the arm: 0 shoulder, 0.5 elbow, 1 wrist."""
-        places: Array = np.interp(a, [0.0, self.elbow, max(self.wrist, self.elbow + 1)], [0.0, 0.5, 1.0])
-        return places
 
 
 def lay_sleeve(
@@ -100,7 +64,7 @@ def lay_sleeve(
     box: Box,
 ) -> SleeveLayer:
     """Draw one sleeve; arrays have the size of ``box``."""
-    bone = _bone(body.arms[side], body, side)
+    bone = bone_of(body.arms[side], body, side)
     outer, inner, reach = _edges(garment, sleeve, fit, body, silhouette, torso, bone, side)
     source, target = _grids(marks, sleeve, fit, torso, bone, outer, inner, side)
     drawn = mesh_map(source, target, *box)
@@ -118,31 +82,6 @@ def lay_sleeve(
     )
 
 
-def _bone(arm: Arm, body: Body, side: SideName) -> _Bone:
-    unit = body.shoulder_width
-    upper, fore = arm.elbow - arm.shoulder, arm.wrist - arm.elbow
-    upper_length, fore_length = float(np.hypot(*upper)), float(np.hypot(*fore))
-    # An arm that points at the camera has no direction of its own: the shorter, the more it is taken to hang.
-    start = _unit(upper - body.up * max(0.0, 0.4 * unit - upper_length))
-    end = _unit(fore + start * max(0.0, 0.3 * unit - fore_length))
-    corners = [arm.shoulder - start * _BEYOND * unit, arm.shoulder, arm.elbow, arm.wrist]
-    corners.append(arm.wrist + end * _BEYOND * unit)
-    path = np.array(corners)
-    distances = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))]) - _BEYOND * unit
-    count = 240
-    lengths = np.linspace(distances[0], distances[-1], count)
-    points = np.stack([np.interp(lengths, distances, path[:, k]) for k in (0, 1)], axis=-1)
-    sigma = _ROUND * unit / max(lengths[1] - lengths[0], 1e-6)
-    points = _smooth_rows(points, sigma)
-    tangents = np.gradient(points, axis=0)
-    tangents /= np.maximum(np.hypot(tangents[:, 0], tangents[:, 1])[:, None], 1e-9)
-    turn = 1.0 if side == "left" else -1.0
-    normals = turn * np.stack([tangents[:, 1], -tangents[:, 0]], axis=-1)
-    return _Bone(
-        lengths=lengths, points=points, normals=normals, elbow=upper_length, wrist=upper_length + fore_length
-    )
-
-
 def _edges(
     garment: Garment,
     sleeve: Sleeve,
@@ -150,7 +89,7 @@ def _edges(
     body: Body,
     silhouette: Silhouette,
     torso: Tps,
-    bone: _Bone,
+    bone: Bone,
     side: SideName,
 ) -> tuple[Array, Array, float]:
     """Outer and inner edge ``(_ROWS, 2)`` in arm coordinates, from armhole to cuff, and the reach."""
@@ -158,7 +97,7 @@ def _edges(
     corners = np.array([sleeve.outer[0], sleeve.inner[0]], dtype=np.float64)
     # Where the torso's map puts them, which is near the fitted landmarks but not exactly on them.
     corners = torso.invert(corners, np.array([fit.shoulder[side], fit.armpit[side]]))
-    start_outer, start_inner = (_arm_coordinates(corner, body.arms[side], bone) for corner in corners)
+    start_outer, start_inner = (arm_coordinates(corner, body.arms[side], bone) for corner in corners)
     cuff = _cuff_distance(garment, sleeve, fit, bone, unit, start_outer[0])
     slant = _cuff_slant(sleeve) * fit.scale
     slant = float(np.clip(slant, -0.12 * unit, 0.12 * unit))
@@ -179,7 +118,7 @@ def _edges(
 
 
 def _hanging(
-    a_outer: Array, a_inner: Array, cloth: Array, body: Body, silhouette: Silhouette, bone: _Bone
+    a_outer: Array, a_inner: Array, cloth: Array, body: Body, silhouette: Silhouette, bone: Bone
 ) -> tuple[Array, Array]:
     """Half widths of the sleeve on both sides of the bone."""
     gap = _SKIN_GAP * body.shoulder_width
@@ -190,14 +129,14 @@ def _hanging(
     radii = arm_radii(silhouette, body, bone.place_of(probe), centres, normals)
     widths = []
     for a, radius in zip((a_outer, a_inner), radii, strict=True):
-        arm = np.interp(a, probe, _smooth_rows(radius[:, None], 2.0)[:, 0]) + gap
+        arm = np.interp(a, probe, smoothed(radius[:, None], 2.0)[:, 0]) + gap
         loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * arm)
         widths.append(np.minimum(arm + loose, _LOOSEST * arm))
     return widths[0], widths[1]
 
 
 def _cuff_distance(
-    garment: Garment, sleeve: Sleeve, fit: Fit, bone: _Bone, unit: float, start: float
+    garment: Garment, sleeve: Sleeve, fit: Fit, bone: Bone, unit: float, start: float
 ) -> float:
     """Where the outer edge ends along the bone; projected lengths shrink where the arm points at the
     camera."""
@@ -216,7 +155,7 @@ def _grids(
     sleeve: Sleeve,
     fit: Fit,
     torso: Tps,
-    bone: _Bone,
+    bone: Bone,
     outer: Array,
     inner: Array,
     side: SideName,
@@ -273,30 +212,22 @@ def inside_armhole(marks: GarmentLandmarks, shape: tuple[int, ...], side: SideNa
 def _chord_normal(marks: GarmentLandmarks, side: SideName) -> Vec:
     """Unit normal of the armhole line that points into the sleeve."""
     chord = np.array(marks.armpit[side]) - np.array(marks.shoulder[side])
-    normal = _unit(np.array([chord[1], -chord[0]]))
+    normal = unit_vector(np.array([chord[1], -chord[0]]))
     away = -1.0 if side == "left" else 1.0
     return normal if normal[0] * away >= 0 else -normal
-
-
-def _arm_coordinates(point: Vec, arm: Arm, bone: _Bone) -> Vec:
-    k = int(np.argmin(np.abs(bone.lengths - 0.3 * bone.elbow)))
-    normal = bone.normals[k]
-    along = bone.points[k + 1] - bone.points[k]
-    offset = point - arm.shoulder
-    return np.array([offset @ _unit(along), offset @ normal])
 
 
 def _cuff_slant(sleeve: Sleeve) -> float:
     """How much farther along the sleeve the cuff's inner corner lies than its outer one, garment pixels."""
     outer, inner = _even(sleeve.outer, 8), _even(sleeve.inner, 8)
-    direction = _unit(_unit(outer[-1] - outer[-4]) + _unit(inner[-1] - inner[-4]))
+    direction = unit_vector(unit_vector(outer[-1] - outer[-4]) + unit_vector(inner[-1] - inner[-4]))
     return float((inner[-1] - outer[-1]) @ direction)
 
 
 def _cloth_half_widths(sleeve: Sleeve) -> Array:
     """Half widths along the sleeve, square to it, garment pixels."""
     outer, inner = _even(sleeve.outer, _ROWS), _even(sleeve.inner, _ROWS)
-    axis = _unit((outer[-1] + inner[-1]) - (outer[0] + inner[0]))
+    axis = unit_vector((outer[-1] + inner[-1]) - (outer[0] + inner[0]))
     normal = np.array([-axis[1], axis[0]])
     widths: Array = np.abs((outer - inner) @ normal) / 2
     return widths
@@ -312,20 +243,3 @@ def _even(line: NDArray[np.floating], count: int) -> Array:
 
 def _arc_length(line: NDArray[np.floating]) -> float:
     return float(np.hypot(*np.diff(line, axis=0).T).sum())
-
-
-def _smooth_rows(values: Array, sigma: float) -> Array:
-    """Gaussian along the first axis; ends are continued by point reflection so that they stay in place."""
-    radius = min(int(3 * sigma) + 1, len(values) - 1)
-    if radius < 1:
-        return values
-    before = 2 * values[0] - values[radius:0:-1]
-    after = 2 * values[-1] - values[-2 : -radius - 2 : -1]
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, 1e-6)) ** 2)
-    kernel /= kernel.sum()
-    padded = np.concatenate([before, values, after])
-    return np.stack([np.convolve(padded[:, k], kernel, "valid") for k in range(values.shape[1])], axis=-1)
-
-
-def _unit(vector: Vec) -> Vec:
-    return vector / max(float(np.hypot(*vector)), 1e-9)
