@@ -1,6 +1,6 @@
 """A try-on of the samples over HTTP: start both services, upload, compose, write ``demo/result.png``, stop.
 
-    python -m scripts.demo [--person FILE] [--garment FILE]
+    python -m scripts.demo [--person FILE] [--garment FILE] [--out DIR]
 
 The same two processes as ``make run``, on free ports; their log goes to ``demo/services.log``.
 """
@@ -23,7 +23,7 @@ import requests
 from PIL import Image
 
 PERSON, GARMENT = Path("samples/people/p2_woman__base.jpg"), Path("samples/garments/tshirt_print.jpg")
-OUT = Path("demo")
+HONCHO = Path(sys.executable).with_name("honcho")
 READY_WITHIN_S = 60
 """Loading libraries and models takes 2 to 10 s; a machine that needs a minute has another problem."""
 STOP_WITHIN_S = 20
@@ -33,24 +33,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--person", type=Path, default=PERSON)
     parser.add_argument("--garment", type=Path, default=GARMENT)
+    parser.add_argument("--out", type=Path, default=Path("demo"))
     options = parser.parse_args()
+    out: Path = options.out
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the clean-up below
-    OUT.mkdir(exist_ok=True)
+    out.mkdir(exist_ok=True)
     start = time.perf_counter()
     try:
-        with services(OUT / "services.log") as gateway:
+        with services(out / "services.log") as gateway:
             print(f"services ready on {gateway} after {time.perf_counter() - start:.1f} s")
             answer = try_on(gateway, options.person, options.garment)
     except (requests.RequestException, RuntimeError) as error:
-        print(f"demo failed: {error}\nlog of the services: {OUT / 'services.log'}", file=sys.stderr)
+        print(f"demo failed: {error}\nlog of the services: {out / 'services.log'}", file=sys.stderr)
         return 1
-    (OUT / "result.png").write_bytes(answer.content)
-    side_by_side(options.person, options.garment, answer.content).save(OUT / "side_by_side.png")
+    (out / "result.png").write_bytes(answer.content)
+    side_by_side(options.person, options.garment, answer.content).save(out / "side_by_side.png")
     told = answer.headers
     print(f"engine {told['X-Cabine-Engine']} (a preview), confidence {told['X-Cabine-Confidence']}")
     print(f"warnings: {told['X-Cabine-Warnings'] or 'none'}")
     print(
-        f"{OUT / 'result.png'} and {OUT / 'side_by_side.png'} written in {time.perf_counter() - start:.1f} s"
+        f"{out / 'result.png'} and {out / 'side_by_side.png'} written in {time.perf_counter() - start:.1f} s"
     )
     return 0
 
@@ -59,9 +61,11 @@ def main() -> int:
 def services(log_path: Path) -> Iterator[str]:
     """Both services on free ports, ready; yields the gateway's address."""
     gateway_port, inference_port = free_ports(2)
-    environment = {**os.environ, "GATEWAY_PORT": str(gateway_port), "INFERENCE_PORT": str(inference_port)}
+    programs = f"{HONCHO.parent}{os.pathsep}{os.environ['PATH']}"  # the Procfile names those of .venv
+    ports = {"GATEWAY_PORT": str(gateway_port), "INFERENCE_PORT": str(inference_port)}
+    environment = {**os.environ, **ports, "PATH": programs}
     with log_path.open("w") as log:
-        process = subprocess.Popen(["honcho", "start"], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([HONCHO, "start"], env=environment, stdout=log, stderr=log)
         try:
             address = f"http://127.0.0.1:{gateway_port}"
             wait_until_ready(address, process)
@@ -86,9 +90,9 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"the services stopped with exit code {process.returncode}")
         try:
-            if requests.get(f"{address}/health/ready", timeout=5).status_code == 200:
+            if local().get(f"{address}/health/ready", timeout=5).status_code == 200:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass  # not listening yet
         time.sleep(0.2)
     raise RuntimeError(f"the services were not ready within {READY_WITHIN_S} s")
@@ -96,19 +100,27 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
 
 def try_on(gateway: str, person: Path, garment: Path) -> requests.Response:
     """Upload the person once, then try the garment on; raises ``RuntimeError`` with the service's words."""
-    uploaded = requests.post(
+    session = local()
+    uploaded = session.post(
         f"{gateway}/upload", files={"image": person.read_bytes()}, data={"kind": "person"}, timeout=60
     )
     refuse_problem(uploaded)
     asset = uploaded.json()
     print(f"uploaded {person.name}: {asset['width']}x{asset['height']}, checks {asset['checks']}")
-    composed = requests.post(
+    composed = session.post(
         f"{gateway}/compose",
         files={"person": (None, asset["id"]), "garment": (garment.name, garment.read_bytes())},
         timeout=120,
     )
     refuse_problem(composed)
     return composed
+
+
+def local() -> requests.Session:
+    """A session that ignores proxies of the environment: the services are on this machine."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def refuse_problem(response: requests.Response) -> None:

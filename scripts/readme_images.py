@@ -1,6 +1,6 @@
 """The pictures of the README: try-ons of the samples, made by the project itself.
 
-    python -m scripts.readme_images
+python -m scripts.readme_images
 """
 
 from __future__ import annotations
