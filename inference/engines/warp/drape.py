@@ -21,6 +21,9 @@ cloth."""
 _FILL_SHADE = 0.94
 """A closed slit lies in a fold."""
 
+_CRUMB = 0.02
+"""Square shoulder widths: a smaller patch of invented arm is a misfit of the arm's outline."""
+
 _CAST = 0.22
 """Darkening of skin and trousers right beside the garment's edge."""
 
@@ -85,10 +88,18 @@ def bare_arms(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped
             outside = np.maximum(first - limb.along, limb.along - last)
             hidden = hidden * smoothstep(outside, -0.05, -0.01)
         weight = np.maximum(weight, limb.inside * hidden)
-    weight = weight * stripped.skin_weight
+    weight = without_crumbs(weight * stripped.skin_weight, _CRUMB * scene.unit**2)
     # two soft borders that meet would let the torso shine through: the new skin runs on under the real one
     seam = grow(weight > 0.05, 3.0)
     return np.where(seam, np.clip(weight + front.skin, 0.0, 1.0), weight).astype(np.float32)
+
+
+def without_crumbs(weight: Alpha, least: float) -> Alpha:
+    """Drop pieces of a soft region that cover fewer pixels than ``least``."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats((weight > 0.05).astype(np.uint8), connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= least
+    large[0] = False
+    return np.asarray(weight * large[pieces], np.float32)
 
 
 def cast_by_garment(scene: Scene, cover: Alpha) -> Float:

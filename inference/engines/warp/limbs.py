@@ -27,7 +27,7 @@ BEYOND = 1.15
 
 ADULT_HALF_WIDTH = (
     np.array([0.0, 0.2, 0.5, 0.75, 1.0, BEYOND]),
-    np.array([0.19, 0.168, 0.135, 0.125, 0.088, 0.10]),
+    np.array([0.155, 0.138, 0.108, 0.103, 0.066, 0.072]),
 )
 """Half width of a bare arm in shoulder widths against ``along``: means read off bare arms of the sample
 people."""

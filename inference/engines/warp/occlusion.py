@@ -15,7 +15,6 @@ from inference.engines.warp.fields import (
     Bool,
     blur,
     dot,
-    ellipse,
     grow,
     shrink,
     smoothstep,
@@ -35,14 +34,14 @@ _SKIN_BAND = 0.008
 _SPILL = 0.014
 """Shoulder widths around the old garment that still show its colour."""
 
-_SHADOW = 0.03
+_SHADOW = 0.04
 """Shoulder widths of skin beyond an old cuff that lie in its shadow."""
 
 _ROUND = 0.02
 """Shoulder widths by which the guessed outline of the bare body is rounded."""
 
-_NARROW = 0.03
-"""Shoulder widths: skin seen through a slit narrower than twice this lies in the old garment's shadow."""
+_COLLAR_SHADOW = 0.035
+"""Shoulder widths of skin beside an old collar that lie in its shadow."""
 
 _ARM_STARTS = (0.08, 0.36)
 """Along the arm: where the edge between shoulder cloth and arm leaves the outer and reaches the inner
@@ -156,9 +155,7 @@ def old_garment(scene: Scene, front: Front) -> Alpha:
     """What has to be painted over: the old garment, its spill, its shadow on the skin below a cuff."""
     parts = scene.parts
     wide = grow(parts.upper > 0.5, _SPILL * scene.unit)
-    skin = (parts.neck > 0.5).astype(np.uint8)
-    slit = (skin > 0) & (cv2.morphologyEx(skin, cv2.MORPH_OPEN, ellipse(_NARROW * scene.unit)) == 0)
-    wide |= slit & grow(parts.upper > 0.5, _NARROW * scene.unit)
+    wide |= (parts.neck > 0.5) & grow(parts.upper > 0.5, _COLLAR_SHADOW * scene.unit)
     removed = np.maximum(blur(wide.astype(np.float32), 0.8), front.cuff_shadow)
     return np.asarray(removed * (1.0 - front.head), np.float32)
 
@@ -168,7 +165,7 @@ def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
     on_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 0.9
     shadow = grow((scene.parts.upper > 0.5) & on_arm, _SHADOW * scene.unit)
     shadow &= scene.parts.arms + scene.parts.hands > 0.5
-    return blur(shadow.astype(np.float32), 0.8)
+    return blur(shadow.astype(np.float32), 0.3 * _SHADOW * scene.unit)
 
 
 @dataclass(frozen=True, kw_only=True)

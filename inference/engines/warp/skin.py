@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import blur, diffuse, luma, mix, shrink, smoothstep
+from inference.engines.warp.fields import blur, diffuse, grow, luma, mix, shrink, smoothstep
 from inference.engines.warp.grain import grain, grain_spread
 from inference.engines.warp.limbs import Limb, unrolled
 from inference.engines.warp.scene import Scene
@@ -15,6 +15,9 @@ from preprocess.types import Alpha, Sides
 
 _WORK_SIDE = 320
 """Longer side in pixels of the image that is diffused."""
+
+_SHADOWED = 0.03
+"""Shoulder widths of skin beside clothes that are darker than the rest."""
 
 _TYPICAL = 0.3
 """How far the local skin colour is pulled to the median: keeps a shadow or a cheek's red from spreading
@@ -30,7 +33,8 @@ _UNKNOWN_SKIN = np.array([205.0, 165.0, 140.0], np.float32)
 def skin_plate(scene: Scene, limbs: Sides[Limb]) -> FloatRgb:
     """``float32 (h, w, 3)``: skin everywhere, shaded as arms where the arms are."""
     skin = scene.parts.skin
-    core = shrink(skin > 0.9, 0.012 * scene.unit).astype(np.float32)
+    lit = ~grow(scene.parts.upper > 0.5, _SHADOWED * scene.unit)
+    core = (shrink(skin > 0.9, 0.012 * scene.unit) & lit).astype(np.float32)
     plate = _colour_field(scene.photo, core)
     spread = grain_spread(scene.photo, core)
     for limb in (limbs.left, limbs.right):
@@ -54,8 +58,11 @@ def _colour_field(photo: FloatRgb, core: Alpha) -> FloatRgb:
     light = luma(colour)
     usual = np.abs(light - float(luma(middle[None])[0])) < 45.0
     known &= usual
-    filled = blur(diffuse(colour, known.astype(np.float32)), 2.0)
-    filled = filled * (1.0 - _TYPICAL) + middle.astype(np.float32) * _TYPICAL
+    filled = diffuse(colour, known.astype(np.float32))
+    filled = np.where(known[..., None], filled, blur(filled, 2.0))
+    distance = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5) / max(size)
+    pull = _TYPICAL * smoothstep(distance.astype(np.float32), 0.02, 0.15)
+    filled = mix(filled, np.broadcast_to(middle.astype(np.float32), filled.shape), pull)
     return np.asarray(cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
