@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -154,6 +154,6 @@ class GarmentAnswer(_Answer):
     collar: str | None
     frame: FrameBody
     cutout_confidence: float
-    landmarks: dict[str, list[float]] | None
+    landmarks: dict[str, Any] | None = Field(description="In pixels of the frame, the viewer's sides.")
     cutout: str = Field(description="Base64 PNG with alpha.")
     warnings: list[WarningBody]

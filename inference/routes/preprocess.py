@@ -21,12 +21,14 @@ from inference.pipeline import named, open_picture
 from inference.preparation import PhotoKindAsked
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
-from inference.routes.overlays import draw_pose
 from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, WarningBody
 from inference.service import Service, service_of
+from preprocess.agnostic import CATEGORIES
+from preprocess.artefacts import landmarks_json
 from preprocess.geometry import unframe
+from preprocess.overlays import draw_pose
 from preprocess.pose import convert
-from preprocess.types import BASIC_LABELS, Frame, GarmentLandmarks, Notice
+from preprocess.types import BASIC_LABELS, Frame, Notice
 
 router = APIRouter(tags=["preprocess"], prefix="/v1/preprocess")
 
@@ -153,7 +155,7 @@ def parse_person(form: Form, picture: Picture, service: Service) -> Artefact:
 
 
 def make_mask(form: Form, picture: Picture, service: Service) -> Artefact:
-    category = form.choice("category", sorted(service.form_limits.categories)) or "upper"
+    category = form.choice("category", CATEGORIES) or "upper"
     person = picture.person(service.tools.preparation, CANVAS)
     agnostic = service.tools.preparation.agnostic(person, category)
     size = (picture.photo.width, picture.photo.height)
@@ -177,22 +179,12 @@ def cut_garment(form: Form, picture: Picture, service: Service) -> Artefact:
             collar=None if cut.collar is None else cut.collar.kind,
             frame=_frame(cut.frame),
             cutout_confidence=cut.cutout_confidence,
-            landmarks=None if cut.landmarks is None else _landmarks(cut.landmarks),
+            landmarks=None if cut.landmarks is None else landmarks_json(cut.landmarks),
             cutout=_base64(png),
             warnings=_warnings(cut.notices),
         ),
         png=png,
     )
-
-
-def _landmarks(found: GarmentLandmarks) -> dict[str, list[float]]:
-    """``name_side`` -> ``[x, y]`` in the garment's frame; sides as the viewer sees them."""
-    pairs = {"neck": found.neck, "shoulder": found.shoulder, "armpit": found.armpit, "hem": found.hem}
-    return {
-        f"{name}_{side}": [float(value) for value in point]
-        for name, pair in pairs.items()
-        for side, point in (("left", pair.left), ("right", pair.right))
-    }
 
 
 def _frame(frame: Frame) -> FrameBody:
