@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol
+from typing import Protocol
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 
 from gateway.config import Settings
 from gateway.problems import ProblemError
-
-BLOCK = 64 * 1024
-"""Bytes per read in both directions; http.client's own 16 KB cost a fifth of the throughput."""
+from gateway.watched_connection import BLOCK, WatchedAdapter, watched_client
 
 READY_TIMEOUT_S = (1.0, 2.0)
 """A health check must answer while inference hangs."""
@@ -55,13 +53,6 @@ class Answer:
             self._slots.release()
 
 
-class _Adapter(HTTPAdapter):
-    """A connection pool that sends in blocks of :data:`BLOCK`."""
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, blocksize=BLOCK, **options)
-
-
 class InferenceClient:
     """Thread safe. Holds at most ``settings.relay_slots`` requests open; more are refused as ``busy``."""
 
@@ -74,18 +65,31 @@ class InferenceClient:
         # Only the caller's headers go on, and no caller ever sees another one's cookies.
         self._session.headers.clear()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount("http://", _Adapter(pool_connections=1, pool_maxsize=settings.threads))
-        self._session.mount("https://", _Adapter(pool_connections=1, pool_maxsize=settings.threads))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, WatchedAdapter(pool_connections=1, pool_maxsize=settings.threads))
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: Body | None) -> Answer:
-        """Send one request; ``target`` is a path with its query. The answer's body is not read yet."""
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Body | None,
+        client: socket.socket | None = None,
+    ) -> Answer:
+        """Send one request; ``target`` is a path with its query. The answer's body is not read yet.
+
+        ``client`` is the connection of whoever waits for the answer: ``cancelled`` when it closes first.
+        """
         if not self._slots.acquire(blocking=False):
             raise ProblemError("busy", "Every place is taken; try again in a moment.")
+        watching = watched_client.set(client)
         try:
             return Answer(self._exchange(method, target, headers, body, self._timeout), self._slots)
         except BaseException:
             self._slots.release()
             raise
+        finally:
+            watched_client.reset(watching)
 
     def ready(self, request_id: str) -> tuple[int, str, bytes]:
         """Status, media type and body of inference's readiness, within three seconds, come what may."""

@@ -58,7 +58,8 @@ def _exchange(target: str, body: UploadBody | None) -> Response:
     client: InferenceClient = current_app.extensions["cabine.inference"]
     if body is not None:
         body.check_length()
-    answer = client.send(request.method, target, _forwarded_headers(), body)
+    connection = request.environ.get("gunicorn.socket")
+    answer = client.send(request.method, target, _forwarded_headers(), body, connection)
     if answer.status >= 400 and not _is_problem(answer):
         answer.close()
         raise ProblemError("upstream-bad", "Inference failed without saying why.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ class Stub:
     ready_delay_s: float = 0.0
     requests: list[dict[str, Any]] = field(default_factory=list)
     left: threading.Event = field(default_factory=threading.Event)
-    """Set when a client of ``/v1/drip`` went away."""
+    """Set when a client of ``/v1/drip`` or ``/v1/patient`` went away."""
     release: threading.Event = field(default_factory=threading.Event)
     """Lets ``/v1/hang`` go on."""
     connections: set[int] = field(default_factory=set)
@@ -154,6 +155,12 @@ class _Handler(BaseHTTPRequestHandler):
     def on_v1_hang(self) -> None:
         self.stub.release.wait(20)
         self.answer(200, "image/png", PNG)
+
+    def on_v1_patient(self) -> None:
+        """No answer; notices when the caller leaves."""
+        if self.connection.recv(1, socket.MSG_PEEK) == b"":
+            self.stub.left.set()
+        self.close_connection = True
 
     def on_v1_garbage(self) -> None:
         self.wfile.write(b"\x00\x01 this is not HTTP\r\n\r\n")

@@ -85,6 +85,27 @@ def test_events_arrive_as_they_happen_and_leaving_is_noticed(gateway: Process, s
     assert stub.left.wait(3), "inference learns that nobody listens any more"
 
 
+def test_leaving_before_the_answer_stops_inference(gateway: Process, stub: Stub) -> None:
+    stub.left.clear()
+    with gateway.connect() as client:
+        client.sendall(b"POST /v1/patient HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        wait_until(lambda: stub.requests[-1]["target"] == "/v1/patient")
+        assert not stub.left.is_set()
+    assert stub.left.wait(3)
+
+
+def test_a_request_sent_ahead_is_no_leaving(gateway: Process) -> None:
+    request = b"POST /v1/late HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
+    with gateway.connect() as client:
+        client.sendall(request)
+        time.sleep(0.3)
+        client.sendall(request)
+        for _ in range(2):
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert answer.read() == PNG
+
+
 def test_slow_clients_do_not_starve_health(gateway: Process, stub: Stub) -> None:
     """More crawling uploads, streams and half-sent headers than there are threads."""
     head = f"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: {MB}\r\n\r\n".encode()
