@@ -11,6 +11,7 @@ import pytest
 from inference.engines.warp.body import measure
 from inference.engines.warp.fit import fit_garment
 from inference.engines.warp.lay import lay
+from inference.engines.warp.silhouette import Silhouette
 from inference.engines.warp.torso import torso_map
 from inference.engines.warp.types import WarpedGarment
 from preprocess.types import (
@@ -227,8 +228,8 @@ def test_torso_does_not_fold() -> None:
     person, garment = _person(), _shirt()
     body = measure(person)
     assert garment.landmarks is not None
-    fit = fit_garment(garment.landmarks, person, body)
-    spline = torso_map(garment, garment.landmarks, fit, person, body)
+    fit = fit_garment(garment.landmarks, person, body, Silhouette.of(person))
+    spline = torso_map(garment, garment.landmarks, fit, body, Silhouette.of(person))
     y, x = np.nonzero(_laid(person, garment).alpha > 0.5)
     jacobian = spline.jacobian(np.stack([x, y], axis=-1)[::7] + 0.5)
     assert (np.linalg.det(jacobian) > 0).all()
@@ -289,7 +290,7 @@ def test_no_slit_at_the_armpit(length: str) -> None:
     garment = _shirt(length)
     warped = lay(garment, person, body)
     assert garment.landmarks is not None
-    fit = fit_garment(garment.landmarks, person, body)
+    fit = fit_garment(garment.landmarks, person, body, Silhouette.of(person))
     covered = _coverage(warped) > 0.5
     for start, end in ((fit.shoulder.left, fit.armpit.left), (fit.shoulder.right, fit.armpit.right)):
         for share in np.linspace(0.15, 0.95, 30):

@@ -110,9 +110,8 @@ class Fit:
     """Share of the rows whose sides were seen in the photo."""
 
 
-def fit_garment(marks: GarmentLandmarks, person: Person, body: Body) -> Fit:
+def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette) -> Fit:
     """Place the landmarks of a top on a body."""
-    silhouette = Silhouette.of(person)
     sleeved = marks.sleeves is not None
     scale, ease = _scale(marks, body, sleeved)
     neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))

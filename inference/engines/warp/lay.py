@@ -32,8 +32,9 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
     """
     seen = garment.landmarks is not None
     marks = garment.landmarks or assumed_landmarks(garment.alpha)
-    fit = fit_garment(marks, person, body)
-    torso = torso_map(garment, marks, fit, person, body)
+    silhouette = Silhouette.of(person)
+    fit = fit_garment(marks, person, body, silhouette)
+    torso = torso_map(garment, marks, fit, body, silhouette)
     box = _box(fit, person, body, sleeved=marks.sleeves is not None)
     frame = person.matte.alpha.shape
     cloth_alpha, cloth_image = _torso_cloth(garment, marks)
@@ -43,7 +44,7 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
     neckline = lay_neckline(garment.collar, fit, torso)
     opening = neck_opening(neckline, body, (frame[0], frame[1]))
     alpha = _placed(cloth.coverage(cloth_alpha, source) * _near(fit, body, box), box, frame)
-    sleeves = _sleeves(garment, marks, fit, person, body, torso, box)
+    sleeves = _sleeves(garment, marks, fit, body, silhouette, torso, box, frame)
     if sleeves is not None:
         alpha = closed_at_armpits(alpha, (sleeves.left.alpha, sleeves.right.alpha), fit.armpit, body)
     return WarpedGarment(
@@ -94,19 +95,18 @@ def _sleeves(
     garment: Garment,
     marks: GarmentLandmarks,
     fit: Fit,
-    person: Person,
     body: Body,
+    silhouette: Silhouette,
     torso: Tps,
     box: Box,
+    frame: tuple[int, ...],
 ) -> Sides[SleeveLayer] | None:
     if marks.sleeves is None:
         return None
-    silhouette = Silhouette.of(person)
-    frame = person.matte.alpha.shape
+    cloth = cloth_for(bleed(garment.image, garment.alpha), fit.scale)
     layers: dict[str, SleeveLayer] = {}
     for side, _ in SIDES:
         sleeve = marks.sleeves[side]
-        cloth = cloth_for(bleed(garment.image, garment.alpha), fit.scale)
         layer = lay_sleeve(garment, marks, sleeve, cloth, fit, body, silhouette, torso, side, box)
         layers[side] = SleeveLayer(
             rgb=_placed(layer.rgb, box, frame),

@@ -31,7 +31,7 @@ _ARM_SHARE = 0.30
 _ARM_PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _ARM_RADIUS = (0.20, 0.16, 0.135, 0.115, 0.09)
 """Usual radius of an arm in shoulder widths: shoulder, mid upper arm, elbow, mid forearm, wrist."""
-_ARM_RANGE = (0.55, 1.45)
+_ARM_RANGE = (0.55, 1.8)
 
 
 @dataclass(frozen=True, kw_only=True)

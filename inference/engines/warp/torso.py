@@ -9,7 +9,7 @@ from inference.engines.warp.rays import first_exit
 from inference.engines.warp.silhouette import SIDES, SideName, Silhouette, on_spine
 from inference.engines.warp.tps import Tps, fit_tps
 from inference.engines.warp.types import Body, Vec
-from preprocess.types import Garment, GarmentLandmarks, Person
+from preprocess.types import Garment, GarmentLandmarks
 
 _INNER = (-0.75, -0.4, 0.0, 0.4, 0.75)
 """Inner columns of control points in half widths: they hold the middle, where prints are, at the cloth's
@@ -26,9 +26,9 @@ _STIFFER = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 100.0)
 """Bending penalties tried in turn until the map does not fold; the last is all but affine."""
 
 
-def torso_map(garment: Garment, marks: GarmentLandmarks, fit: Fit, person: Person, body: Body) -> Tps:
+def torso_map(garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body, silhouette: Silhouette) -> Tps:
     """Spline from the person's frame to the garment's frame, free of folds over the torso."""
-    on_garment, on_body = _control_points(garment, marks, fit, person, body)
+    on_garment, on_body = _control_points(garment, marks, fit, body, silhouette)
     probe = _between(on_body)
     for stiffness in _STIFFER:
         spline = fit_tps(on_body, on_garment, stiffness)
@@ -51,10 +51,9 @@ def stretch_of(spline: Tps, fit: Fit, body: Body) -> float:
 
 
 def _control_points(
-    garment: Garment, marks: GarmentLandmarks, fit: Fit, person: Person, body: Body
+    garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body, silhouette: Silhouette
 ) -> tuple[Array, Array]:
     pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
-    silhouette = Silhouette.of(person)
     for side, _ in SIDES:
         pairs += [(marks.neck[side], fit.neck[side]), (marks.shoulder[side], fit.shoulder[side])]
         pairs += _shoulder_seam(garment, marks, fit, silhouette, body, side)
