@@ -32,6 +32,8 @@ PAIRS = ("tshirt_print", "longsleeve_stripes")
 
 PARTS_UPPER = 6
 """``truth/*.parts.png``: value of upper clothes (samples/LICENSES.md)."""
+LEAST_CHANGE = 6
+"""Levels (of 255) by which a changed pixel differs from the photo: above the noise of JPEG."""
 HEM_SHARE = 0.03
 """Edges of the cloth left out when looking for a print: hems and seams are darker than the cloth."""
 
@@ -204,10 +206,20 @@ def answers(pair: Pair, room: FittingRoom) -> Iterator[tuple[str, Rgb]]:
 
 
 def report(pair: Pair, room: FittingRoom) -> dict[str, Measures]:
-    """Answer -> measures. The garment's region is read off each picture by the same parsing."""
+    """Answer -> measures."""
     return {
-        name: compare(picture, room.upper_clothes(picture), pair) for name, picture in answers(pair, room)
+        name: compare(picture, new_garment(picture, pair, room), pair)
+        for name, picture in answers(pair, room)
     }
+
+
+def new_garment(picture: Rgb, pair: Pair, room: FittingRoom) -> BoolMask:
+    """Where a picture shows new upper clothes: our parsing finds them there and the photo was changed.
+
+    The same rule for every answer: what was left of the old garment does not count, whoever left it.
+    """
+    change = np.abs(picture.astype(np.int16) - pair.person).max(axis=-1)
+    return room.upper_clothes(picture) & (cv2.medianBlur(change.astype(np.uint8), 5) > LEAST_CHANGE)
 
 
 def main() -> None:
