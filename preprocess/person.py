@@ -12,9 +12,11 @@ from preprocess.pose import (
     LEFT_HIP,
     LEFT_SHOULDER,
     MIN_VISIBILITY,
+    NOSE,
     RIGHT_HIP,
     RIGHT_SHOULDER,
     face_region,
+    facing_front,
 )
 from preprocess.providers.base import BodyEstimate, BodyProvider, Detection
 from preprocess.types import Frame, Person, Photo, Pose, Rgb
@@ -132,8 +134,8 @@ def _moved(detection: Detection, source: Frame, target: Frame) -> Detection:
 def _pose(found: BodyEstimate, frame: Frame, photo: Photo) -> Pose:
     """Landmarks in the frame; what lies outside the photo is not visible, whatever the model believes."""
     at = frame.to_photo(found.points)
-    inside = ((at >= 0) & (at < (photo.width, photo.height))).all(axis=1)
-    return Pose(
+    inside = np.all((at >= 0) & (at < (photo.width, photo.height)), axis=1)
+    pose = Pose(
         tag="blaze33",
         frame=frame,
         points=found.points,
@@ -141,6 +143,7 @@ def _pose(found: BodyEstimate, frame: Frame, photo: Photo) -> Pose:
         depth=found.depth,
         score=found.refined.score * found.score,
     )
+    return pose if inside[NOSE] else facing_front(pose)
 
 
 def _require_torso(pose: Pose, photo: Photo) -> None:

@@ -7,6 +7,7 @@ COCO-18 puts hips where knees belong without any error, hence adapters that know
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -34,6 +35,9 @@ _LEFT_ARM = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST)
 _RIGHT_LEG = (RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE)
 _LEFT_LEG = (LEFT_HIP, LEFT_KNEE, LEFT_ANKLE)
 _HEAD = (RIGHT_EYE, LEFT_EYE, RIGHT_EAR, LEFT_EAR)
+
+# The nose, three points of each eye, then pairs of left and right.
+_MIRRORED = [0, 4, 5, 6, 1, 2, 3, *(k + 1 if k % 2 else k - 1 for k in range(7, 33))]
 
 Source = int | tuple[int, int] | None
 """One landmark, the middle of two, or None where BlazePose has no such joint."""
@@ -90,8 +94,25 @@ def seen_from_behind(pose: Pose) -> bool:
     return bool(mirrored and nose_behind)
 
 
+def facing_front(pose: Pose) -> Pose:
+    """The same joints with left and right exchanged where the pose is a back view.
+
+    Without a head in the picture nothing tells front from back, and the model's guess changes with every
+    small shift; almost all such photos are fashion shots cut off at the chin.
+    """
+    _require_blaze(pose)
+    if pose.points[LEFT_SHOULDER, 0] >= pose.points[RIGHT_SHOULDER, 0]:
+        return pose
+    return replace(
+        pose,
+        points=pose.points[_MIRRORED],
+        visibility=pose.visibility[_MIRRORED],
+        depth=-pose.depth[_MIRRORED],
+    )
+
+
 def face_region(pose: Pose) -> FaceRegion:
-    """Ellipse over the face from ``blaze33`` landmarks; not visible when hidden or seen from behind."""
+    """Ellipse over the face from ``blaze33`` landmarks, not visible when hidden or seen from behind."""
     _require_blaze(pose)
     eyes = _middle(pose, (LEFT_EYE, RIGHT_EYE))
     mouth = _middle(pose, (MOUTH_LEFT, MOUTH_RIGHT))

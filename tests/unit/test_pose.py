@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from preprocess.decode import Limits, decode
-from preprocess.pose import convert, face_region, seen_from_behind
+from preprocess.pose import convert, face_region, facing_front, seen_from_behind
 from preprocess.providers.embedded import EmbeddedProvider, detector
 from preprocess.types import Frame, Person, Pose, Rgb
 
@@ -124,6 +124,17 @@ def test_back_view_has_no_face(people: Callable[[str], Person]) -> None:
     behind = replace(pose, points=pose.points * mirror + [[768, 0]], depth=-pose.depth)
     assert seen_from_behind(behind)
     assert not face_region(behind).visible
+
+
+def test_without_a_head_the_front_is_assumed() -> None:
+    behind = numbered_pose()  # the own left shoulder, 11, lies left of the right one, 12
+    front = facing_front(behind)
+    swapped = [name.replace("l_", "R_").replace("r_", "l_").replace("R_", "r_") for name in BLAZE33]
+    order = [BLAZE33.index(name) for name in swapped]
+    assert np.array_equal(front.points, behind.points[order])
+    assert np.array_equal(front.visibility, behind.visibility[order])
+    assert np.array_equal(front.depth, -behind.depth[order])
+    assert facing_front(front) is front
 
 
 def test_hidden_face_is_not_visible(people: Callable[[str], Person]) -> None:
