@@ -50,8 +50,7 @@ type: $(VENV)/.dev ## strict type check
 	@mypy
 
 bench: setup-dev ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
-	@python -m bench.warp
-	@python -m bench.quality
+	@for name in warp parsing garment quality; do echo; echo "== bench.$$name"; python -m bench.$$name; done
 
 OUT ?= out/sheet.png
 sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [OUT=out/sheet.png]
