@@ -50,6 +50,13 @@ def test_the_table_of_errors_is_that_of_the_code():
     assert documented == {slug: (kind.status, kind.retryable) for slug, kind in TYPES.items()}
 
 
+def test_the_table_of_warnings_is_that_of_the_code():
+    sources = [path for folder in ("preprocess", "inference") for path in (ROOT / folder).rglob("*.py")]
+    given = {name for path in sources for name in re.findall(r'Notice\(\s*name="([\w-]+)"', path.read_text())}
+    warnings = (ROOT / "docs/api.md").read_text().partition("## Warnings")[2]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", warnings, re.MULTILINE)) == given
+
+
 def test_every_engine_is_documented():
     assert discover().entries
     for name in discover().entries:
