@@ -19,8 +19,11 @@ CORE = 0.008
 GRABCUT_ROUNDS = 2
 PLAIN_NOISE = 3.0
 """Lab distance from its smooth part up to which a background is plain."""
-WALL_COLOUR = 2.2
-"""Lab distance from a plain background's colour that no cloth edge stays below."""
+WALL_COLOURS = (0.6, 1.1, 2.2)
+"""Lab distances from a plain background's colour taken for background, each where no cloth nearby is as
+close."""
+USUAL_NOISE = 0.25
+"""Lab noise of a studio wall in a compressed photo; noisier walls get wider limits."""
 WORN = 0.12
 """Share of the body nearby in the background's colour above which the colour tells nothing."""
 GAP_REACH = 0.03
@@ -125,25 +128,26 @@ def _background_seen(
     distance = np.sqrt(np.square(from_back).sum(-1))
     near = far & dilate(~far, round(4 * sigma))
     noise = float(np.percentile(distance[near], 80)) if near.any() else np.inf
-    limit = max(WALL_COLOUR, 2.0 * noise)
+    inner = erode(body, round(sigma / 2))
     wall = np.zeros_like(far)
-    if noise < PLAIN_NOISE:
-        wall = _large(far | (distance < limit)) & ~_worn(body, distance < 1.5 * limit, sigma)
+    for limit in WALL_COLOURS if noise < PLAIN_NOISE else ():
+        limit = limit * max(1.0, noise / USUAL_NOISE)
+        wall |= _large(far | (distance < limit)) & ~_worn(inner, distance < 1.5 * limit, sigma)
     from_back[..., 0] *= np.where(from_back[..., 0] < 0, SHADOW, 1.0)
     from_body = lab - spread(lab, body.astype(np.float32), sigma)
     back, front = (np.sqrt(np.square(d).sum(-1)) for d in (from_back, from_body))
-    shaded = (back < GAP_COLOUR) & (back < 0.6 * front) & ~_worn(body, distance < GAP_COLOUR, sigma)
+    shaded = (back < GAP_COLOUR) & (back < 0.6 * front) & ~_worn(inner, distance < GAP_COLOUR, sigma)
     return wall, _large(shaded)
 
 
 def _worn(body: NDArray[np.bool_], alike: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:
     """Where so much of the body nearby has the background's colour that this colour tells nothing."""
-    share = _blur(body & alike, 2 * sigma) / np.maximum(_blur(body, 2 * sigma), 1e-3)
-    return np.asarray(share > WORN)
-
-
-def _blur(mask: NDArray[np.bool_], sigma: float) -> Alpha:
-    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma), dtype=np.float32)
+    small = (max(2, round(body.shape[0] / sigma)), max(2, round(body.shape[1] / sigma)))
+    both, whole = (
+        cv2.GaussianBlur(resize(mask.astype(np.float32), small), (0, 0), 2.0) for mask in (body & alike, body)
+    )
+    share = both / np.maximum(whole, 1e-3)
+    return resize(np.asarray(share, dtype=np.float32), body.shape) > WORN
 
 
 def _large(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

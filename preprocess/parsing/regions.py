@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.parsing.colour import Codes, Palette, palette
-from preprocess.parsing.filters import bump, smoothstep
+from preprocess.parsing.filters import bump, erode, smoothstep
 from preprocess.parsing.layout import Layout
 from preprocess.parsing.skin import Skin
 from preprocess.types import Alpha
@@ -50,7 +50,7 @@ def first_appearance(codes: Codes, layout: Layout, matte: Alpha, skin: Skin, wai
     hips = (np.abs(layout.across) < 0.8) & (layout.along < 1.4)
     lower = (thighs | hips) & solid & (layout.along > waist + 0.05) & (skin_like < 0.5)
     lower &= (layout.along < waist + 0.3) & (hand > 0.15)
-    hair = solid & (layout.head_y < 0.5) & (layout.face > 1.2) & (layout.face < 2.2) & (skin_like < 0.25)
+    hair = _hair_seeds(layout, erode(solid, 3) & (skin_like < 0.25))
     foot, below = np.minimum(*layout.foot), np.maximum(*layout.beyond_ankle)
     shoes = solid & (foot < 0.12) & (below > 0.05) & (skin_like < 0.4)
     return Appearance(
@@ -89,7 +89,7 @@ def _where_skin(layout: Layout, waist: float) -> Alpha:
 
 
 def _where_upper(layout: Layout, waist: float) -> Alpha:
-    prior = smoothstep(layout.head_y, 0.55, 1.2) * smoothstep(layout.along, -0.42, -0.18)
+    prior = smoothstep(layout.head_y, 0.75, 1.35) * smoothstep(layout.along, -0.42, -0.18)
     prior = 0.02 + 0.98 * prior
     prior *= 1.0 - 0.97 * smoothstep(layout.along, waist - 0.02, waist + 0.22)
     prior *= 1.0 - 0.97 * bump(np.maximum(0.0, layout.face - 0.75), 0.2)
@@ -107,7 +107,7 @@ def _where_lower(layout: Layout, waist: float) -> Alpha:
 def _where_hair(layout: Layout) -> Alpha:
     prior = bump(np.maximum(0.0, layout.face - 1.45), 0.8) * (1.0 - 0.9 * smoothstep(layout.along, 0.35, 0.7))
     prior *= smoothstep(layout.face, 0.6, 1.05)
-    throat = bump(layout.neck, 0.15) * smoothstep(layout.head_y, 0.9, 1.15)
+    throat = bump(layout.neck, 0.15) * smoothstep(layout.head_y, 1.05, 1.3)
     return np.asarray((prior * (1.0 - 0.8 * throat)), dtype=np.float32)
 
 
@@ -115,6 +115,13 @@ def _where_shoes(layout: Layout) -> Alpha:
     foot = np.minimum(*layout.foot)
     below = smoothstep(np.maximum(*layout.beyond_ankle), -0.12, 0.06)
     return np.asarray((bump(foot, 0.22) * below), dtype=np.float32)
+
+
+def _hair_seeds(layout: Layout, not_skin: Region) -> Region:
+    """A ring over the face; beside it where the picture ends above the eyes."""
+    ring = not_skin & (layout.face > 1.15) & (layout.face < 2.2)
+    above = ring & (layout.head_y < -0.3)
+    return above if above.sum() > MIN_SEEDS else ring & (layout.head_y < 0.5)
 
 
 def _palette(codes: Codes, region: Region) -> Palette | None:

@@ -19,6 +19,9 @@ from preprocess.types import Alpha
 ROUNDS = 2
 ISLAND = 0.0006
 """Share of the working image below which a piece of a label is noise."""
+CHIN_HEIGHT = 1.15
+"""Mean height, in half face heights below the face's centre, above which a piece is hair rather than
+cloth."""
 
 Surfaces = NDArray[np.intp]
 
@@ -51,7 +54,7 @@ def classify(
         surface = _sleeves(surface, appearance.upper.likelihood(codes), layout, waist)
     on_face = layout.face < 0.9 if layout.face_visible else np.zeros_like(matte, dtype=bool)
     surface = np.where(on_face & (surface != HAIR), SKIN, surface)  # eyes, lips, glasses, a mask
-    surface = _without_islands(surface, membership, matte > 0.5)
+    surface = _without_islands(surface, membership, layout, matte > 0.5)
     return Parsed(surface=surface, membership=membership, appearance=appearance)
 
 
@@ -81,17 +84,24 @@ def _sleeves(surface: Surfaces, upper: Alpha, layout: Layout, waist: float) -> S
 
 
 def _without_islands(
-    surface: Surfaces, membership: NDArray[np.float32], person: NDArray[np.bool_]
+    surface: Surfaces, membership: NDArray[np.float32], layout: Layout, person: NDArray[np.bool_]
 ) -> Surfaces:
-    """Small pieces take the next best label."""
+    """Small pieces, and pieces of clothes beside the face, take the next best label."""
     cleaned = surface.copy()
     for k in (SKIN, UPPER, LOWER, HAIR, SHOES):
         region = ((cleaned == k) & person).astype(np.uint8)
-        count, pieces, stats, _ = cv2.connectedComponentsWithStats(region, connectivity=4)
-        small = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] < ISLAND * region.size)
-        if count > 1 and len(small):
-            noise = np.isin(pieces, small)
+        _, pieces, stats, _ = cv2.connectedComponentsWithStats(region, connectivity=4)
+        area = stats[:, cv2.CC_STAT_AREA]
+        stray = area < ISLAND * region.size
+        if k in (UPPER, LOWER, SHOES):
+            height = np.bincount(pieces.ravel(), weights=layout.head_y.ravel()) / area
+            stray |= height < CHIN_HEIGHT
+        stray[0] = False
+        noise = stray[pieces]
+        if noise.any():
             others = membership[noise].copy()
             others[:, k] = -1.0
+            if k == UPPER:
+                others[:, LOWER] = -1.0
             cleaned[noise] = others.argmax(-1)
     return cleaned
