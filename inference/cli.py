@@ -140,12 +140,11 @@ def _report(outcome: Outcome, output: Path, seconds: dict[str, float]) -> None:
     spec = outcome.choice.spec
     stages = "  ".join(f"{name} {value:.2f}" for name, value in seconds.items())
     kind = " (a preview, not a photo)" if spec.preview else ""
-    out.print(
-        f"{output}: {spec.name}{kind}, confidence {outcome.confidence:.2f}, {sum(seconds.values()):.1f} s"
-    )
+    total = sum(seconds.values())
+    out.print(f"{output}: {spec.name}{kind}, confidence {outcome.confidence:.2f}, {total:.1f} s")
     out.print(f"  seconds: {stages}")
     for notice in outcome.notices:
-        out.print(f"  warning {notice.name}: {notice.detail}", soft_wrap=True)
+        out.print(f"  warning {notice.name}: {notice.detail}")
 
 
 @app.command()
@@ -192,15 +191,17 @@ def engines() -> None:
     out.print(table)
 
 
+COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
+
+
 @app.command()
 def doctor() -> None:
     """Say what is installed, which engines can run here, and what to do about the rest."""
     settings = load_settings()
     findings = checkup.examine(settings, engines_here(settings))
     for finding in findings:
-        mark = {"ok": "[green]ok[/]  ", "note": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.state]
-        out.print(f"{mark} {finding.subject}: ", end="")
-        out.print(finding.words, soft_wrap=True, markup=False)
+        out.print(f"{finding.state:4}", style=COLOURS[finding.state], end=" ")
+        out.print(f"{finding.subject}: {finding.words}")
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
 
@@ -216,7 +217,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         for wrong in error.errors():
             name = "CABINE_" + "_".join(str(part) for part in wrong["loc"]).upper()
-            err.print(f"{name}: {wrong['msg']} (got {wrong['input']!r})", markup=False)
+            err.print(f"{name}: {wrong['msg']} (got {wrong['input']!r})")
         raise typer.Exit(2) from error
 
 
@@ -238,5 +239,5 @@ def plain_errors() -> Iterator[None]:
 
 def _fail(slug: str, detail: str, field: str | None, code: int, cause: Exception) -> None:
     where = f" ({field})" if field else ""
-    err.print(f"{slug}{where}: {detail}", soft_wrap=True, markup=False)
+    err.print(f"{slug}{where}: {detail}")
     raise typer.Exit(code) from cause

@@ -109,10 +109,8 @@ def from_input_error(error: InputError, *, field: str | None = None) -> Problem:
 def from_http_exception(error: HTTPException, path: str) -> Problem:
     """Routing errors of the framework in our words."""
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow") or "another method"
-        return Problem(
-            "method-not-allowed", f"{path} takes {allowed}.", headers={"Allow": allowed} if "Allow" else {}
-        )
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return Problem("method-not-allowed", f"{path} takes {allowed}.", headers={"Allow": allowed})
     if error.status_code == 404:
         return Problem("not-found", f"There is nothing at {path}. GET /docs lists every address.")
     return Problem("request-malformed", str(error.detail))
