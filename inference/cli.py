@@ -39,8 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Self-hosted virtual try-on: photos of a person and of garments in, that person wearing them out.",
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 REFUSED = 3
 """Exit code: an input cannot be used, the message says why."""
