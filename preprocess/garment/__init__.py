@@ -78,6 +78,6 @@ def prepare_garment(
     return Garment(
         photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
         sleeve_length=measured.sleeve_length, landmarks=measured.landmarks,
-        collar=find_collar(image, alpha, measured.landmarks, measured.collar_base),
+        collar=find_collar(image, alpha, measured.landmarks, collared=measured.collared),
         cutout_confidence=cutout.confidence, description=description, notices=notices,
     )  # fmt: skip

@@ -99,6 +99,6 @@ def classify(alpha: Alpha, image: Rgb) -> tuple[Category, float]:
     if flat > 0.93 and dents < 0.03 and widening and dip < 0.05:
         return "lower", 0.9 if aspect > 0.8 and dip < 0.03 else 0.7
     length = outline.height / max(1.0, _chest(outline))
-    if length > DRESS_LENGTH and flat < 0.93:
+    if length > DRESS_LENGTH:
         return "dress", float(np.clip(0.5 + (length - DRESS_LENGTH), 0.0, 0.95))
     return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, 0.95))

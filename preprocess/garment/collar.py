@@ -1,44 +1,62 @@
 """The neck opening of a top: one parametric curve for the collar's front edge, chosen by edge evidence.
 
-The curve lives in the neck's own frame: ``u`` runs from -1 at the left neck point to 1 at the right one, ``v`` is the
-depth below the line between them in units of their distance. All curves are ``v = depth (1 - |u'|^p)^q``: ellipses,
-parabolas and V shapes. Free-form edge following was tried in the prototype and gave jagged collars.
+The curve lives in the neck's own frame: ``u`` runs from -1 at the left neck point to 1 at the right one, ``v`` is
+the depth below the line between them in units of their distance. All curves are ``v = depth (1 - |u'|^p)^q``:
+ellipses, parabolas and V shapes. Following edges freely was tried in the prototype and gave jagged collars.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.garment.backdrop import Float, to_lab
-from preprocess.types import Alpha, Collar, CollarKind, GarmentLandmarks, Points, Rgb, Sides
+from preprocess.garment.neckview import (
+    NeckFrame,
+    NeckView,
+    neck_frame,
+    rectify,
+    sample,
+    see_through_depth,
+)
+from preprocess.types import Alpha, Collar, CollarKind, GarmentLandmarks, Points, Rgb
 
-GRID_U, GRID_V = 145, 300
-"""Samples of the rectified neck picture."""
-RANGE_U = (-1.2, 1.2)
-RANGE_V = (-0.3, 2.4)
+Float = NDArray[np.float32]
+
 ROUND = ((2.0, 0.5), (2.6, 0.45), (1.7, 0.65), (2.0, 1.0), (3.0, 1.0))
 """Exponents ``(p, q)`` of round necklines, from the half ellipse to the flat-bottomed parabola."""
-POINTED = ((1.0, 1.0), (1.25, 1.0), (0.85, 1.0))
-"""... and of V necklines: straight, slightly bellied, slightly hollow."""
+POINTED = ((1.0, 1.0), (1.25, 1.0), (1.6, 1.0), (0.85, 1.0), (1.35, 0.5))
+"""... and of V necklines: straight, bellied, slightly hollow, upright at the top."""
 DEPTHS = np.concatenate([np.arange(0.06, 0.6, 0.02), np.arange(0.6, 2.2, 0.05)])
+DEEPEST_ROUND = 1.2
+SHALLOWEST_V = 0.16
 INSETS = (1.0, 0.92, 0.84, 0.72)
 """Where the front edge starts, as a share of the half width: collars have a thickness."""
-TIPS = (-0.3, -0.15, 0.0, 0.15, 0.3)
+TIPS = (-0.24, -0.12, 0.0, 0.12, 0.24)
 """Sideways position of a V's tip; wrap tops are not symmetric."""
-CURVE = 61
-CLEAR_STEP = 9.0
-"""Lab units across the edge (one sample of the grid to either side) from which it counts as fully seen."""
+CURVE = 49
+"""Points of a candidate curve."""
 OUTER = 0.4
 """Worth of an edge between cloth and background, against one between cloth and cloth."""
 USUAL_DEPTH = 0.36
-"""Median depth of necklines over their width; only a weak preference."""
+USUAL_V = 0.8
+"""Median depth of round and of V necklines over their width; only a weak preference."""
+UPRIGHT = (1.35, 0.5)
+"""The V that starts upright bends most freely, so it must win clearly."""
+DOUBTFUL = 0.45
+"""Scores below this are chance: then an ordinary crew neck that takes the label along is assumed."""
+ORDINARY = (0.3, 0.56)
+"""Depths of ordinary crew necks."""
+RIB = (0.04, 0.11)
+"""Mean distance, in v, between the two edges of a collar's rib."""
 SAME = 0.07
 """Curves closer than this (mean difference in v) are the same hypothesis."""
+BANDS = (0.03, 0.06, 0.09)
+"""Distances from the curve, in v, at which cloth on both sides is compared."""
 
 
 class Shape(NamedTuple):
@@ -52,204 +70,231 @@ class Shape(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeckFrame:
-    """The neck's own frame on the garment's picture."""
+class Curves:
+    """Candidates and what is computed from them alone: ``K`` curves of ``N`` points."""
 
-    origin: tuple[float, float]
-    along: tuple[float, float]
-    """Vector of one u."""
-    down: tuple[float, float]
-    """Vector of one v."""
-
-    def place(self, uv: Points) -> Points:
-        """``(N, 2)`` u, v to pixels."""
-        matrix = np.array([self.along, self.down], np.float32)
-        return (uv @ matrix + np.array(self.origin, np.float32)).astype(np.float32)
+    shapes: tuple[Shape, ...]
+    points: Float
+    """``(K, N, 2)`` u, v."""
+    normals: Float
+    """``(K, N, 2)`` unit normals pointing down, in u, v steps of equal pixel length: ``(2 n_u, n_v)``."""
+    weights: Float
+    """``(K, N)`` share of the curve's length."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeckView:
-    """The rectified neck: colour change along u and v (``(GRID_V, GRID_U, 3)``), lightness change, cloth."""
+class Scores:
+    """What speaks for each candidate, arrays ``(K,)``."""
 
-    gu: Float
-    gv: Float
-    cloth: Float
-    unit: float
-    """Pixels of one v."""
-
-
-def neck_frame(left: tuple[float, float], right: tuple[float, float]) -> NeckFrame:
-    """Frame spanned by the two neck points."""
-    half = ((right[0] - left[0]) / 2, (right[1] - left[1]) / 2)
-    middle = ((right[0] + left[0]) / 2, (right[1] + left[1]) / 2)
-    return NeckFrame(origin=middle, along=half, down=(-2 * half[1], 2 * half[0]))
+    total: NDArray[np.float64]
+    seen: Float
+    """Share of the curve that lies on an edge."""
+    worth: Float
+    """The same, weak places and the outer silhouette counting less."""
+    label: Float
+    """Share of a neck label left below."""
 
 
-def _grid() -> tuple[Float, Float]:
-    return (
-        np.linspace(*RANGE_U, GRID_U, dtype=np.float32),
-        np.linspace(*RANGE_V, GRID_V, dtype=np.float32),
-    )
-
-
-def rectify(image: Rgb, alpha: Alpha, frame: NeckFrame) -> NeckView:
-    """Resample the neck into its own frame and take colour differences per sample."""
-    unit = float(np.hypot(*frame.down))
-    us, vs = _grid()
-    uv = np.stack(np.meshgrid(us, vs), axis=-1).reshape(-1, 2)
-    at = frame.place(uv).reshape(GRID_V, GRID_U, 2) - 0.5
-    x0, y0 = np.floor(at.min(axis=(0, 1))).astype(int) - 4
-    x1, y1 = np.ceil(at.max(axis=(0, 1))).astype(int) + 5
-    x0, y0 = max(0, x0), max(0, y0)
-    crop = to_lab(image[y0 : max(y0 + 1, y1), x0 : max(x0 + 1, x1)])
-    crop = cv2.GaussianBlur(crop, (0, 0), max(0.7, unit / 110))
-    maps = (at - np.array([x0, y0], np.float32)).astype(np.float32)
-    lab = cv2.remap(crop, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cloth = cv2.remap(alpha, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
-    gu = np.zeros_like(lab)
-    gv = np.zeros_like(lab)
-    # two samples apart to both sides; u and v samples are 1/60 of a half width and 1/111 of a width: nearly square
-    gu[:, 2:-2] = lab[:, 4:] - lab[:, :-4]
-    gv[2:-2] = lab[4:] - lab[:-4]
-    return NeckView(gu=gu, gv=gv, cloth=cloth, unit=unit)
+def depth_at(shape: Shape, t: Float) -> Float:
+    """Depth v at ``t`` = u / inset, -1..1."""
+    side = np.where(t < shape.tip, (shape.tip - t) / (1 + shape.tip), (t - shape.tip) / (1 - shape.tip))
+    height = np.maximum(0.0, 1.0 - np.clip(np.abs(side), 0.0, 1.0) ** shape.p) ** shape.q
+    return (shape.depth * height).astype(np.float32)
 
 
 def curve(shape: Shape, count: int = CURVE) -> Float:
     """``(count, 2)`` u, v of a candidate, from left to right."""
     # denser near the ends, where ellipses turn upright
     t = np.cos(np.linspace(np.pi, 0.0, count)).astype(np.float32)
-    u = t * shape.inset
-    side = np.where(t < shape.tip, (shape.tip - t) / (1 + shape.tip), (t - shape.tip) / (1 - shape.tip))
-    v = shape.depth * np.maximum(0.0, 1.0 - np.abs(side) ** shape.p) ** shape.q
-    return np.stack([u, v], axis=1).astype(np.float32)
+    return np.stack([t * np.float32(shape.inset), depth_at(shape, t)], axis=1)
 
 
-def candidates() -> list[Shape]:
-    """All curves that are tried."""
-    made = [Shape(float(d), p, q, i, 0.0) for d in DEPTHS if d < 1.2 for p, q in ROUND for i in INSETS]
-    made += [
+def _curves(shapes: tuple[Shape, ...]) -> Curves:
+    points = np.stack([curve(shape) for shape in shapes])
+    step = np.gradient(points, axis=1) * np.array([0.5, 1.0], np.float32)  # u is half a width, v a whole one
+    length = np.maximum(np.hypot(step[..., 0], step[..., 1]), 1e-6)
+    normals = np.stack([-2.0 * step[..., 1], step[..., 0]], axis=-1) / length[..., None]
+    return Curves(
+        shapes=shapes,
+        points=points,
+        normals=normals.astype(np.float32),
+        weights=(length / length.sum(axis=1, keepdims=True)).astype(np.float32),
+    )
+
+
+@lru_cache(maxsize=2)
+def candidates(pointed_only: bool) -> Curves:
+    """All curves that are tried; collared garments open in a V."""
+    made = [
         Shape(float(d), p, q, i, tip)
         for d in DEPTHS
-        if d > 0.16
+        if d >= SHALLOWEST_V
         for p, q in POINTED
         for i in INSETS
         for tip in TIPS
     ]
-    return made
+    if not pointed_only:
+        made += [
+            Shape(float(d), p, q, i, 0.0)
+            for d in DEPTHS
+            if d <= DEEPEST_ROUND
+            for p, q in ROUND
+            for i in INSETS
+        ]
+    return _curves(tuple(made))
 
 
-def _sample(values: Float, curves: Float) -> Float:
-    """Values ``(GRID_V, GRID_U[, C])`` at curve points ``(K, N, 2)``."""
-    x = (curves[..., 0] - RANGE_U[0]) / (RANGE_U[1] - RANGE_U[0]) * (GRID_U - 1)
-    y = (curves[..., 1] - RANGE_V[0]) / (RANGE_V[1] - RANGE_V[0]) * (GRID_V - 1)
-    return cv2.remap(values, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
-
-
-def _evidence(view: NeckView, curves: Float) -> tuple[Float, Float]:
-    """``(K,)`` share of each curve that lies on an edge running along it, and ``(K,)`` how far it gets lighter."""
-    step = np.gradient(curves, axis=1)
-    step = step * np.array([0.5, 1.0], np.float32)  # u is half a width, v a whole one
-    length = np.maximum(np.hypot(step[..., 0], step[..., 1]), 1e-6)
-    nu, nv = -step[..., 1] / length, step[..., 0] / length  # normal pointing down and outwards
-    across = _sample(view.gu, curves) * nu[..., None] + _sample(view.gv, curves) * nv[..., None]
-    weight = length / length.sum(axis=1, keepdims=True)
-    seen = np.minimum(np.linalg.norm(across, axis=-1) / CLEAR_STEP, 1.0)
-    lighter = np.clip(across[..., 0] / CLEAR_STEP, -1.0, 1.0)
+def _edge(view: NeckView, curves: Curves) -> tuple[Float, Float]:
+    """``(K,)`` share of each curve on an edge running along it: worth for choosing, and plain for confidence."""
+    nu, nv = curves.normals[..., :1] / 2, curves.normals[..., 1:]
+    across = sample(view.gu, curves.points) * nu + sample(view.gv, curves.points) * nv
+    seen = np.minimum(np.linalg.norm(across, axis=-1) / view.clear, 1.0)
     # on the outer silhouette any curve finds an edge: that speaks little for a front edge
-    above = _sample(view.cloth, curves - 0.045 * np.stack([2 * nu, nv], axis=-1))
-    own = weight * np.where(above > 0.5, 1.0, OUTER)
-    return (seen * own).sum(axis=1), (lighter * own).sum(axis=1)
+    above = sample(view.cloth, curves.points - 0.045 * curves.normals)
+    worth = np.where(above > 0.5, 1.0, OUTER)
+    parts = np.array_split(np.arange(CURVE), 4)
+    quarters = [
+        (seen * worth * curves.weights)[:, part].sum(axis=1) / curves.weights[:, part].sum(axis=1)
+        for part in parts
+    ]
+    # a neckline shows on all of its way; chance edges of prints and folds do not
+    whole = (seen * worth * curves.weights).sum(axis=1)
+    return 0.6 * whole + 0.4 * np.min(quarters, axis=0), (seen * curves.weights).sum(axis=1)
 
 
-def _see_through_missed(view: NeckView, curves: Float) -> Float:
-    """``(K,)`` depth of see-through neck below each curve, in units of the neck's width, mean over the columns."""
-    us, vs = _grid()
-    inside = np.abs(us) < 0.85
-    empty = (view.cloth < 0.5) & (vs[:, None] > 0.02)
-    # only what is open from the top: a hole lower down is not the neck
-    open_down = np.logical_and.accumulate(empty | (vs[:, None] <= 0.02), axis=0) & empty
-    bottom = np.where(open_down.any(axis=0), vs[GRID_V - 1 - open_down[::-1].argmax(axis=0)], 0.0)
-    missed = np.empty(len(curves), np.float32)
-    for k, points in enumerate(curves):
-        reach = np.interp(us[inside], points[:, 0], points[:, 1])
-        missed[k] = np.maximum(0.0, bottom[inside] - reach).mean()
-    return missed
+def _parting(view: NeckView, curves: Curves) -> tuple[Float, Float]:
+    """``(K,)`` -.6..1: along how much of the curve the cloth below differs from that above, lighter below first.
+
+    Compared are means over a quarter of the curve: stripes even out, the shade of the inner back panel does not.
+    Second value ``(K,)`` 0..1: how much the cloth above changes along the curve; the back panel hardly does, whereas
+    a curve through a print passes from cloth to print.
+    """
+    sides, worth = [], np.ones_like(curves.weights)
+    for sign in (-1.0, 1.0):
+        total, cloth = 0.0, 0.0
+        for distance in BANDS:
+            points = curves.points + sign * distance * curves.normals
+            present = (sample(view.cloth, points) > 0.5).astype(np.float32)
+            total = total + sample(view.lab, points) * present[..., None]
+            cloth = cloth + present
+        worth = worth * (cloth > 0)
+        sides.append(total / np.maximum(cloth, 1.0)[..., None])
+    above = _along(sides[0] * worth[..., None])
+    usual = np.median(above, axis=1, keepdims=True)  # a label takes less than half of the way
+    away = np.minimum(np.linalg.norm(above - usual, axis=-1), 25.0) * worth
+    change = (away * curves.weights).sum(axis=1) / np.maximum((worth * curves.weights).sum(axis=1), 1e-3)
+    step = _along((sides[1] - sides[0]) * worth[..., None])
+    lighter = np.clip(step[..., 0] / view.clear, -1.0, 1.0)
+    colour = np.minimum(np.linalg.norm(step, axis=-1) / (1.4 * view.clear), 1.0)
+    parting = ((0.6 * lighter + 0.4 * colour) * curves.weights).sum(axis=1)
+    return parting.astype(np.float32), np.minimum(change / 16.0, 1.0).astype(np.float32)
 
 
-def _score(view: NeckView, shapes: list[Shape]) -> tuple[NDArray[np.float64], Float, Float]:
-    """Scores, edge evidence and curves of all candidates."""
-    curves = np.stack([curve(shape) for shape in shapes])
-    seen, lighter = _evidence(view, curves)
-    depth = np.array([shape.depth for shape in shapes])
-    usual = 0.10 * np.abs(np.log(depth / USUAL_DEPTH)) ** 1.5
-    odd = np.array([0.04 * (shape.inset < 0.9) + 0.25 * abs(shape.tip) for shape in shapes])
-    score = seen + 0.25 * lighter - usual - odd - 8.0 * _see_through_missed(view, curves)
-    return score.astype(np.float64), seen, curves
+def _along(values: Float) -> Float:
+    """Means over a quarter of each curve, ``(K, N, 3)``."""
+    count, length, channels = values.shape
+    flat = np.ascontiguousarray(values.transpose(1, 0, 2)).reshape(length, -1)
+    flat = np.asarray(cv2.blur(flat, (1, CURVE // 4)), np.float32)
+    return flat.reshape(length, count, channels).transpose(1, 0, 2)
+
+
+def _left_label(view: NeckView, curves: Curves) -> Float:
+    """``(K,)`` 0..1: how much of a neck label would stay below the curve."""
+    u = np.linspace(-0.45, 0.45, 19, dtype=np.float32)
+    below = np.stack([np.stack([u, np.interp(u, c[:, 0], c[:, 1]) + 0.02], axis=1) for c in curves.points])
+    return np.minimum(sample(view.label_above, below.astype(np.float32)).mean(axis=1), 1.0)
+
+
+def _score(view: NeckView, curves: Curves) -> Scores:
+    """Weigh all candidates."""
+    worth, seen = _edge(view, curves)
+    shapes = np.array(curves.shapes)
+    pointed = np.array([(shape.p, shape.q) in POINTED for shape in curves.shapes])
+    usual = (
+        0.11 * np.abs(np.log(shapes[:, 0] / np.where(pointed, USUAL_V, USUAL_DEPTH))) ** 1.5 + 0.03 * pointed
+    )
+    parting, change = _parting(view, curves)
+    odd = 0.04 * (shapes[:, 3] < 0.9) + 0.2 * np.abs(shapes[:, 4]) + 0.04 * (shapes[:, 1] == UPRIGHT[0])
+    t = np.linspace(-0.85, 0.85, 35, dtype=np.float32)
+    bottom = see_through_depth(view, t)
+    reach = np.stack([np.interp(t, c[:, 0], c[:, 1]) for c in curves.points])
+    missed = np.maximum(0.0, bottom - reach).mean(axis=1)
+    label = _left_label(view, curves)
+    score = worth + 0.45 * parting - 0.5 * change - usual - odd - 8.0 * missed - 0.6 * label
+    return Scores(total=score.astype(np.float64), seen=seen, worth=worth, label=label)
+
+
+def _choose(curves: Curves, scores: Scores) -> int:
+    """Index of the best candidate, after two corrections from what collars are like."""
+    first = int(scores.total.argmax())
+    if scores.total[first] < DOUBTFUL:
+        depth = np.array([shape.depth for shape in curves.shapes])
+        pointed = np.array([(shape.p, shape.q) in POINTED for shape in curves.shapes])
+        ordinary = (depth > ORDINARY[0]) & (depth < ORDINARY[1]) & ~pointed
+        return int(np.where(ordinary, scores.total, -np.inf).argmax()) if ordinary.any() else first
+    # a rib in another colour has two strong edges; the upper one is the front edge
+    higher = (curves.points[first][:, 1] - curves.points[..., 1]).mean(axis=1)
+    upper = (higher > RIB[0]) & (higher < RIB[1]) & (scores.worth > 0.85 * scores.worth[first])
+    same_bend = np.array(
+        [s[1:3] == curves.shapes[first][1:3] and s.tip == curves.shapes[first].tip for s in curves.shapes]
+    )
+    upper &= same_bend & (scores.worth > 0.8) & (scores.label < 0.1)
+    return int(np.where(upper, scores.total, -np.inf).argmax()) if upper.any() else first
 
 
 def _polish(view: NeckView, shape: Shape) -> Shape:
-    """Small changes of depth, width and tip as long as the evidence grows."""
-    steps = (0.01, 0.02, 0.03)
-    for _ in range(4):
+    """Small changes of depth, width and tip as long as the score grows."""
+    for _ in range(3):
         tries = [shape]
-        for d in (-steps[0], 0.0, steps[0]):
-            for i in (-steps[1], 0.0, steps[1]):
-                for t in (-steps[2], 0.0, steps[2]):
-                    inset = float(np.clip(shape.inset + i, 0.78, 1.0))
+        for d in (-0.012, 0.0, 0.012):
+            for i in (-0.02, 0.0, 0.02):
+                for t in (-0.03, 0.0, 0.03):
+                    inset = float(np.clip(shape.inset + i, 0.7, 1.0))
                     tries.append(
                         shape._replace(depth=max(0.05, shape.depth + d), inset=inset, tip=shape.tip + t)
                     )
-        score, _, _ = _score(view, tries)
-        best = tries[int(score.argmax())]
+        best = tries[int(_score(view, _curves(tuple(tries))).total.argmax())]
         if best == shape:
             break
         shape = best
     return shape
 
 
-def _kind(shape: Shape, raised: bool, landmarks: GarmentLandmarks, see_through: float) -> CollarKind:
+def _kind(shape: Shape, collared: bool, landmarks: GarmentLandmarks, see_through: float) -> CollarKind:
     width = landmarks.neck.right[0] - landmarks.neck.left[0]
     shoulders = landmarks.shoulder.right[0] - landmarks.shoulder.left[0]
     strap = (shoulders - width) / 2
     if landmarks.sleeves is None and see_through > 0.15 and strap < 0.16 * shoulders:
         return "straps"
-    pointed = (shape.p, shape.q) in POINTED
-    if raised:
+    if collared:
         return "collared"
-    if pointed and shape.depth > 0.3:
+    if (shape.p, shape.q) in POINTED and shape.depth > 0.3:
         return "v"
-    if shape.depth < 0.2 and width > 0.42 * shoulders:
+    if shape.depth < 0.25 and width > 0.5 * shoulders:
         return "boat"
-    return "crew" if shape.depth < 0.46 else "scoop"
+    return "crew" if shape.depth < 0.5 else "scoop"
 
 
-def find_collar(
-    image: Rgb, alpha: Alpha, landmarks: GarmentLandmarks, collar_base: Sides[tuple[float, float]]
-) -> Collar:
+def find_collar(image: Rgb, alpha: Alpha, landmarks: GarmentLandmarks, *, collared: bool) -> Collar:
     """Fit the front edge of the neck opening of a top.
 
-    ``image`` ``uint8 (H, W, 3)`` and ``alpha`` ``(H, W)`` are the garment's frame; ``collar_base`` are the points
-    where the shoulder line meets the collar (equal to the neck points unless the collar stands up).
+    ``image`` ``uint8 (H, W, 3)`` and ``alpha`` ``(H, W)`` are the garment's frame; ``collared`` says that a collar
+    stands above the shoulders: it stays, and the opening lies between its leaves.
     """
     frame = neck_frame(landmarks.neck.left, landmarks.neck.right)
     view = rectify(image, alpha, frame)
-    shapes = candidates()
-    score, seen, curves = _score(view, shapes)
-    order = np.argsort(-score)
-    first = int(order[0])
-    apart = np.abs(curves[..., 1] - curves[first][:, 1]).mean(axis=1) > SAME
-    second = float(score[apart].max()) if apart.any() else 0.0
-    shape = _polish(view, shapes[first])
+    curves = candidates(collared)
+    scores = _score(view, curves)
+    first = _choose(curves, scores)
+    apart = np.abs(curves.points[..., 1] - curves.points[first][:, 1]).mean(axis=1) > SAME
+    second = float(scores.total[apart].max()) if apart.any() else 0.0
+    shape = _polish(view, curves.shapes[first])
     front = frame.place(curve(shape, 81))
-    rise = min(
-        collar_base.left[1] - landmarks.neck.left[1], collar_base.right[1] - landmarks.neck.right[1]
-    ) / max(1.0, view.unit)
-    middle = view.cloth[(GRID_V * 3) // 18 : (GRID_V * 5) // 18, GRID_U // 2 - 8 : GRID_U // 2 + 9]
-    see_through = 1.0 - float(middle.mean())
-    margin = float(np.clip((score[first] - second) / 0.12, 0.0, 1.0))
-    confidence = float(np.clip(seen[first], 0, 1)) ** 0.5 * (0.45 + 0.55 * margin)
+    margin = float(np.clip((scores.total[first] - second) / 0.15, 0.0, 1.0))
+    confidence = float(np.clip(scores.seen[first], 0, 1)) ** 0.5 * (0.4 + 0.6 * margin)
+    see_through = float((see_through_depth(view, np.linspace(-0.3, 0.3, 9, dtype=np.float32)) > 0.15).mean())
     return Collar(
-        kind=_kind(shape, rise > 0.12, landmarks, see_through),
+        kind=_kind(shape, collared, landmarks, see_through),
         front=front,
         opening=opening_mask(front, frame, alpha.shape),
         confidence=float(np.clip(confidence, 0.0, 1.0)),

@@ -10,7 +10,7 @@ import numpy as np
 
 from preprocess.garment.backdrop import Bool, Float, gradient, to_lab
 from preprocess.garment.outline import Outline, line_costs, nearest_index, path_between, runs_of, trace
-from preprocess.garment.sleeves import covering_edge, find_sleeve
+from preprocess.garment.sleeves import covering_edge, find_sleeve, mirror_sleeve
 from preprocess.types import Alpha, GarmentLandmarks, Points, Rgb, Sides, Sleeve, SleeveLength
 
 Side = Literal["left", "right"]
@@ -34,6 +34,8 @@ class Armpit:
     notch: tuple[float, float]
     """Lowest visible point between sleeve and torso; equals ``point`` unless the sleeve covers the torso."""
     sleeved: bool
+    mirrored: bool
+    """Taken from the other side."""
     seen: float
     """0..1: 1 = found on this side, less = estimated or mirrored."""
 
@@ -48,8 +50,8 @@ class Measured:
     """The garment without what hangs below the hem (briefs of a bodysuit)."""
     cut: bool
     """Something was cut off."""
-    collar_base: Sides[tuple[float, float]]
-    """Where the shoulder line meets a standing collar; the neck points where there is none."""
+    collared: bool
+    """A collar stands up steeply from the shoulders."""
 
 
 def _sign(side: Side) -> int:
@@ -117,7 +119,7 @@ def _armpit(outline: Outline, hem: float, side: Side) -> Armpit | None:
         rise = float(deep[1] - tip[1])
         sleeved = overhang > 0.03 * width and overhang > 0.45 * rise
         point = (float(deep[0]), float(deep[1]))
-        armpit = Armpit(point=point, notch=point, sleeved=sleeved, seen=1.0)
+        armpit = Armpit(point=point, notch=point, sleeved=sleeved, mirrored=False, seen=1.0)
         if best is None or depth > best[0]:
             best = (depth, armpit)
     return best[1] if best else None
@@ -144,6 +146,7 @@ def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
         point=(outline.axis + sign * float(reach[index]), y),
         notch=(outline.axis + sign * float(reach[index]), y),
         sleeved=False,
+        mirrored=False,
         seen=0.9,
     )
 
@@ -152,8 +155,20 @@ def _mirror(point: tuple[float, float], axis: float) -> tuple[float, float]:
     return 2 * axis - point[0], point[1]
 
 
+def _on_straps(outline: Outline) -> bool:
+    """Does the garment hang on straps: near its top nothing but two narrow pieces."""
+    y = int(outline.top + 0.07 * outline.height)
+    runs = [run for run in runs_of(outline.mask[y]) if run[1] - run[0] > 0.01 * outline.width]
+    narrow = all(run[1] - run[0] < 0.22 * outline.width for run in runs)
+    return (
+        narrow and any(run[1] < outline.axis for run in runs) and any(run[0] > outline.axis for run in runs)
+    )
+
+
 def _pair_armpits(outline: Outline, hem: float) -> Sides[Armpit]:
     """Armpits of both sides; a side without a credible one gets the other's mirror image."""
+    if _on_straps(outline):
+        return Sides(left=_bare_armpit(outline, hem, "left"), right=_bare_armpit(outline, hem, "right"))
     found = {side: _armpit(outline, hem, side) for side in SIDES}
     sleeved = {side: found[side] is not None and found[side].sleeved for side in SIDES}  # type: ignore[union-attr]
     if not any(sleeved.values()):
@@ -173,7 +188,7 @@ def _pair_armpits(outline: Outline, hem: float) -> Sides[Armpit]:
 
 def _mirrored(good: Armpit, side: Side, outline: Outline) -> Sides[Armpit]:
     point = _mirror(good.point, outline.axis)
-    copy = replace(good, point=point, notch=point, seen=0.5)
+    copy = replace(good, point=point, notch=point, mirrored=True, seen=0.5)
     return Sides(left=good, right=copy) if side == "left" else Sides(left=copy, right=good)
 
 
@@ -248,7 +263,22 @@ def _torso_rows(outline: Outline, armpits: Sides[Armpit], hem: float) -> Float:
                 straight = ax + (bx - ax) * (y - ay) / max(1.0, by - ay)
                 ends[side] = max(ends[side], straight) if side == "left" else min(ends[side], straight)
         out.append((float(y), ends["left"], ends["right"]))
-    return _even_rows(np.array(out, np.float32), outline.axis)
+    return _even_rows(_square_hem(np.array(out, np.float32)), outline.axis)
+
+
+def _square_hem(rows: Float) -> Float:
+    """Undo rounded corners of the hem: below four fifths a torso narrows no faster than it did above."""
+    rows = rows.copy()
+    start = len(rows) * 4 // 5
+    for index in range(start, len(rows)):
+        before, earlier = rows[index - 1], rows[index - 2]
+        left, right = 2 * before[1] - earlier[1], 2 * before[2] - earlier[2]
+        slack = 0.02 * (before[2] - before[1])
+        if rows[index, 1] > left + slack:
+            rows[index, 1] = left
+        if rows[index, 2] < right - slack:
+            rows[index, 2] = right
+    return rows
 
 
 def _even_rows(rows: Float, axis: float) -> Float:
@@ -321,7 +351,18 @@ def measure_top(alpha: Alpha, image: Rgb) -> Measured:
         sleeves=sleeves,
         confidence=float(np.clip(confidence, 0.0, 1.0)),
     )
-    return Measured(landmarks=landmarks, sleeve_length=length, body=body, cut=cut, collar_base=base)
+    return Measured(
+        landmarks=landmarks, sleeve_length=length, body=body, cut=cut, collared=_stands_up(base, top)
+    )
+
+
+def _stands_up(base: Sides[tuple[float, float]], top: Sides[tuple[float, float]]) -> bool:
+    """Does the outline rise steeply from the end of the shoulder line: a shirt's or polo's collar."""
+    width = max(1.0, top.right[0] - top.left[0])
+    rises = [(base[side][1] - top[side][1]) / width for side in SIDES]
+    runs = [abs(base[side][0] - top[side][0]) / width for side in SIDES]
+    # on 29 tops: collars rise .14 and more at slopes above 0.98, ribbed necks stay below .14 or 0.86
+    return min(rises) > 0.135 and sum(rises) > 0.93 * sum(runs)
 
 
 def _even_pair(points: dict[Side, tuple[float, float]], outline: Outline) -> Sides[tuple[float, float]]:
@@ -350,10 +391,16 @@ def _both_sleeves(
     made: dict[Side, Sleeve] = {}
     for side in SIDES:
         armpit = armpits[side]
+        if armpit.mirrored:
+            continue
         start = nearest_index(outline.contour, shoulders[side])
         end = nearest_index(outline.contour, armpit.notch)
         arc = path_between(outline.contour, start, end, away_from=outline.axis)
         made[side] = find_sleeve(arc, shoulders[side], armpit.point, armpit.notch, alpha)
+    for side in SIDES:
+        other: Side = "right" if side == "left" else "left"
+        if armpits[side].mirrored:
+            made[side] = mirror_sleeve(made[other], outline.axis, alpha)
     lengths = sorted(_reach(made[side]) for side in SIDES)
     alike = lengths[0] / max(1.0, lengths[1])
     return Sides(left=made["left"], right=made["right"]), float(np.clip(0.3 + 0.8 * alike, 0.0, 1.0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.garment.backdrop import Bool, Float
-from preprocess.garment.silhouette import contour_of, main_pieces, mirror_axis, morph
+from preprocess.garment.silhouette import contour_of, main_pieces, mirror_axis, morph, reachable
 
 SMOOTHING = 0.004
 """Radius of the smoothing that removes frills and threads, as a share of the garment's height."""
@@ -61,6 +61,7 @@ def trace(mask: Bool) -> Outline:
     ys = np.flatnonzero(mask.any(axis=1))
     radius = SMOOTHING * float(ys[-1] - ys[0] + 1)
     solid = main_pieces(morph(morph(mask, cv2.MORPH_CLOSE, radius), cv2.MORPH_OPEN, radius), 0.5)
+    solid = _open_loops(solid)
     contour = contour_of(solid)
     if cv2.contourArea(contour, oriented=True) < 0:
         contour = contour[::-1]
@@ -79,6 +80,24 @@ def trace(mask: Bool) -> Outline:
         bottom=float(high[1]),
         envelope=envelope,
     )
+
+
+def _open_loops(mask: Bool) -> Bool:
+    """Cut open, downwards, the holes between torso and sleeves whose cuffs touch the torso."""
+    x0, y0, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    holes = ~mask & ~reachable(~mask)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(holes.astype(np.uint8))
+    opened = mask.copy()
+    for index in range(1, count):
+        left, top, wide, tall, area = stats[index]
+        beside = abs(left + wide / 2 - (x0 + width / 2)) > 0.14 * width
+        if not beside or area < 0.001 * width * height or tall < 0.08 * height:
+            continue
+        column = int(np.median(np.flatnonzero(labels[top + tall - 1] == index)))
+        below = np.flatnonzero(~mask[top + tall + 2 :, column])
+        if len(below) and below[0] < 0.25 * height:
+            opened[top + tall - 2 : top + tall + 3 + below[0], max(0, column - 1) : column + 2] = False
+    return opened
 
 
 def nearest_index(contour: Float, point: tuple[float, float]) -> int:

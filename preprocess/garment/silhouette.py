@@ -21,7 +21,7 @@ BRIDGES = (0, 2, 4)
 """Radii in pixels by which broken walls are joined (at ``WORK_SIDE``)."""
 WORK_SIDE = 480
 """Longest side at which hypotheses are made: walls are still one to two pixels wide there."""
-CLOSE = (1.0, 1.8, 3.5, 7.0)
+CLOSE = (1.0, 1.8, 3.5, 7.0, 14.0)
 """Lab distances within which a pixel is the background itself (hypotheses without shadows, for even paper)."""
 SHADOW_DEPTH = 32.0
 """A cast shadow on a studio background darkens it by at most about this much L."""
