@@ -68,8 +68,9 @@ clean: ## remove what was made here, except .venv and models/
 	find gateway inference preprocess bench tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Cabine needs Python 3.11 or newer with the venv module (Debian: apt install python3-venv)." \
-		"If it has another name: make setup PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Cabine needs Python 3.11 or newer with the venv module (Debian: apt install python3-venv), got: '$(PYTHON)'." >&2; \
+		echo "If it has another name: make setup PYTHON=/path/to/python" >&2; exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
