@@ -99,7 +99,7 @@ def decode(data: bytes, limits: Limits) -> Photo:
         orientation = _orientation(image)
         rgb = _to_srgb(image)
     except _DAMAGED as error:
-        raise _unreadable(container, error) from error
+        raise _unreadable(container) from error
     if orientation in _ROTATIONS:
         rgb = rgb.transpose(_ROTATIONS[orientation])
     return Photo(rgb=_pixels(rgb), sha256=hashlib.sha256(data).hexdigest(), format=container)
@@ -147,7 +147,7 @@ def _open(data: bytes, container: str, limits: Limits) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_many_pixels("far more", limits) from error
     except (UnidentifiedImageError, *_DAMAGED) as error:
-        raise _unreadable(container, error) from error
+        raise _unreadable(container) from error
     width, height = image.size
     if width * height > limits.max_pixels:
         raise _too_many_pixels(f"{width}x{height} = {width * height / 1e6:.1f}", limits)
@@ -191,12 +191,12 @@ def _too_many_pixels(got: str, limits: Limits) -> InputError:
     return InputError("image-too-large", detail)
 
 
-def _unreadable(container: str, error: Exception) -> InputError:
-    detail = (
-        f"the file starts as {container} but cannot be decoded ({error}); "
-        "it may be damaged or cut off: send it again"
+def _unreadable(container: str) -> InputError:
+    # Pillow's own words are left out: they hold addresses of this process.
+    return InputError(
+        "image-unreadable",
+        f"the file starts as {container} but cannot be decoded; it may be damaged or cut off: send it again",
     )
-    return InputError("image-unreadable", detail)
 
 
 def _orientation(image: Image.Image) -> int:
