@@ -1,4 +1,5 @@
 // Calls of the gateway. Errors carry words a person can act on.
+import { sentence } from "./words.js";
 
 export class ServiceError extends Error {
   constructor(problem, status) {
@@ -8,8 +9,6 @@ export class ServiceError extends Error {
     this.assetGone = status === 410 || (status === 404 && this.field !== null);
   }
 }
-
-const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 async function problemOf(response) {
   const type = response.headers.get("Content-Type") ?? "";

@@ -1,5 +1,6 @@
 // One choice: a photo of one's own (picked or dropped) or a sample, with what the server thinks of it.
 import { ServiceError, discard, upload } from "./service.js";
+import { items } from "./words.js";
 
 const MB = 2 ** 20;
 
@@ -154,15 +155,8 @@ export class Slot {
     return asset;
   }
 
-  /** lines: [words, class name] */
   #say(lines) {
-    const items = lines.map(([words, mood]) => {
-      const item = document.createElement("li");
-      item.textContent = words;
-      item.className = mood;
-      return item;
-    });
-    this.#root.querySelector(".checks").replaceChildren(...items);
+    this.#root.querySelector(".checks").replaceChildren(...items(lines));
   }
 }
 

@@ -1,4 +1,5 @@
 // The big picture: the original, the work in progress, then both with a slider between them.
+import { items } from "./words.js";
 
 const CONFIDENCE_WORDS = [[0.75, "Looks reliable"], [0.5, "Fair: look closely"], [0, "Doubtful: look closely"]];
 
@@ -72,12 +73,10 @@ export class Stage {
   #describe({ confidence, warnings, engine }) {
     const words = CONFIDENCE_WORDS.find(([least]) => confidence >= least)[1];
     this.#root.querySelector(".confidence-text").textContent = `${words} (confidence ${confidence.toFixed(2)})`;
-    this.#root.querySelector(".meter").style.setProperty("--confidence", `${Math.round(100 * confidence)}%`);
-    this.#root.querySelector(".warnings").replaceChildren(...warnings.map((warning) => {
-      const item = document.createElement("li");
-      item.textContent = warning.detail;
-      return item;
-    }));
+    const meter = this.#root.querySelector(".meter");
+    meter.style.setProperty("--confidence", `${Math.round(100 * confidence)}%`);
+    meter.classList.toggle("low", confidence < CONFIDENCE_WORDS[1][0]);
+    this.#root.querySelector(".warnings").replaceChildren(...items(warnings.map(({ detail }) => [detail, "poor"])));
     this.#root.querySelector(".honest").textContent =
       `A style preview made by an algorithm (${engine.name}${engine.preview ? ", a quick preview engine" : ""}). ` +
       "It shows the look and guarantees no fit.";
