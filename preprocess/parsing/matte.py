@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.parsing.colour import to_lab
-from preprocess.parsing.filters import Guide, apply_line, dilate, ellipse, erode, resize, smoothstep, spread
+from preprocess.parsing.filters import Guide, dilate, ellipse, erode, resize, smoothstep, spread
 from preprocess.parsing.layout import Layout
 from preprocess.types import Alpha, Rgb
 
@@ -34,6 +34,8 @@ SHADOW = 0.3
 """Weight of lightness where a gap is darker than the background: arms shade it."""
 GUIDE_RADIUS = 4
 GUIDE_EPSILON = 1e-4
+REMAP_LIMIT = 30000
+"""OpenCV's remap takes at most 32767 points a row."""
 BAND = 3
 """Working pixels on either side of the cut whose alpha is computed from colours."""
 COLOUR_REACH = 7.0
@@ -57,14 +59,24 @@ def cut_person(image: Rgb, segmentation: Alpha, layout: Layout) -> NDArray[np.bo
     trimap[far | wall & ~body] = cv2.GC_BGD
     if core.any() and far.any():
         models = np.zeros((1, 65)), np.zeros((1, 65))
-        bgr = np.ascontiguousarray(image[..., ::-1])
+        rows, columns = _around(~far, 4 * step)
+        part = np.ascontiguousarray(trimap[rows, columns])
+        bgr = np.ascontiguousarray(image[rows, columns, ::-1])
         # Its colour models start from random centres, drawn from the thread's state: without this the same
         # photo would give another cut in every request.
         cv2.setRNGSeed(0)
-        cv2.grabCut(bgr, trimap, (0, 0, 0, 0), *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(bgr, part, (0, 0, 0, 0), *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+        trimap[rows, columns] = part
     person = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
     person = cv2.morphologyEx(person.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     return _main_parts(np.asarray(person))
+
+
+def _around(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Rows and columns of the mask's box and ``margin`` pixels more, within the image."""
+    used = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    rows, columns = (slice(max(0, int(u[0]) - margin), int(u[-1]) + 1 + margin) for u in used)
+    return rows, columns
 
 
 def refine(image: Rgb, working: Rgb, person: NDArray[np.bool_], segmentation: Alpha) -> Alpha:
@@ -73,33 +85,51 @@ def refine(image: Rgb, working: Rgb, person: NDArray[np.bool_], segmentation: Al
     In a band round the cut each pixel is placed on the line between the nearby background and person colours;
     where these are alike, or the pixel lies off the line, a guided filter of the cut decides.
     """
-    solid = person.astype(np.float32)
-    unsure = (segmentation > 0.1) & (segmentation < 0.9)
     wide = 2 * BAND + 1
+    unsure = (segmentation > 0.1) & (segmentation < 0.9)
     inner = erode(person, wide) & ~(unsure & ~erode(person, 3 * wide))
     outer = ~dilate(person, wide) & ~(unsure & dilate(person, 2 * wide))
     colours = working.astype(np.float32)
     front = spread(colours, inner.astype(np.float32), COLOUR_REACH)
     back = spread(colours, outer.astype(np.float32), COLOUR_REACH)
-    guided = Guide.of(working, GUIDE_RADIUS, GUIDE_EPSILON).line(solid)
+    line = Guide.of(working, GUIDE_RADIUS, GUIDE_EPSILON).line(person.astype(np.float32))
     shape = image.shape[:2]
-    pixel = image.astype(np.float32)
-    smooth = smoothstep(apply_line(guided, pixel / 255.0), 0.1, 0.9)
-    alpha = _on_colour_line(pixel, resize(front, shape), resize(back, shape), smooth)
-    alpha = np.where(resize(inner.astype(np.float32), shape) > 0.5, 1.0, alpha)
-    return np.asarray(np.where(resize(outer.astype(np.float32), shape) > 0.5, 0.0, alpha), dtype=np.float32)
+    alpha = (resize(inner.astype(np.float32), shape) > 0.5).astype(np.float32)
+    band = (alpha == 0) & (resize(outer.astype(np.float32), shape) <= 0.5)
+    rows, columns = np.nonzero(band)
+    if len(rows):
+        at = (np.stack([columns, rows], -1) + 0.5) * (person.shape[1] / shape[1], person.shape[0] / shape[0])
+        pixel, line, front, back = (
+            image[band].astype(np.float32),
+            *(_sample(m, at) for m in (line, front, back)),
+        )
+        filtered = np.einsum("nc,nc->n", line[:, :3], pixel / 255.0) + line[:, 3]
+        alpha[band] = _on_colour_line(pixel, front, back, smoothstep(filtered, 0.1, 0.9))
+    return alpha
+
+
+def _sample(image: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float32]:
+    """``(n, c)`` values of ``image`` at continuous ``(x, y)`` positions, bilinear."""
+    where = np.asarray(at - 0.5, dtype=np.float32)
+    chunks = [
+        cv2.remap(
+            image, part[None, :, 0], part[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )[0]
+        for part in np.array_split(where, len(where) // REMAP_LIMIT + 1)
+    ]
+    return np.concatenate(chunks).astype(np.float32)
 
 
 def _on_colour_line(
     pixel: NDArray[np.float32], front: NDArray[np.float32], back: NDArray[np.float32], fallback: Alpha
 ) -> Alpha:
-    """Alpha of each pixel between ``back`` and ``front``; ``fallback`` as far as that is unreliable."""
+    """Alpha of pixels ``(n, 3)`` between ``back`` and ``front``; ``fallback`` as far as that is
+    unreliable."""
     span = front - back
-    contrast = np.square(span).sum(-1)
-    position = ((pixel - back) * span).sum(-1) / np.maximum(contrast, 1.0)
-    alpha = np.clip(position, 0.0, 1.0)
-    misfit = np.square(pixel - back - alpha[..., None] * span).sum(-1)
-    trust = contrast / (contrast + CONTRAST**2) * np.exp(-misfit / MISFIT**2)
+    contrast = np.einsum("nc,nc->n", span, span)
+    alpha = np.clip(np.einsum("nc,nc->n", pixel - back, span) / np.maximum(contrast, 1.0), 0.0, 1.0)
+    off = pixel - back - alpha[:, None] * span
+    trust = contrast / (contrast + CONTRAST**2) * np.exp(-np.einsum("nc,nc->n", off, off) / MISFIT**2)
     # the filter's answer bounds the line's: a person pixel that happens to match the background stays solid
     low, high = np.maximum(fallback - 0.6, 0.0), np.minimum(fallback + 0.6, 1.0)
     mixed = trust * smoothstep(alpha, 0.04, 0.96) + (1.0 - trust) * fallback
