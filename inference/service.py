@@ -108,10 +108,9 @@ class Service:
         """Load models and the default engine; what is missing, ``/health/ready`` and every request tell."""
         try:
             await anyio.to_thread.run_sync(self._load)
-        except (Problem, EngineUnavailable) as error:
-            unavailable = Problem("engine-unavailable", str(error))
-            self.readiness.problem = error if isinstance(error, Problem) else unavailable
-            log.error("not ready", detail=str(error))
+        except Exception as error:  # in a background task: raised further, nobody would ever see it
+            log.error("not ready", exc_info=error)
+            self.readiness.problem = _unready(error)
         else:
             self.readiness.problem = None
             log.info("ready")
@@ -120,6 +119,13 @@ class Service:
         name = choose("auto", self.registry, self.settings).spec.name
         self.tools.preparation.load()
         self.tools.engines.warm(name)
+
+
+def _unready(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    told = isinstance(error, EngineUnavailable)
+    return Problem("engine-unavailable", str(error) if told else "Loading failed; the log says why.")
 
 
 def build(settings: Settings, registry: Registry, preparation: Preparation) -> Service:

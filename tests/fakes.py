@@ -23,6 +23,7 @@ from inference.engines.base import (
     Stopped,
 )
 from inference.engines.registry import Entry, Registry, needs_device
+from inference.policy import AllowAll, Refused
 from preprocess.errors import InputError
 from preprocess.geometry import fit_canvas, frame_image
 from preprocess.types import (
@@ -165,6 +166,14 @@ class FakePreparation:
         self.counts["agnostic"] += 1
         alpha = np.ones((person.frame.height, person.frame.width), np.float32)
         return Mask(tag="agnostic", frame=person.frame, alpha=alpha)
+
+
+class RefuseGarments(AllowAll):
+    """A content policy."""
+
+    def judge_input(self, photo: Photo, field: str) -> None:
+        if field.startswith("garment"):
+            raise Refused("This operator does not allow this picture.")
 
 
 def person(photo: Photo, canvas: tuple[int, int]) -> Person:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -20,7 +20,7 @@ from inference.pictures import Picture
 from inference.pipeline import named, open_picture
 from inference.preparation import PhotoKindAsked
 from inference.routes.accept import JSON, preferred
-from inference.routes.forms import IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
+from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
 from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, WarningBody
 from inference.service import Service, service_of
 from preprocess.agnostic import CATEGORIES
@@ -54,6 +54,10 @@ def _image(field: str, *options: str) -> dict[str, object]:
     return body({field: IMAGE_OR_ASSET, **{name: {"type": "string"} for name in options}}, [field])
 
 
+def _answers(model: type[BaseModel], *slugs: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"model": model, "content": {PNG: {"schema": IMAGE}}}, **refusals(*UPLOAD_REFUSALS, *slugs)}
+
+
 async def answer(request: Request, field: str, options: Sequence[str], step: Step) -> Response:
     """Read the form, do one step in the queue, answer in the accepted format."""
     service = service_of(request)
@@ -80,7 +84,7 @@ async def answer(request: Request, field: str, options: Sequence[str], step: Ste
     "/pose",
     summary="Body landmarks",
     openapi_extra=_image("person", "tag"),
-    responses=refusals(*UPLOAD_REFUSALS, "no-person", "several-people", "body-not-visible"),
+    responses=_answers(PoseAnswer, "no-person", "several-people", "body-not-visible"),
 )
 async def pose(request: Request) -> Response:
     """`tag`: `blaze33` (default), `coco18` or `body25`. The PNG shows them on the framed photo."""
@@ -91,7 +95,7 @@ async def pose(request: Request) -> Response:
     "/parse",
     summary="Body part labels",
     openapi_extra=_image("person"),
-    responses=refusals(*UPLOAD_REFUSALS, "no-person", "several-people", "body-not-visible"),
+    responses=_answers(ParseAnswer, "no-person", "several-people", "body-not-visible"),
 )
 async def parse(request: Request) -> Response:
     """The PNG holds one label a pixel, in the person's frame (names and frame: JSON)."""
@@ -102,7 +106,7 @@ async def parse(request: Request) -> Response:
     "/mask",
     summary="What may change for a garment",
     openapi_extra=_image("person", "category"),
-    responses=refusals(*UPLOAD_REFUSALS, "no-person", "several-people", "body-not-visible"),
+    responses=_answers(MaskAnswer, "no-person", "several-people", "body-not-visible"),
 )
 async def mask(request: Request) -> Response:
     """White may change; the size of the upright photo, so that it can be edited and sent back as `mask`."""
@@ -113,7 +117,7 @@ async def mask(request: Request) -> Response:
     "/garment",
     summary="A garment cut out of its photo",
     openapi_extra=_image("garment", "category", "photo"),
-    responses=refusals(*UPLOAD_REFUSALS, "no-garment"),
+    responses=_answers(GarmentAnswer, "no-garment"),
 )
 async def garment(request: Request) -> Response:
     """The PNG has an alpha channel."""

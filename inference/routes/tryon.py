@@ -15,7 +15,7 @@ from inference.encode import MEDIA_TYPES, encode_grey
 from inference.form import read_format, read_tryon
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
 from inference.routes.accept import JSON, preferred
-from inference.routes.forms import TRYON_BODY, UPLOAD_REFUSALS, refusals
+from inference.routes.forms import IMAGE, TRYON_BODY, UPLOAD_REFUSALS, refusals
 from inference.schemas import EngineUsed, Resolution, TryOnAnswer, WarningBody
 from inference.selection import Choice, choose
 from inference.service import Service, service_of
@@ -54,10 +54,8 @@ class Wanted:
     responses={
         200: {
             "description": "The person wearing the garments, in the size of the upright photo.",
-            "content": {
-                **{media_type: {} for media_type in FORMAT_OF},
-                JSON: {"schema": TryOnAnswer.model_json_schema()},
-            },
+            "model": TryOnAnswer,
+            "content": {media_type: {"schema": IMAGE} for media_type in FORMAT_OF},
             "headers": {
                 name: {"description": words, "schema": {"type": "string"}} for name, words in HEADERS.items()
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import threading
 
@@ -140,6 +141,27 @@ def test_openapi_tells_forms_answers_and_refusals(rig: Rig) -> None:
     assert {"200", "406", "413", "415", "422", "429", "503", "504"} <= set(tryon["responses"])
     assert "`no-person`" in tryon["responses"]["422"]["description"]
     assert set(paths) >= {"/v1/assets", "/v1/engines", "/v1/preprocess/pose", "/health/ready"}
+
+
+def test_every_reference_in_openapi_resolves(rig: Rig) -> None:
+    document = rig.client.get("/openapi.json").json()
+
+    for reference in re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)):
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+    assert document["paths"]["/v1/tryon"]["post"]["responses"]["200"]["content"].keys() >= {
+        "image/png",
+        "application/json",
+    }
+
+
+def test_failure_while_loading_is_told_without_its_words() -> None:
+    with running(SETTINGS, FakePreparation(load_error=RuntimeError("secret"))) as rig:
+        answer = rig.client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:cabine:error:engine-unavailable")
+    assert "secret" not in answer.text
 
 
 def test_slugs_of_the_design_are_all_there() -> None:

@@ -279,6 +279,24 @@ def test_failure_of_ours_tells_nothing_to_the_caller() -> None:
     assert good.status_code == 200
 
 
+def test_policy_names_the_image_that_it_refuses() -> None:
+    with running(Settings(policy="tests.fakes:RefuseGarments")) as rig:
+        answer = rig.client.post("/v1/tryon", files=list(PAIR))
+
+        assert (answer.status_code, slug(answer)) == (422, "content-refused")
+        assert (answer.json()["field"], answer.json()["retryable"]) == ("garment", False)
+        assert rig.preparation.counts["person"] == 0
+
+
+def test_small_photos_are_warned_about(rig: Rig) -> None:
+    small = io.BytesIO()
+    Image.open(io.BytesIO(person_photo())).resize((384, 512)).save(small, "JPEG")
+
+    answer = rig.client.post("/v1/tryon", files=[file("person", small.getvalue()), GARMENT])
+
+    assert answer.headers["x-cabine-warnings"] == "fake, low-resolution"
+
+
 def test_plain_form_with_asset_ids(rig: Rig) -> None:
     ids = {
         kind: rig.client.post("/v1/assets", files=[file("image", data), value("kind", kind)]).json()["id"]
