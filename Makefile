@@ -53,9 +53,10 @@ bench: setup-dev ## speed, memory and quality of the warp engine; tables here, J
 	@for name in warp parsing garment quality; do echo; echo "== bench.$$name"; python -m bench.$$name; done
 
 OUT ?= out/sheet.png
-sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [OUT=out/sheet.png]
-	@test -n "$(PEOPLE)" -a -n "$(GARMENTS)" || { echo "usage: make sheet PEOPLE=dir GARMENTS=dir [OUT=file.png]" >&2; exit 2; }
-	@python -m bench.sheet "$(PEOPLE)" "$(GARMENTS)" --out "$(OUT)"
+EACH ?= 1
+sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [EACH=garments per person] [OUT=out/sheet.png]
+	@test -n "$(PEOPLE)" -a -n "$(GARMENTS)" || { echo "usage: make sheet PEOPLE=dir GARMENTS=dir [EACH=n] [OUT=file.png]" >&2; exit 2; }
+	@python -m bench.sheet "$(PEOPLE)" "$(GARMENTS)" --each "$(EACH)" --out "$(OUT)"
 
 images: setup ## the pictures of the README, from the samples
 	@python -m scripts.readme_images
