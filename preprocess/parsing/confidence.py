@@ -28,7 +28,7 @@ def label_confidence(
     appearance: Appearance,
     waist: float,
 ) -> Mapping[str, float]:
-    """0..1 for every label that occurs: mean margin of the winner, times how well its colour model fits.
+    """0..1 for every part that occurs: mean margin of the winner, times how well its colour model fits.
 
     The margin (best minus second posterior, before any smoothing) is small where two surfaces share colours
     or where colour and position disagree; the fit is small where the region's colours are strange to its
@@ -43,7 +43,7 @@ def label_confidence(
     margin = np.clip(own - other.max(-1), 0.0, 1.0)
     fit = _fit(surface, codes, appearance)
     result: dict[str, float] = {}
-    for k in np.unique(labels):
+    for k in np.unique(labels[labels > 0]):
         region = labels == k
         inside = erode(region, 3)
         inside = inside if inside.any() else region
