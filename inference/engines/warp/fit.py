@@ -29,12 +29,14 @@ _CHEST = 1.16
 """Frontal chest width between the armpits in shoulder widths (joint to joint)."""
 _CHEST_RANGE = (0.95, 1.60)
 """A garment's chest stays within this range of the body's: below it cannot be put on, above no cut goes."""
-_HEM_USUAL = 1.10
-"""Level on the spine at which tops usually end at the latest; longer ones are taken as somewhat smaller."""
+_HEM_USUAL = (1.0, 1.10)
+"""Levels on the spine between which most tops end."""
 _NECK_ABOVE = 0.15
 """How far neck points lie above the shoulder line, in torso lengths."""
-_LEAST_TRUST = 0.90
-"""The shoulders' word on the scale is corrected to this share of it at most."""
+_LENGTH_TRUST = 1.11
+"""How far the length may correct what the shoulders say about the scale."""
+_CROPPED = 0.95
+"""Length over chest width of a top that is cut short."""
 _ON_SHOULDERS = 0.98
 """Share of the distance of the shoulder tops that set-in sleeves begin at."""
 _WRAP = 1.2
@@ -201,12 +203,25 @@ def _scale(marks: GarmentLandmarks, body: Body, sleeved: bool) -> tuple[float, f
         # Without set-in sleeves the shoulder says little about the size; vests are cut close.
         scale = _VEST_EASE * body_chest / chest
     scale = float(np.clip(scale, least, most))
-    length = (mean_y(marks.hem) - mean_y(marks.neck)) * scale / body.torso_length
-    usual = _HEM_USUAL + _NECK_ABOVE
-    if length > usual:
-        # Narrow-shouldered cuts and shots on a mannequin make cloth look larger than it is: the length tells.
-        scale = max(scale * usual / length, scale * _LEAST_TRUST, min(least, scale))
+    scale = min(scale * _length_says(marks, chest, scale, body), most)
     return scale, chest * scale / body_chest
+
+
+def _length_says(marks: GarmentLandmarks, chest: float, scale: float, body: Body) -> float:
+    """Correction of the scale, near 1: shoulder tips are the least certain landmarks, and most tops end at
+    the hips.
+
+    Cuts that are short on purpose (about as long as wide) are left alone.
+    """
+    flat = mean_y(marks.hem) - mean_y(marks.neck)
+    length = max(flat * scale / body.torso_length, 1e-3)
+    least, most = (level + _NECK_ABOVE for level in _HEM_USUAL)
+    if length > most:
+        return max(most / length, 1 / _LENGTH_TRUST)
+    if length < least:
+        uncropped = float(np.clip((flat / chest - _CROPPED) / 0.15, 0.0, 1.0))
+        return min(least / length, 1 + (_LENGTH_TRUST - 1) * uncropped)
+    return 1.0
 
 
 def _raised_armpit(marks: GarmentLandmarks, scale: float) -> float:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.engines.warp.rays import first_exit
+from inference.engines.warp.rays import first_exit, ray_values
 from inference.engines.warp.types import Body, Vec
 from preprocess.types import Alpha, Person
 
@@ -32,6 +32,8 @@ _ARM_PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _ARM_RADIUS = (0.20, 0.16, 0.135, 0.115, 0.09)
 """Usual radius of an arm in shoulder widths: shoulder, mid upper arm, elbow, mid forearm, wrist."""
 _ARM_RANGE = (0.55, 1.8)
+_OLD_SLEEVE = 1.15
+"""Radius up to which an old sleeve is believed, in usual ones: what is wider is its cut, not the arm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ class Silhouette:
     shoulders: Alpha
     """The person without hair."""
     hair: Alpha
+    clothed: Alpha
+    """Clothes of the upper body."""
 
     @staticmethod
     def of(person: Person) -> Silhouette:
@@ -54,6 +58,7 @@ class Silhouette:
             person=matte,
             shoulders=matte * (1 - hair),
             hair=hair,
+            clothed=parsing.weight("upper"),
         )
 
 
@@ -113,6 +118,9 @@ def arm_radii(
     """
     usual = np.interp(places, _ARM_PLACES, _ARM_RADIUS) * body.shoulder_width
     least, most = usual * _ARM_RANGE[0], usual * _ARM_RANGE[1]
+    here = np.zeros(1)
+    cloth = [ray_values(silhouette.clothed, centre, np.zeros(2), here)[0] for centre in centres]
+    clothed = np.array(cloth) > 0.5
     sides = []
     for sign in (-1.0, 1.0):
         exits = [
@@ -121,6 +129,7 @@ def arm_radii(
         ]
         radii = np.array([np.nan if found is None else found for found in exits])
         radii[~((radii > least) & (radii < most))] = np.nan
+        radii[clothed] = np.minimum(radii, _OLD_SLEEVE * usual)[clothed]
         sides.append(radii)
     outer = np.where(np.isnan(sides[0]), sides[1], sides[0])
     inner = np.where(np.isnan(sides[1]), sides[0], sides[1])
