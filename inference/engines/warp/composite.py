@@ -89,7 +89,7 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
             (garment.sleeves.left, front.arms.right),
             (garment.sleeves.right, front.arms.left),
         ):
-            visible = sleeve.alpha * (1.0 - np.maximum(front.hands, other))
+            visible = np.asarray(sleeve.alpha * (1.0 - np.maximum(front.hands, other)), np.float32)
             picture = mix(picture, np.clip(sleeve.rgb * light, 0, 255), visible)
     picture = mix(picture, front.colour, np.maximum(front.head, front.hands))
     touched = np.maximum(np.maximum(stripped.removed, cover), shadow_zone(scene, cover))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Float, blur, ellipse, grow, nearest, smoothstep
+from inference.engines.warp.fields import Float, blur, ellipse, grow, mix, nearest, smoothstep
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, over_torso
 from inference.engines.warp.scene import Scene
@@ -60,22 +60,30 @@ def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
         return garment.rgb, garment.alpha
     layers = garment.rgb.copy()
     for sleeve in (garment.sleeves.left, garment.sleeves.right):
-        layers = np.where((sleeve.alpha > garment.alpha)[..., None], sleeve.rgb, layers)
+        np.copyto(layers, sleeve.rgb, where=(sleeve.alpha > garment.alpha)[..., None])
     cloth = blur(nearest(layers, cover > 0.95), 1.5) * _FILL_SHADE
-    fill = np.maximum(blur(gap.astype(np.float32), 0.8), gap * 1.0) * (1.0 - garment.alpha)
-    alpha = np.clip(garment.alpha + fill, 0.0, 1.0)
-    share = (fill / np.maximum(alpha, 1e-3))[..., None]
-    return np.asarray(garment.rgb * (1.0 - share) + cloth * share, np.float32), alpha.astype(np.float32)
+    fill = np.maximum(blur(gap.astype(np.float32), 0.8), gap) * (1.0 - garment.alpha)
+    alpha = np.asarray(np.clip(garment.alpha + fill, 0.0, 1.0), np.float32)
+    return mix(garment.rgb, cloth, fill / np.maximum(alpha, 1e-3)), alpha
 
 
 def tuck(scene: Scene, limbs: Sides[Limb], torso: Alpha) -> Alpha:
     """Cut the hem off below the waistband where the lower clothes lie over it, old sleeves apart."""
     if not scene.garment.tucked:
         return torso
-    arms = np.maximum(limbs.left.across**2 < 2.0, limbs.right.across**2 < 2.0)
-    old = grow(scene.parts.upper > 0.5, 2.0) * (1.0 - arms)
-    below = smoothstep(scene.down, scene.waist + 0.03, scene.waist + 0.07)
-    return np.asarray(torso * (1.0 - below * (1.0 - old)), np.float32)
+    arms = (limbs.left.across**2 < 2.0) | (limbs.right.across**2 < 2.0)
+    old = grow(scene.parts.upper > 0.5, 2.0) & ~arms
+    band = waistband(scene)
+    below = smoothstep(scene.down, band + 0.03, band + 0.07)
+    return np.asarray(torso * (1.0 - below * ~old), np.float32)
+
+
+def waistband(scene: Scene) -> float:
+    """Where the lower clothes begin on the spine; below the old hem if a midriff shows between them."""
+    front = (scene.parts.lower > 0.5) & (np.abs(scene.lateral) < 0.4)
+    if front.sum() < 100:
+        return scene.waist
+    return max(scene.waist, float(np.percentile(scene.down[front], 3)))
 
 
 def bare_arms(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> Alpha:

@@ -18,6 +18,9 @@ Bool = NDArray[np.bool_]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Rec. 601 luma of gamma-coded R, G, B."""
 
+_FILL_SIDE = 320
+"""Longer side in pixels of the image that smooth fills are computed on."""
+
 _DIRECT_SIGMA = 5.0
 """Gaussians wider than this are computed on a reduced image: same look, a fraction of the time."""
 
@@ -74,6 +77,18 @@ def shrink(region: Bool, radius: float) -> Bool:
     return np.asarray(distance > radius, np.bool_)
 
 
+def box_of(region: Bool, pad: int = 0) -> tuple[slice, slice]:
+    """Rows and columns of the box around a region with ``pad`` pixels to spare; empty slices if it is
+    empty."""
+    rows, cols = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    if len(rows) == 0:
+        return slice(0, 0), slice(0, 0)
+    return (
+        slice(max(0, int(rows[0]) - pad), int(rows[-1]) + 1 + pad),
+        slice(max(0, int(cols[0]) - pad), int(cols[-1]) + 1 + pad),
+    )
+
+
 def dot(a: FloatRgb, b: FloatRgb) -> Float:
     """Scalar product of two colour images, ``(h, w)``."""
     return np.asarray(np.einsum("ijk,ijk->ij", a, b), np.float32)
@@ -109,6 +124,20 @@ def diffuse(image: FloatRgb, known: Alpha) -> FloatRgb:
         up = cv2.pyrUp(filled, dstsize=(weight.shape[1], weight.shape[0]))
         filled = colour + up * (1.0 - weight[..., None])
     return np.asarray(filled, np.float32)
+
+
+def smooth_fill(image: FloatRgb, known: Bool) -> FloatRgb:
+    """:func:`diffuse` on a reduced image, for fills that are smooth anyway; nothing is kept at full
+    detail."""
+    height, width = known.shape
+    scale = min(1.0, _FILL_SIDE / max(height, width))
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    weight = known.astype(np.float32)
+    share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image * weight[..., None], size, interpolation=cv2.INTER_AREA)
+    colour = np.asarray(small / np.maximum(share, 1e-3)[..., None], np.float32)
+    filled = diffuse(colour, (share > 0.5).astype(np.float32))
+    return np.asarray(cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def nearest(image: FloatRgb, known: Bool) -> FloatRgb:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Float, blur, luma
-from preprocess.types import Alpha
+from inference.engines.warp.fields import Bool, Float, blur, luma
 
 SEED = 20240607
 """Fixed: the same request gives the same picture."""
@@ -18,13 +17,12 @@ _MAX_SPREAD = 6.0
 """Levels; more is texture of the place measured, not noise."""
 
 
-def grain_spread(photo: FloatRgb, region: Alpha) -> float:
+def grain_spread(photo: FloatRgb, region: Bool) -> float:
     """Standard deviation in levels of the finest detail inside a region (robust: from the median)."""
-    inside = region > 0.9
-    if inside.sum() < 64:
+    if region.sum() < 64:
         return 1.0
     light = luma(photo)
-    fine = np.abs(light - blur(light, _FINE))[inside]
+    fine = np.abs(light - blur(light, _FINE))[region]
     return float(min(np.median(fine) / 0.6745, _MAX_SPREAD))
 
 

@@ -14,6 +14,7 @@ from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import (
     Bool,
     blur,
+    box_of,
     dot,
     grow,
     shrink,
@@ -139,6 +140,14 @@ def _beside_armhole(limb: Limb, outward: float) -> Alpha:
 
 def matte_by_colour(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
     """Sharpen a soft region's border: where the colours on its two sides differ, colour decides the share."""
+    window = box_of(alpha > 0.1, int(4 * band) + 1)
+    sharp = alpha.copy()
+    if sharp[window].size:
+        sharp[window] = _matted(photo[window], alpha[window], band)
+    return sharp
+
+
+def _matted(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
     inner = shrink(alpha > 0.9, band).astype(np.float32)
     outer = 1.0 - grow(alpha > 0.1, band).astype(np.float32)
     front = weighted_blur(photo, inner, 1.5 * band)

@@ -22,11 +22,14 @@ _SMALL_PIECE = 0.02
 _NEAR = 0.05
 """Shoulder widths: how far around the old garment its missed remains are looked for along the arms."""
 
-_OTHER_COLOUR = 28.0
+_OTHER_COLOUR = 17.0
 """Lab distance from the label's own colour at which a pixel may be something else."""
 
 
-_SAME_COLOUR = 10.0
+_RIM = 0.015
+"""Shoulder widths: half the width of the thinnest piece of arm or hand that stays bare beside a cuff."""
+
+_SAME_COLOUR = 14.0
 """Lab distance from the old garment's colour within which it is taken for the garment."""
 
 _CUFF = 0.12
@@ -47,6 +50,7 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     closed = cv2.morphologyEx(upper.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_NEAR * unit))
     beside_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 1.5
     strays |= (closed > 0) & beside_arm & (bare < 0.5) & (parts.lower < 0.5)
+    strays |= slivers((parts.arms + parts.hands > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
     strays &= ~upper
     rest = 1.0 - blur(strays.astype(np.float32), 0.6)
     return replace(
@@ -60,6 +64,12 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
             lower=parts.lower * rest,
         ),
     )
+
+
+def slivers(region: Bool, unit: float) -> Bool:
+    """What is too thin to be a limb: the rim of a cuff that differs from its middle."""
+    core = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, ellipse(_RIM * unit))
+    return np.asarray(region & (core == 0), np.bool_)
 
 
 def main_region(region: Bool, radius: float) -> Bool:
@@ -78,8 +88,8 @@ def like_cloth(scene: Scene, upper: Bool, on_arm: Bool) -> Bool:
     """
     parts = scene.parts
     size = upper.shape[1] // 2, upper.shape[0] // 2
-    small = cv2.resize(scene.photo, size, interpolation=cv2.INTER_AREA) / 255.0
-    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
+    small = np.asarray(cv2.resize(scene.photo, size, interpolation=cv2.INTER_AREA), np.float32)
+    lab = np.asarray(cv2.cvtColor(small / 255.0, cv2.COLOR_RGB2LAB), np.float32)
     halved = [
         cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         for part in (upper.astype(np.float32), parts.skin - parts.face, parts.lower)
@@ -93,7 +103,7 @@ def like_cloth(scene: Scene, upper: Bool, on_arm: Bool) -> Bool:
     for label in (skin, lower):
         if (label & far).sum() >= 50:
             to_own = _colour_distance(lab, label & far)
-            found |= (to_own > _OTHER_COLOUR) & (to_cloth < _SAME_COLOUR)
+            found |= (to_own > _OTHER_COLOUR) & (to_cloth < np.minimum(_SAME_COLOUR, 0.5 * to_own))
     full = cv2.resize(found.astype(np.uint8), upper.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     near = grow(upper, _CUFF * scene.unit)
     straps = (parts.neck > 0.5) | ((parts.upper > 0.5) & ~upper)
@@ -114,5 +124,6 @@ def joined(candidates: Bool, region: Bool) -> Bool:
 
 def _colour_distance(lab: Float, region: Bool) -> Float:
     """Distance in Lab to a region's median colour; lightness counts half, since it varies with shading."""
-    gap = (lab - np.median(lab[region], axis=0)) * np.array([0.5, 1.0, 1.0], np.float32)
+    middle = np.median(lab[region], axis=0).astype(np.float32)
+    gap = (lab - middle) * np.array([0.5, 1.0, 1.0], np.float32)
     return np.sqrt(dot(gap, gap))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.engines.warp.fields import Float, blur, luma, shrink, smoothstep, weighted_blur
+from inference.engines.warp.fields import Float, blur, grow, luma, shrink, smoothstep, weighted_blur
 from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene
 from preprocess.types import Alpha
@@ -18,6 +18,12 @@ _FOLD = 0.12
 _PLAIN = (2.5, 7.0)
 """Spread in levels of the old garment's middle frequencies: below it is plain and its folds are light,
 above print."""
+
+_MIN_CLOTH = 500
+"""Fewer pixels of plain cloth say nothing about folds."""
+
+_PRINT = 0.2
+"""Share of brightness by which a print differs from the cloth around it; folds of plain cloth differ less."""
 
 _SIDE_SHADE = 0.12
 _SLEEVE_SHADE = 0.14
@@ -46,9 +52,15 @@ def light_factor(scene: Scene, front: Front, torso: Alpha, sleeves: Alpha, acros
 def old_folds(scene: Scene) -> Float:
     """Folds and broad shading of the old garment where it was plain cloth; 1 elsewhere."""
     cloth = shrink(scene.parts.upper > 0.85, 0.012 * scene.unit).astype(np.float32)
-    if cloth.sum() < 500:
+    if cloth.sum() < _MIN_CLOTH:
         return np.ones_like(scene.matte)
     light = luma(scene.photo)
+    broad = weighted_blur(light, cloth, 0.10 * scene.unit)
+    # buttons, logos and stripes are no folds
+    printed = (cloth > 0.5) & (np.abs(light - broad) > _PRINT * np.maximum(broad, 40.0))
+    cloth = cloth * ~grow(printed, 0.02 * scene.unit)
+    if cloth.sum() < _MIN_CLOTH:
+        return np.ones_like(scene.matte)
     fine = weighted_blur(light, cloth, 0.012 * scene.unit)
     broad = weighted_blur(light, cloth, 0.10 * scene.unit)
     inside = cloth > 0.5

@@ -82,7 +82,7 @@ def ghosts(scene: Scene, background: FloatRgb) -> Alpha:
     usual = float(np.percentile(gap[clear], 90)) if clear.any() else 255.0
     if usual > _PLAIN_BACKGROUND:
         return np.zeros_like(scene.matte)
-    beside = (scene.matte < 0.5) & grow(scene.parts.upper > 0.5, _GHOST * scene.unit)
+    beside = grow(scene.parts.upper > 0.5, _GHOST * scene.unit) & (scene.parts.upper < 0.5)
     body = np.clip(scene.parts.skin + scene.parts.hair + scene.parts.lower, 0.0, 1.0) > 0.3
-    stray = beside & (gap > 2.0 * usual + 6.0) & ~grow(body, 3.0)
+    stray = beside & (gap > 2.0 * usual + 6.0) & ~grow(body, 2.0)
     return blur(grow(stray, 1.5).astype(np.float32), 0.8)
