@@ -22,6 +22,7 @@ from preprocess.providers.base import BodyEstimate, BodyProvider, Detection
 from preprocess.types import Frame, Person, Photo, Pose, Rgb
 
 OVERVIEW_SIDE = 1024  # longer side of the view people are looked for in; the models see 256 px
+OVERVIEW_SHORT_SIDE = 448  # at least, for wide pictures are searched in square tiles
 MIN_SCORE = 0.5  # detection times estimate: 40 photos of people have > .69, 42 of garments < .45
 RIVAL = 0.65  # a second person whose body is this large beside the first makes the choice unclear
 SAME_PERSON = 0.5  # hips nearer than this share of the radius are one person found twice
@@ -65,7 +66,8 @@ def prepare_person(photo: Photo, provider: BodyProvider, canvas: Size) -> Person
 
 
 def _overview(photo: Photo) -> Frame:
-    scale = min(1.0, OVERVIEW_SIDE / max(photo.width, photo.height))
+    sides = photo.width, photo.height
+    scale = min(1.0, max(OVERVIEW_SIDE / max(sides), OVERVIEW_SHORT_SIDE / min(sides)))
     width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
     return Frame(x0=0.0, y0=0.0, scale=scale, width=width, height=height)
 
@@ -112,14 +114,16 @@ def _same(one: Detection, other: Detection) -> bool:
 
 def _body_box(found: BodyEstimate, overview: Frame, photo: Photo) -> Box:
     """Box around what is visible of the body, in photo pixels: segmentation and visible landmarks."""
-    rows, columns = np.nonzero(found.segmentation > 0.5)
-    visible = found.points[found.visibility >= MIN_VISIBILITY]
-    corners = np.concatenate([visible, np.stack([columns, rows], axis=1).astype(np.float32)])
-    if not len(corners):
-        corners = found.points
-    corners = overview.to_photo(corners)
-    low = np.clip(corners.min(axis=0), 0, (photo.width, photo.height))
-    high = np.clip(corners.max(axis=0), 0, (photo.width, photo.height))
+    corners = [found.points[found.visibility >= MIN_VISIBILITY]]
+    body = found.segmentation > 0.5
+    rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
+    if len(rows):
+        corners.append(np.array([[columns[0], rows[0]], [columns[-1] + 1, rows[-1] + 1]], np.float32))
+    everything = overview.to_photo(np.concatenate(corners))
+    if not len(everything):
+        return 0.0, 0.0, float(photo.width), float(photo.height)
+    size = np.array([photo.width, photo.height])
+    low, high = np.clip(everything.min(axis=0), 0, size), np.clip(everything.max(axis=0), 0, size)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 

@@ -197,6 +197,11 @@ def test_small_figure_is_found_in_a_tile(provider: EmbeddedProvider, samples: Pa
     assert best.hip == pytest.approx((640 + 0.2 * 384, 400 + 0.2 * 490), abs=15)
 
 
+def test_figure_in_a_panorama(provider: EmbeddedProvider, samples: Path) -> None:
+    scene = with_figure(sample(samples, "p4_man__base"), (2600, 520), 0.48, (1700, 10))
+    assert provider.find_people(scene)[0].hip == pytest.approx((1700 + 0.48 * 384, 10 + 0.48 * 490), abs=30)
+
+
 def test_dark_picture_gives_the_same_body(provider: EmbeddedProvider, samples: Path) -> None:
     rgb = sample(samples, "p2_woman__base")
     dark = (rgb * 0.2).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -19,8 +20,12 @@ SELFIE_SIDE = 256
 DARK = 130  # 99th percentile of luma; normal photos have 200 and more
 BRIGHT = 230  # what it is raised to
 OTHERS = 0.2  # where the pose's segmentation is below, the selfie model sees somebody else
-TILE_SCORE = 0.8  # many tiles give many chances to err: a hand taken for a body had .70, small figures .97
-TILE = 0.6  # of the shorter side: people of a quarter of the picture's height are found in such a tile
+TILE_SCORE = 0.8  # many tiles, many chances to err: a hand taken for a body had .70, figures .97
+TILES = (
+    1.0,
+    0.6,
+)  # sides, of the shorter side: a figure in a wide picture, then one of a quarter of its height
+WIDEST = 6  # a longer strip is not searched in tiles, their number would grow without bound
 
 
 class EmbeddedProvider:
@@ -38,16 +43,21 @@ class EmbeddedProvider:
         return detector.detect(self._detector, rgb) or self._find_small(rgb)
 
     def _find_small(self, rgb: Rgb) -> list[Detection]:
-        """The best detection of overlapping tiles: the detector sees 224 px and misses small figures."""
+        """Detections in overlapping tiles: the detector sees 224 px and misses small figures."""
         height, width = rgb.shape[:2]
-        side = max(1, round(TILE * min(height, width)))
-        found = []
-        for top in _starts(height, side):
-            for left in _starts(width, side):
-                tile = np.ascontiguousarray(rgb[top : top + side, left : left + side])
-                found += [d.moved(left, top) for d in detector.detect(self._detector, tile)]
-        sure = [detection for detection in found if detection.score >= TILE_SCORE]
-        return sorted(sure, key=lambda detection: -detection.score)
+        if max(height, width) > WIDEST * min(height, width):
+            return []
+        for share in TILES:
+            side = round(share * min(height, width))
+            found: list[Detection] = []
+            for top in _starts(height, side):
+                for left in _starts(width, side):
+                    tile = np.ascontiguousarray(rgb[top : top + side, left : left + side])
+                    found += [d.moved(left, top) for d in detector.detect(self._detector, tile)]
+            sure = [detection for detection in found if detection.score >= TILE_SCORE]
+            if sure:
+                return sorted(sure, key=lambda detection: -detection.score)
+        return []
 
     def estimate(self, rgb: Rgb, detection: Detection) -> BodyEstimate:
         """Two landmark passes, the second on the region that the first one found, then the segmentation."""
@@ -100,5 +110,5 @@ def _exposed(rgb: Rgb) -> Rgb:
 
 def _starts(length: int, side: int) -> list[int]:
     """Where tiles begin that cover a length and overlap by half or more."""
-    count = max(2, int(np.ceil(2 * (length - side) / side)) + 1)
-    return [round(k * (length - side) / (count - 1)) for k in range(count)]
+    count = math.ceil(2 * (length - side) / side) + 1
+    return [round(k * (length - side) / max(1, count - 1)) for k in range(count)]
