@@ -17,6 +17,7 @@ export class Slot {
     this.#options = options;
     const file = root.querySelector(".file");
     file.addEventListener("change", () => file.files[0] && this.#take(file.files[0]));
+    root.querySelector(".drop").addEventListener("click", () => file.click());
     for (const radio of this.#samples()) radio.addEventListener("change", () => this.#takeSample(radio));
     this.#acceptDrops();
   }
