@@ -1,7 +1,7 @@
 // The big picture: the original, the work in progress, then both with a slider between them.
 import { items } from "./words.js";
 
-const CONFIDENCE_WORDS = [[0.75, "Looks reliable"], [0.5, "Fair: look closely"], [0, "Doubtful: look closely"]];
+const CONFIDENCE_WORDS = [[0.75, "No doubts found"], [0.5, "Some doubts: look closely"], [0, "Doubtful: look closely"]];
 
 const PATIENCE_MS = 15_000; // the CPU engine needs a few seconds
 
