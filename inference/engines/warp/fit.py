@@ -44,7 +44,7 @@ _WRAP = 1.2
 axis."""
 _LOOSE = 0.5
 """Share of the cloth beyond that which stands away sideways instead of falling in folds."""
-_CLOTH = 0.025
+_CLOTH = 0.018
 """How far cloth lies outside the body's outline, in shoulder widths."""
 _VEST_EASE = 1.10
 _LEAST_STRAP = 0.10

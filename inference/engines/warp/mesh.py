@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 
 _SHIFT = 4
 """Sub-pixel bits of OpenCV's polygon filler."""
+_OUTSIDE = 0.5
+"""How far outside a triangle its map is continued, in shares of its corners."""
 _LEAST_AREA = 1e-3
 """Twice the area in square pixels below which a triangle is a line."""
 
@@ -71,15 +73,15 @@ def _twice_area(corners: Array) -> Array:
 
 
 def _barycentric(corners: Array, points: Array) -> Array:
-    """Shares ``(n, 3)`` of the corners ``(n, 3, 2)`` at points ``(n, 2)``, held to the triangle.
+    """Shares ``(n, 3)`` of the corners ``(n, 3, 2)`` at points ``(n, 2)``, held near the triangle.
 
-    The filler touches pixels whose centre lies just outside; on a sliver that would be far away in the
-    source.
+    The filler touches pixels whose centre lies just outside, where the triangle's own plane goes on; on a
+    sliver that would lead far away.
     """
     u, v, p = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], points - corners[:, 0]
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
     second = (p[:, 0] * v[:, 1] - p[:, 1] * v[:, 0]) / area
     third = (u[:, 0] * p[:, 1] - u[:, 1] * p[:, 0]) / area
-    shares = np.maximum(np.stack([1 - second - third, second, third], axis=-1), 0.0)
+    shares = np.maximum(np.stack([1 - second - third, second, third], axis=-1), -_OUTSIDE)
     held: Array = shares / shares.sum(axis=-1, keepdims=True)
     return held

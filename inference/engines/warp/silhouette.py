@@ -29,10 +29,12 @@ _ARM_STOP = 0.15
 _ARM_SHARE = 0.30
 """Upper part of the upper arm that still belongs to the shoulder and stops no ray."""
 _ARM_PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_ARM_RADIUS = (0.20, 0.16, 0.135, 0.115, 0.09)
-"""Usual radius of an arm in shoulder widths: shoulder, mid upper arm, elbow, mid forearm, wrist."""
-_ARM_RANGE = (0.55, 1.8)
-_OLD_SLEEVE = 1.15
+_ARM_RADIUS = (0.135, 0.11, 0.11, 0.095, 0.075)
+"""Usual radius of a bare arm in shoulder widths: shoulder, mid upper arm, elbow, mid forearm, wrist (medians
+of 24 photographed people)."""
+_ARM_RANGE = (0.5, 2.2)
+_BUILD_RANGE = (0.8, 1.5)
+_OLD_SLEEVE = 1.5
 """Radius up to which an old sleeve is believed, in usual ones: what is wider is its cut, not the arm."""
 
 
@@ -129,12 +131,14 @@ def arm_radii(
         ]
         radii = np.array([np.nan if found is None else found for found in exits])
         radii[~((radii > least) & (radii < most))] = np.nan
-        radii[clothed] = np.minimum(radii, _OLD_SLEEVE * usual)[clothed]
         sides.append(radii)
+    bare = np.concatenate([side[~clothed] / usual[~clothed] for side in sides])
+    build = float(np.clip(np.nanmedian(bare), *_BUILD_RANGE)) if np.isfinite(bare).any() else 1.0
+    arm = usual * build
+    sides = [np.where(clothed, np.minimum(side, _OLD_SLEEVE * arm), side) for side in sides]
     outer = np.where(np.isnan(sides[0]), sides[1], sides[0])
     inner = np.where(np.isnan(sides[1]), sides[0], sides[1])
-    build = np.nanmedian(outer / usual) if np.isfinite(outer).any() else 1.0
-    return np.where(np.isnan(outer), usual * build, outer), np.where(np.isnan(inner), usual * build, inner)
+    return np.where(np.isnan(outer), arm, outer), np.where(np.isnan(inner), arm, inner)
 
 
 def distance_to_segment(points: Array, start: Vec, end: Vec) -> Array:

@@ -32,7 +32,7 @@ _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
 _SKIN_GAP = 0.012
 """How far cloth stands off the arm's outline, in shoulder widths."""
-_WRAP = 1.4
+_WRAP = 1.57
 """Flat width of a sleeve that just touches the arm, over the arm's visible width: half a circle against its
 axis."""
 _LOOSE = 0.4
@@ -72,6 +72,9 @@ def lay_sleeve(
     columns = drawn.grid[..., 1] / (_COLUMNS - 1) * 2 - 1
     fade = np.clip(1 + rows / _INWARD_ROWS, 0.0, 1.0)
     fade = fade * fade * (3 - 2 * fade)
+    # The margin is there for the matte's own soft edge; where the matte has none, the mesh must not show its.
+    beyond = (np.abs(columns) * (0.5 + _MARGIN) - 0.5) / _MARGIN
+    fade = fade * np.clip(2 * (1 - beyond), 0.0, 1.0)
     alpha = cloth.coverage(_sleeve_cover(garment, marks, sleeve, side), drawn.source) * fade * drawn.covered
     across = np.clip(columns * (1 + 2 * _MARGIN), -1.0, 1.0) * drawn.covered
     return SleeveLayer(

@@ -20,6 +20,8 @@ _CHEST_ROWS = (0.4, 0.75)
 cloth."""
 _ON_EDGE = (0.33, 0.67)
 """Points of the shoulder seam that are pinned to the silhouette."""
+_CLOTH = 0.008
+"""How far the seam lies outside the silhouette, in shoulder widths."""
 _EDGE_RANGE = 0.06
 """How far the silhouette may lie off the straight shoulder line, in shoulder widths, to be followed."""
 _STIFFER = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 100.0)
@@ -141,7 +143,7 @@ def _shoulder_seam(
         straight = fit.neck[side] + (fit.shoulder[side] - fit.neck[side]) * share
         depth = 3 * _EDGE_RANGE * unit
         rise = first_exit(silhouette.shoulders, straight - body.up * depth, body.up, 2 * depth)
-        offset = 0.0 if rise is None else rise - depth + 0.6 * 0.025 * unit
+        offset = 0.0 if rise is None else rise - depth + _CLOTH * unit
         if abs(offset) > _EDGE_RANGE * unit:
             offset = 0.0
         pairs.append(((float(seam[0]), float(inside[0])), straight + body.up * offset))
