@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -50,42 +50,55 @@ UNAVAILABLE = 4
 SUFFIXES: dict[str, ImageFormat] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
+PersonFile = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="Photo of the person.")
+]
+GarmentFiles = Annotated[
+    list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="One to four garment photos.")
+]
+Output = Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="Result: .png, .jpg or .webp.")]
+MaskFile = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Own mask: white may change, the size of the photo."),
+]
+MaskOutput = Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the mask of what changed.")]
+EngineName = Annotated[str, typer.Option(help="auto or a name from `cabine engines`.")]
+Categories = Annotated[list[str] | None, typer.Option(help="One for each garment: auto, upper, ...")]
+Photos = Annotated[list[str] | None, typer.Option(help="One for each garment: auto, flat, worn.")]
+Descriptions = Annotated[list[str] | None, typer.Option(help="Words about each garment.")]
+Quality = Annotated[str | None, typer.Option(help="fast, balanced or best.")]
+MaskAlgorithm = Annotated[str | None, typer.Option(help="default or reference.")]
+Number = Annotated[int | None, typer.Option(help="For engines that take it.")]
+Decimal = Annotated[float | None, typer.Option(help="For engines that take it.")]
+
+
 @app.command("try")
 def try_command(
-    person: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="Photo of the person.")
-    ],
-    garment: Annotated[
-        list[Path],
-        typer.Argument(exists=True, dir_okay=False, readable=True, help="One to four garment photos."),
-    ],
-    output: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="Result: .png, .jpg or .webp.")],
-    engine: Annotated[str, typer.Option(help="auto or a name from `cabine engines`.")] = "auto",
-    category: Annotated[list[str] | None, typer.Option(help="One for each garment: auto, upper, ...")] = None,
-    photo: Annotated[list[str] | None, typer.Option(help="One for each garment: auto, flat, worn.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1)] = None,
-    steps: Annotated[int | None, typer.Option(min=1)] = None,
-    guidance: Annotated[float | None, typer.Option(min=0)] = None,
-    mask: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Own mask: white may change, size of the photo."),
-    ] = None,
-    mask_out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Also write the mask of what changed.")
-    ] = None,
+    person: PersonFile,
+    garment: GarmentFiles,
+    output: Output,
+    engine: EngineName = "auto",
+    category: Categories = None,
+    photo: Photos = None,
+    description: Descriptions = None,
+    seed: Number = None,
+    steps: Number = None,
+    guidance: Decimal = None,
+    quality: Quality = None,
+    mask: MaskFile = None,
+    mask_algorithm: MaskAlgorithm = None,
+    mask_out: MaskOutput = None,
 ) -> None:
     """Put garments on a person and write the picture."""
     image_format = SUFFIXES.get(output.suffix.lower())
     if image_format is None:
         raise typer.BadParameter(f"'{output.name}' must end in {', '.join(SUFFIXES)}", param_hint="--out")
-    fields = {"engine": engine, "seed": seed, "steps": steps, "guidance": guidance}
+    once: dict[str, object] = {"engine": engine, "seed": seed, "steps": steps, "guidance": guidance}
+    once |= {"quality": quality, "mask_algorithm": mask_algorithm}
     parts = [
-        _file("person", person),
-        *(_file("garment", path) for path in garment),
-        *(_value("category", text) for text in category or []),
-        *(_value("photo", text) for text in photo or []),
-        *(_value(name, value) for name, value in fields.items() if value is not None),
-        *([_file("mask", mask)] if mask else []),
+        *_files(person=[person], garment=garment, mask=[mask] if mask else []),
+        *_values(category=category or [], photo=photo or [], description=description or []),
+        *_values(**{name: [value] for name, value in once.items() if value is not None}),
     ]
     with plain_errors():
         outcome, picture, seconds = _run(parts, image_format, load_settings())
@@ -96,12 +109,18 @@ def try_command(
     _report(outcome, output, seconds)
 
 
-def _file(name: str, path: Path) -> Part:
-    return Part(name=name, data=path.read_bytes(), is_file=True)
+def _files(**paths: list[Path]) -> list[Part]:
+    return [
+        Part(name=name, data=path.read_bytes(), is_file=True) for name, each in paths.items() for path in each
+    ]
 
 
-def _value(name: str, value: object) -> Part:
-    return Part(name=name, data=str(value).encode(), is_file=False)
+def _values(**values: Sequence[object]) -> list[Part]:
+    return [
+        Part(name=name, data=str(value).encode(), is_file=False)
+        for name, each in values.items()
+        for value in each
+    ]
 
 
 def _run(
@@ -233,6 +252,8 @@ def plain_errors() -> Iterator[None]:
         _fail(error.slug, error.detail, error.field, code, error)
     except EngineUnavailable as error:
         _fail("engine-unavailable", str(error), None, UNAVAILABLE, error)
+    except OSError as error:
+        _fail("file", f"{error.filename}: {error.strerror}", None, 1, error)
     except PolicyMissing as error:
         _fail("policy", str(error), None, UNAVAILABLE, error)
 

@@ -65,8 +65,9 @@ class Service:
         )
 
     def require_ready(self) -> None:
-        if self.readiness.problem is not None:
-            raise self.readiness.problem
+        problem = self.readiness.problem
+        if problem is not None:  # a new one each time: a raised exception keeps the frames it passed
+            raise Problem(problem.slug, problem.detail, field=problem.field, headers=problem.headers)
 
     @asynccontextmanager
     async def form(self, request: Request) -> AsyncIterator[tuple[Part, ...]]:

@@ -67,6 +67,15 @@ def test_refusals_are_one_line_with_a_code(arguments: tuple[str, ...], code: int
     assert "Traceback" not in complaint
 
 
+def test_unwritable_result_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    code, _, complaint = cabine("try", PERSON, GARMENT, "-o", str(tmp_path / "file" / "out.png"))
+
+    assert code == 1
+    assert complaint.startswith("file: ")
+
+
 def test_missing_models_name_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CABINE_MODELS", str(tmp_path))
 
