@@ -101,8 +101,8 @@ def try_command(
         *_values(**{name: [value] for name, value in once.items() if value is not None}),
     ]
     with plain_errors():
-        outcome, picture, seconds = _run(parts, image_format, load_settings())
         output.parent.mkdir(parents=True, exist_ok=True)
+        outcome, picture, seconds = _run(parts, image_format, load_settings())
         output.write_bytes(picture)
         if mask_out is not None:
             mask_out.write_bytes(encode_grey(outcome.pictures[0].mask))
