@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.parsing.filters import Guide, apply_line, smoothstep
+from preprocess.parsing.filters import Guide, apply_line, dilate, smoothstep
 from preprocess.parsing.layout import Layout
 from preprocess.parsing.regions import HAIR, LOWER, SHOES, SKIN, UPPER
 from preprocess.parsing.surfaces import Surfaces
@@ -21,16 +22,22 @@ WRIST = -0.03
 HAND_REACH = 0.28
 """Shoulder widths from the hand's bones to its outline, generous where no other skin is near."""
 HAND_ON_LEG = 0.14
+CRUMBLING = ("legs", "left_arm", "right_arm", "neck")
+SPECK = 0.0006
+"""Share of the working image below which a piece of bare skin is the edge of something else."""
 EARS = 2.0
 """On the face ellipse, at the height of the eyes."""
 
 
-def part_labels(surface: Surfaces, layout: Layout, waist: float) -> NDArray[np.uint8]:
-    """``(h, w)`` ``basic`` labels of a person-only image: skin is divided by the skeleton."""
+def part_labels(
+    surface: Surfaces, layout: Layout, waist: float, person: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """``(h, w)`` ``basic`` labels, meaningful where ``person`` is: skin is divided by the skeleton."""
     labels = np.zeros(surface.shape, np.uint8)
     for kind, name in CLOTH.items():
         labels[surface == kind] = INDEX[name]
-    return np.where(surface == SKIN, _skin_part(layout, waist), labels).astype(np.uint8)
+    labels = np.where(surface == SKIN, _skin_part(layout, waist), labels).astype(np.uint8)
+    return _without_specks(labels, person)
 
 
 def _skin_part(layout: Layout, waist: float) -> NDArray[np.uint8]:
@@ -48,8 +55,27 @@ def _skin_part(layout: Layout, waist: float) -> NDArray[np.uint8]:
         reach = HAND_ON_LEG + (HAND_REACH - HAND_ON_LEG) * smoothstep(leg, 0.15, 0.3)
         part[(layout.hand[side] < reach) & (layout.beyond_wrist[side] > WRIST)] = INDEX["hands"]
     ears = (np.abs(layout.head_y) < 0.45) & (layout.face < EARS)
-    part[(layout.face < 1.0) | (layout.head_y < 0.3) & (layout.face < 1.6) | ears] = INDEX["face"]
+    jaw = (layout.head_y < 0.6) & (layout.face < 1.35)
+    part[(layout.face < 1.0) | (layout.head_y < 0.3) & (layout.face < 1.6) | jaw | ears] = INDEX["face"]
     return part
+
+
+def _without_specks(labels: NDArray[np.uint8], person: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Crumbs that the division of skin left over take the label most common round them."""
+    cleaned = labels.copy()
+    for name in CRUMBLING:
+        region = ((labels == INDEX[name]) & person).astype(np.uint8)
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats(region, connectivity=8)
+        for piece in range(1, count):
+            x, y, width, height, area = stats[piece]
+            if area > SPECK * region.size:
+                continue
+            box = np.s_[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
+            crumb = pieces[box] == piece
+            ring = dilate(crumb, 5) & ~crumb & person[box]
+            if ring.any():
+                cleaned[box][crumb] = np.bincount(labels[box][ring]).argmax()
+    return cleaned
 
 
 def soft_labels(image: Rgb, working: Rgb, labels: NDArray[np.uint8], matte: Alpha) -> NDArray[np.float16]:

@@ -66,7 +66,7 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     guide = Guide.of(working, GUIDE_RADIUS, GUIDE_EPSILON, step=2)
     parsed = classify(codes, guide, fields, solid, first_appearance(codes, fields, solid, skin, waist), waist)
     waist, purity = _waist(fields, person, parsed.surface) or (waist, 1.0)
-    parts = part_labels(parsed.surface, fields, waist)
+    parts = part_labels(parsed.surface, fields, waist, person)
     soft = soft_labels(image, working, parts, matte)
     seen = np.where(person, parts, 0).astype(np.uint8)
     return Parsing(
