@@ -231,15 +231,14 @@ def _choose(curves: Curves, scores: Scores) -> int:
         depth = np.array([shape.depth for shape in curves.shapes])
         pointed = np.array([(shape.p, shape.q) in POINTED for shape in curves.shapes])
         ordinary = (depth > ORDINARY[0]) & (depth < ORDINARY[1]) & ~pointed
-        return int(np.where(ordinary, scores.total, -np.inf).argmax()) if ordinary.any() else first
-    # a rib in another colour has two strong edges; the upper one is the front edge
+        likely = scores.total - np.abs(depth - USUAL_DEPTH)
+        return int(np.where(ordinary, likely, -np.inf).argmax()) if ordinary.any() else first
+    # a rib in another colour has two strong edges, the upper one is the front edge: take it if it is no weaker
     higher = (curves.points[first][:, 1] - curves.points[..., 1]).mean(axis=1)
-    upper = (higher > RIB[0]) & (higher < RIB[1]) & (scores.worth > 0.85 * scores.worth[first])
-    same_bend = np.array(
-        [s[1:3] == curves.shapes[first][1:3] and s.tip == curves.shapes[first].tip for s in curves.shapes]
-    )
-    upper &= same_bend & (scores.worth > 0.8) & (scores.label < 0.1)
-    return int(np.where(upper, scores.total, -np.inf).argmax()) if upper.any() else first
+    bend = np.array([(s.p, s.q, s.tip) for s in curves.shapes])
+    upper = (higher > RIB[0]) & (higher < RIB[1]) & (bend == bend[first]).all(axis=1)
+    upper &= (scores.worth > scores.worth[first] + 0.03) & (scores.label < 0.1)
+    return int(np.where(upper, scores.worth, -np.inf).argmax()) if upper.any() else first
 
 
 def _polish(view: NeckView, shape: Shape) -> Shape:

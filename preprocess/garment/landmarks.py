@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from preprocess.garment.backdrop import Bool, Float, gradient, to_lab
-from preprocess.garment.outline import Outline, line_costs, nearest_index, path_between, runs_of, trace
-from preprocess.garment.sleeves import covering_edge, find_sleeve, mirror_sleeve
+from preprocess.garment.armpits import SIDES, Armpit, Side, pair_armpits, shoulder_tip, sign_of, uncovered
+from preprocess.garment.backdrop import Bool, Float, to_lab
+from preprocess.garment.outline import (
+    Outline,
+    line_costs,
+    mirrored,
+    nearest_index,
+    path_between,
+    top_of,
+    trace,
+)
+from preprocess.garment.sleeves import find_sleeve
 from preprocess.types import Alpha, GarmentLandmarks, Points, Rgb, Sides, Sleeve, SleeveLength
 
-Side = Literal["left", "right"]
-SIDES: tuple[Side, Side] = ("left", "right")
-
-ARMHOLE = 0.47
-"""Depth of an armhole below the shoulder tip over the chest's width, laid flat (common size charts: .42 to .52)."""
-LOWEST_ARMPIT = 0.66
-"""A notch lower than this (same measure) is the end of a sleeve lying on the torso, not the armpit."""
-MIRROR_MISS = 0.10
-"""Share of the garment's width by which two sides may differ before one of them is taken for wrong."""
-LONG_REACH = 0.95
+ALIKE = 0.85
+"""Ratio of the two sleeves' lengths below which one of them was read wrongly."""
+LONG_REACH = 1.15
 """Sleeve length over the chest's width from which it counts as long (3/4 sleeves included)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Armpit:
-    """Where sleeve and torso part on one side."""
-
-    point: tuple[float, float]
-    notch: tuple[float, float]
-    """Lowest visible point between sleeve and torso; equals ``point`` unless the sleeve covers the torso."""
-    sleeved: bool
-    mirrored: bool
-    """Taken from the other side."""
-    seen: float
-    """0..1: 1 = found on this side, less = estimated or mirrored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +39,6 @@ class Measured:
     """Something was cut off."""
     collared: bool
     """A collar stands up steeply from the shoulders."""
-
-
-def _sign(side: Side) -> int:
-    return -1 if side == "left" else 1
 
 
 def hem_row(outline: Outline, image: Rgb) -> tuple[float, bool]:
@@ -84,147 +67,14 @@ def hem_row(outline: Outline, image: Rgb) -> tuple[float, bool]:
     return float(ys[last]), True
 
 
-def _defects(outline: Outline) -> list[tuple[Float, Float, Float, float]]:
-    """Dents of the outline: ``(deepest point, end, end, depth)`` between neighbouring corners of its convex hull."""
-    points = outline.contour
-    hull = np.sort(cv2.convexHull(points, returnPoints=False).ravel())
-    found = []
-    for start, end in zip(hull, np.append(hull[1:], hull[0] + len(points)), strict=True):
-        if end - start < 4:
-            continue
-        path = points[np.arange(start, end + 1) % len(points)]
-        chord = path[-1] - path[0]
-        offset = path - path[0]
-        away = np.abs(offset[:, 0] * chord[1] - offset[:, 1] * chord[0]) / max(1e-6, float(np.hypot(*chord)))
-        deep = int(away.argmax())
-        found.append((path[deep], path[0], path[-1], float(away[deep])))
-    return found
-
-
-def _armpit(outline: Outline, hem: float, side: Side) -> Armpit | None:
-    """Deepest dent of one side that opens outwards or downwards."""
-    sign, width = _sign(side), outline.width
-    best: tuple[float, Armpit] | None = None
-    for deep, one, other, depth in _defects(outline):
-        # the contour runs clockwise: down the right side, up the left one
-        tip, low = (one, other) if side == "right" else (other, one)
-        offset = (deep[0] - outline.axis) * sign
-        if depth < 0.012 * outline.height or offset < 0.12 * width:
-            continue
-        if not outline.top + 0.08 * outline.height < deep[1] < hem - 0.02 * outline.height:
-            continue
-        overhang = float((tip[0] - deep[0]) * sign)
-        if low[1] < deep[1] or overhang < 0:
-            continue
-        rise = float(deep[1] - tip[1])
-        sleeved = overhang > 0.03 * width and overhang > 0.45 * rise
-        point = (float(deep[0]), float(deep[1]))
-        armpit = Armpit(point=point, notch=point, sleeved=sleeved, mirrored=False, seen=1.0)
-        if best is None or depth > best[0]:
-            best = (depth, armpit)
-    return best[1] if best else None
-
-
-def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
-    """End of the armhole of a sleeveless garment: the row where its side stops widening."""
-    sign = _sign(side)
-    ys = np.arange(int(outline.top + 0.04 * outline.height), int(outline.top + 0.5 * (hem - outline.top)))
-    edge = []
-    for y in ys:
-        runs = runs_of(outline.mask[y])
-        outer = (runs[0][0] if side == "left" else runs[-1][1]) if runs else outline.axis
-        edge.append((outer - outline.axis) * sign)
-    reach = cv2.GaussianBlur(
-        np.array(edge, np.float32).reshape(-1, 1), (0, 0), 0.008 * outline.height
-    ).ravel()
-    # the kink farthest outside the straight line from the shoulder's narrowest point to the hem
-    start = int(reach[: len(reach) * 2 // 3].argmin()) if len(reach) > 3 else 0
-    chord = np.linspace(reach[start], reach[-1], len(reach) - start)
-    index = start + int(np.argmax(reach[start:] - chord))
-    y = float(ys[index])
-    return Armpit(
-        point=(outline.axis + sign * float(reach[index]), y),
-        notch=(outline.axis + sign * float(reach[index]), y),
-        sleeved=False,
-        mirrored=False,
-        seen=0.9,
-    )
-
-
-def _mirror(point: tuple[float, float], axis: float) -> tuple[float, float]:
-    return 2 * axis - point[0], point[1]
-
-
-def _on_straps(outline: Outline) -> bool:
-    """Does the garment hang on straps: near its top nothing but two narrow pieces."""
-    y = int(outline.top + 0.07 * outline.height)
-    runs = [run for run in runs_of(outline.mask[y]) if run[1] - run[0] > 0.01 * outline.width]
-    narrow = all(run[1] - run[0] < 0.22 * outline.width for run in runs)
-    return (
-        narrow and any(run[1] < outline.axis for run in runs) and any(run[0] > outline.axis for run in runs)
-    )
-
-
-def _pair_armpits(outline: Outline, hem: float) -> Sides[Armpit]:
-    """Armpits of both sides; a side without a credible one gets the other's mirror image."""
-    if _on_straps(outline):
-        return Sides(left=_bare_armpit(outline, hem, "left"), right=_bare_armpit(outline, hem, "right"))
-    found = {side: _armpit(outline, hem, side) for side in SIDES}
-    sleeved = {side: found[side] is not None and found[side].sleeved for side in SIDES}  # type: ignore[union-attr]
-    if not any(sleeved.values()):
-        return Sides(left=_bare_armpit(outline, hem, "left"), right=_bare_armpit(outline, hem, "right"))
-    left, right = found["left"], found["right"]
-    if left is None or right is None or not (sleeved["left"] and sleeved["right"]):
-        good = left if sleeved["left"] else right
-        return _mirrored(good, "left" if sleeved["left"] else "right", outline)  # type: ignore[arg-type]
-    across = abs(_mirror(left.point, outline.axis)[0] - right.point[0])
-    if max(across, abs(left.point[1] - right.point[1])) > MIRROR_MISS * outline.width:
-        # the higher notch is the real armpit: ties, folds and covered torsos only make notches lower
-        if left.point[1] < right.point[1]:
-            return _mirrored(left, "left", outline)
-        return _mirrored(right, "right", outline)
-    return Sides(left=left, right=right)
-
-
-def _mirrored(good: Armpit, side: Side, outline: Outline) -> Sides[Armpit]:
-    point = _mirror(good.point, outline.axis)
-    copy = replace(good, point=point, notch=point, mirrored=True, seen=0.5)
-    return Sides(left=good, right=copy) if side == "left" else Sides(left=copy, right=good)
-
-
-def _top(outline: Outline, x: float) -> float:
-    """y of the outline's upper edge in column ``x`` (nearest filled column)."""
-    filled = np.flatnonzero(~np.isnan(outline.envelope))
-    return float(outline.envelope[filled[np.abs(filled - x).argmin()]])
-
-
-def _shoulder(outline: Outline, armpit: Armpit, side: Side) -> tuple[float, float]:
-    """Shoulder tip: above the armpit; without sleeves the outermost point above the armhole."""
-    sign = _sign(side)
-    if armpit.sleeved:
-        x = armpit.point[0] - sign * 0.02 * outline.width
-        return x, _top(outline, x)
-    rows = np.arange(int(outline.top) + 1, int(outline.top + 0.55 * (armpit.point[1] - outline.top)) + 2)
-    reach = []
-    for y in rows:
-        runs = [
-            r for r in runs_of(outline.mask[y]) if ((r[0] + r[1]) / 2 - outline.axis) * sign > 0
-        ] or runs_of(outline.mask[y])
-        outer = (runs[0][0] if side == "left" else runs[-1][1]) if runs else outline.axis
-        reach.append((outer - outline.axis) * sign)
-    values = np.array(reach)
-    index = int(np.argmax(values >= 0.97 * values.max()))
-    return outline.axis + sign * float(values[index]), float(rows[index])
-
-
 def _neck(
     outline: Outline, shoulder: tuple[float, float], side: Side
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """``(base, top)``: where the shoulder line ends at the collar, and the collar's upper corner (often the same)."""
-    sign = _sign(side)
+    sign = sign_of(side)
     inner = outline.axis - sign * 0.0
     xs = np.linspace(shoulder[0], inner, 72)
-    ys = np.array([_top(outline, x) for x in xs])
+    ys = np.array([top_of(outline, x) for x in xs])
     dip = ys[-1] - ys.min()
     if dip > 0.09 * abs(shoulder[0] - inner) * 2:  # see-through neck: the inner end of the shoulder's top
         high = ys.min() + 0.015 * outline.width
@@ -285,31 +135,13 @@ def _even_rows(rows: Float, axis: float) -> Float:
     """Replace a side that suddenly runs out or in (tie, folded sleeve) by the mirror of the other."""
     left, right = axis - rows[:, 1], rows[:, 2] - axis
     typical = float(np.median(np.minimum(left, right)))
-    limit = 0.22 * typical
+    limit = 0.12 * typical
     wrong_left = (np.abs(left - right) > limit) & (np.abs(left - typical) > np.abs(right - typical))
     wrong_right = (np.abs(left - right) > limit) & ~wrong_left
     rows = rows.copy()
     rows[wrong_left, 1] = axis - right[wrong_left]
     rows[wrong_right, 2] = axis + left[wrong_right]
     return rows
-
-
-def _covered(armpits: Sides[Armpit], outline: Outline, image: Rgb, hem: float) -> Sides[Armpit]:
-    """Where a sleeve lies on the torso, put the armpit back up and keep the visible notch."""
-    chest = armpits.right.point[0] - armpits.left.point[0]
-    slope: Float | None = None
-    result = {}
-    for side in SIDES:
-        armpit = armpits[side]
-        shoulder = _shoulder(outline, armpit, side)
-        depth = (armpit.point[1] - shoulder[1]) / max(1.0, chest)
-        if armpit.sleeved and depth > LOWEST_ARMPIT:
-            slope = gradient(to_lab(image), 1.2) if slope is None else slope
-            y = shoulder[1] + ARMHOLE * chest
-            point, evidence = covering_edge(slope, armpit.point, y, 0.08 * chest)
-            armpit = replace(armpit, point=point, seen=armpit.seen * (0.55 + 0.35 * evidence))
-        result[side] = armpit
-    return Sides(left=result["left"], right=result["right"])
 
 
 def measure_top(alpha: Alpha, image: Rgb) -> Measured:
@@ -324,9 +156,9 @@ def measure_top(alpha: Alpha, image: Rgb) -> Measured:
         )
         body = body | ((alpha > 0.5) & long_sleeves)
         outline = trace(body)
-    armpits = _covered(_pair_armpits(outline, hem), outline, image, hem)
+    armpits = uncovered(pair_armpits(outline, hem), outline, image, hem)
     shoulders = Sides(
-        left=_shoulder(outline, armpits.left, "left"), right=_shoulder(outline, armpits.right, "right")
+        left=shoulder_tip(outline, armpits.left, "left"), right=shoulder_tip(outline, armpits.right, "right")
     )
     necks = {side: _neck(outline, shoulders[side], side) for side in SIDES}
     base, top = (_even_pair({s: necks[s][k] for s in SIDES}, outline) for k in (0, 1))
@@ -371,8 +203,8 @@ def _even_pair(points: dict[Side, tuple[float, float]], outline: Outline) -> Sid
     if max(offset.values()) > 1.35 * min(offset.values()):
         shared = float(np.sqrt(offset["left"] * offset["right"]))
         for side in SIDES:
-            x = outline.axis + _sign(side) * shared
-            points[side] = (x, _top(outline, x))
+            x = outline.axis + sign_of(side) * shared
+            points[side] = (x, top_of(outline, x))
     return Sides(left=points["left"], right=points["right"])
 
 
@@ -387,25 +219,25 @@ def _both_sleeves(
     armpits: Sides[Armpit],
     alpha: Alpha,
 ) -> tuple[Sides[Sleeve], float]:
-    """Sleeves of both sides and how alike they are, 0..1; a mirrored armpit takes the other side's sleeve."""
-    made: dict[Side, Sleeve] = {}
-    for side in SIDES:
-        armpit = armpits[side]
-        if armpit.mirrored:
-            continue
+    """Sleeves of both sides and how alike they are, 0..1.
+
+    Where they are not, or an armpit was mirrored, the less certain side looks for its cuff where the other's is.
+    """
+
+    def make(side: Side, cuff: Points | None = None) -> tuple[Sleeve, float]:
         start = nearest_index(outline.contour, shoulders[side])
-        end = nearest_index(outline.contour, armpit.notch)
+        end = nearest_index(outline.contour, armpits[side].notch)
         arc = path_between(outline.contour, start, end, away_from=outline.axis)
-        made[side] = find_sleeve(arc, shoulders[side], armpit.point, armpit.notch, alpha)
-    for side in SIDES:
-        other: Side = "right" if side == "left" else "left"
-        if armpits[side].mirrored:
-            made[side] = mirror_sleeve(made[other], outline.axis, alpha)
-    lengths = sorted(_reach(made[side]) for side in SIDES)
-    alike = lengths[0] / max(1.0, lengths[1])
-    return Sides(left=made["left"], right=made["right"]), float(np.clip(0.3 + 0.8 * alike, 0.0, 1.0))
+        return find_sleeve(arc, shoulders[side], armpits[side].point, armpits[side].notch, alpha, cuff=cuff)
 
-
-def hem_points(landmarks: GarmentLandmarks) -> Points:
-    """Both ends of the hem, ``(2, 2)``."""
-    return np.array([landmarks.hem.left, landmarks.hem.right], np.float32)
+    made = {side: make(side) for side in SIDES}
+    reach = {side: _reach(made[side][0]) for side in SIDES}
+    alike = min(reach.values()) / max(1.0, max(reach.values()))
+    copied = next((side for side in SIDES if armpits[side].mirrored), None)
+    if copied is not None or alike < ALIKE:
+        unsure: Side = copied or max(SIDES, key=lambda side: made[side][1])
+        sure = made["right" if unsure == "left" else "left"][0]
+        corners = [mirrored(tuple(edge[-1]), outline.axis) for edge in (sure.outer, sure.inner)]
+        made[unsure] = make(unsure, np.array(corners, np.float32))
+    confidence = float(np.clip(0.3 + 0.8 * alike, 0.0, 1.0))
+    return Sides(left=made["left"][0], right=made["right"][0]), confidence

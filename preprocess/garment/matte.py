@@ -20,7 +20,11 @@ BAND = 0.009
 """How far the rough outline may be off, as a share of the longest side (10 px at 1100)."""
 PALE = 10.0
 """Median Lab distance from the background below which a garment counts as pale."""
-HOLE = 0.0004
+RIM = 0.006
+"""Distance within which a gap's rim must show the edge of the cloth, as a share of the longest side."""
+CLOTH_TOO = 0.05
+"""Share of a garment's middle in the background's colour from which that is a colour of its cloth, too."""
+HOLE = 0.00015
 """Smallest hole, as a share of the picture: anything smaller is a button or a speck."""
 
 
@@ -62,23 +66,31 @@ def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     if not mask.any() or float(np.median(away[mask])) < PALE:
         return np.zeros_like(mask)  # pale cloth cannot be told from a hole
     slope = gradient(lab, 0.8)
-    plain = max(0.5, 0.7 * backdrop.noise)
-    same = mask & (away < max(1.3, 1.2 * backdrop.noise)) & (slope < plain)
-    same = morph(same, cv2.MORPH_OPEN, 1.0)
+    plain = max(0.5, backdrop.noise)
+    same = morph(mask & (away < max(1.3, 2.0 * backdrop.noise)), cv2.MORPH_OPEN, 1.0)
+    x0, _, width, _ = cv2.boundingRect(mask.astype(np.uint8))
+    chest = slice(round(x0 + 0.3 * width), round(x0 + 0.7 * width))
+    if same[:, chest].sum() > CLOTH_TOO * mask[:, chest].sum():
+        return np.zeros_like(mask)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(same.astype(np.uint8), connectivity=4)
     if count < 2:
         return same
     reach = 3.0
     rim = morph(same, cv2.MORPH_DILATE, reach) & ~same & mask
-    owner = _nearest_label(labels, same)[rim]
-    steep = cv2.dilate(slope, disc(1.5))[rim] > max(3.0, 4.0 * plain)
+    owner = _nearest_label(np.asarray(labels, np.int32), same)[rim]
+    # shadows in a gap blur its rim: the cloth's edge may be a few pixels on
+    steep = cv2.dilate(slope, disc(RIM * max(mask.shape)))[rim] > max(3.0, 3.0 * plain)
     total = np.maximum(np.bincount(owner, minlength=count), 1)
     closed = np.bincount(owner, weights=steep.astype(np.float64), minlength=count) / total
     outer = np.zeros(count, bool)
     outer[labels[morph(~mask, cv2.MORPH_DILATE, reach) & same]] = True
-    accepted = (closed > np.where(outer, 0.6, 0.93)) & (stats[:, cv2.CC_STAT_AREA] > HOLE * mask.size)
+    middle = stats[:, cv2.CC_STAT_LEFT] + stats[:, cv2.CC_STAT_WIDTH] / 2
+    beside = (
+        np.abs(middle - (x0 + width / 2)) > 0.2 * width
+    )  # prints are in the middle, gaps beside the torso
+    accepted = (closed > 0.75) & (outer | beside) & (stats[:, cv2.CC_STAT_AREA] > HOLE * mask.size)
     accepted[0] = False
-    return accepted[labels]
+    return np.asarray(accepted[labels], bool)
 
 
 def _nearest_label(labels: NDArray[np.int32], source: Bool) -> NDArray[np.int32]:

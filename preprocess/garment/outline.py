@@ -100,6 +100,17 @@ def _open_loops(mask: Bool) -> Bool:
     return opened
 
 
+def top_of(outline: Outline, x: float) -> float:
+    """y of the outline's upper edge in column ``x`` (nearest filled column)."""
+    filled = np.flatnonzero(~np.isnan(outline.envelope))
+    return float(outline.envelope[filled[np.abs(filled - x).argmin()]])
+
+
+def mirrored(point: tuple[float, float], axis: float) -> tuple[float, float]:
+    """A point's mirror image about the upright line ``x = axis``."""
+    return 2 * axis - point[0], point[1]
+
+
 def nearest_index(contour: Float, point: tuple[float, float]) -> int:
     """Index of the contour point nearest to ``point``."""
     return int(np.argmin(np.hypot(contour[:, 0] - point[0], contour[:, 1] - point[1])))

@@ -197,7 +197,7 @@ def silhouettes(lab: Lab, backdrop: Backdrop) -> list[Shape]:
     slope = gradient(lab)
     quiet = max(0.15, float(np.percentile(slope[ring_of(lab.shape[:2])], 90)))
     away = np.linalg.norm(lab - backdrop.surface, axis=-1)
-    edges = slope > WALLS[1] * quiet
+    edges = slope > max(WALLS[1] * quiet, backdrop.noise)  # not the noise of compression
     bare = (away < backdrop.noise + 2.0) & (slope < quiet + 0.3)
     found: list[Shape] = []
     for ground in _floods(_passable(lab, backdrop), away, slope, quiet, backdrop.noise):

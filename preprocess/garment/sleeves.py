@@ -63,12 +63,14 @@ def _straight_costs(points: Float) -> NDArray[np.float64]:
     return np.maximum(smallest, 0.0)
 
 
-def cuff_corners(arc: Float, shoulder: tuple[float, float], armpit: tuple[float, float]) -> tuple[int, int]:
+def cuff_corners(
+    arc: Float, shoulder: tuple[float, float], armpit: tuple[float, float]
+) -> tuple[int, int, float]:
     """Indices of the cuff's outer and inner corner on the resampled arc from shoulder to armpit (or notch).
 
     The arc is explained as curved outer edge, straight cuff, curved inner edge; the best explanation wins. The inner
     edge may be missing, when the sleeve lies on the torso down to the cuff. A cuff stands across the sleeve and is
-    about as long as the armhole or shorter.
+    about as long as the armhole or shorter. The third value is what the explanation leaves open, 0 = nothing.
     """
     head, tail = _curve_costs(arc), _curve_costs(arc[::-1])[::-1]
     cuff = _straight_costs(arc)
@@ -90,7 +92,7 @@ def cuff_corners(arc: Float, shoulder: tuple[float, float], armpit: tuple[float,
         index = int(total.argmin())
         if total[index] < best[0]:
             best = (float(total[index]), first, int(seconds[index]))
-    return best[1], best[2]
+    return best[1], best[2], best[0] / max(1.0, doubt)
 
 
 def find_sleeve(
@@ -99,35 +101,35 @@ def find_sleeve(
     armpit: tuple[float, float],
     notch: tuple[float, float],
     alpha: Alpha,
-) -> Sleeve:
-    """One sleeve from the outline's arc between its shoulder tip and the visible end of its inner edge."""
+    *,
+    cuff: Points | None = None,
+) -> tuple[Sleeve, float]:
+    """One sleeve from the outline's arc between its shoulder tip and the visible end of its inner edge.
+
+    ``cuff`` ``(2, 2)`` says where the cuff's outer and inner corner are expected (the other sleeve's, mirrored);
+    without it they are looked for. Second value: how badly the sleeve fits its model, 0 = perfectly.
+    """
     points = resample(arc, SAMPLES)
-    first, second = cuff_corners(points, shoulder, armpit)
+    if cuff is None:
+        first, second, misfit = cuff_corners(points, shoulder, armpit)
+    else:
+        gaps = np.hypot(*(points[:, None] - cuff[None]).transpose(2, 0, 1))
+        first = int(np.clip(gaps[:, 0].argmin(), 3, SAMPLES - 5))
+        second = int(np.clip(gaps[:, 1].argmin(), first + 3, SAMPLES - 1))
+        misfit = float(gaps[[first, second], [0, 1]].sum())
     covered = notch != armpit
     inner = points[second:][::-1]
     if covered:
         inner = np.concatenate([np.array([armpit], np.float32), inner])
     outer = np.concatenate([np.array([shoulder], np.float32), points[1 : first + 1]])
     polygon = np.concatenate([outer, points[first:second], inner[::-1]])
-    return Sleeve(
+    sleeve = Sleeve(
         outer=resample(outer, EDGE_POINTS),
         inner=resample(inner, EDGE_POINTS),
         region=sleeve_region(polygon, alpha),
         overlaps_torso=covered,
     )
-
-
-def mirror_sleeve(sleeve: Sleeve, axis: float, alpha: Alpha) -> Sleeve:
-    """The sleeve of the other side, where that side itself could not be read."""
-    flip = np.array([[-1.0, 1.0]], np.float32)
-    shift = np.array([[2 * axis, 0.0]], np.float32)
-    outer, inner = sleeve.outer * flip + shift, sleeve.inner * flip + shift
-    return Sleeve(
-        outer=outer.astype(np.float32),
-        inner=inner.astype(np.float32),
-        region=sleeve_region(np.concatenate([outer, inner[::-1]]), alpha),
-        overlaps_torso=sleeve.overlaps_torso,
-    )
+    return sleeve, misfit
 
 
 def sleeve_region(polygon: Points, alpha: Alpha) -> Alpha:
