@@ -18,7 +18,7 @@ from inference.engines.warp.drape import (
     tuck,
 )
 from inference.engines.warp.evidence import Dressed, measures
-from inference.engines.warp.fields import blur, grow, mix, smoothstep
+from inference.engines.warp.fields import grow, mix, smoothstep
 from inference.engines.warp.limbs import Limb, measure_limb, place_limb
 from inference.engines.warp.occlusion import Front, front_layers
 from inference.engines.warp.relabel import relabel
@@ -31,11 +31,11 @@ from preprocess.types import Alpha, Garment, Person, Rgb, Sides
 _LEAST_CHANGE = 0.6
 """Levels: a smaller difference to the photo is no change, and the pixel stays the photo's own."""
 
+_LEAST_ALPHA = 1.0 / 512.0
+"""Less than half a level of a white pixel on black: numerical dust of the blurred margin."""
+
 _SMALL_ISLAND = 0.01
 """Changed spots smaller than this share of the largest one are dropped."""
-
-_REACH = 0.08
-"""Shoulder widths around old and new garment that may change (about 2 % of the body's height)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +111,5 @@ def changed(scene: Scene, picture: FloatRgb) -> Alpha:
     area[0] = 0
     kept = (area > _SMALL_ISLAND * area.max())[islands]
     alpha = cv2.blur(grow(kept, 2.0).astype(np.float32), (3, 3))
-    return np.asarray(alpha * reach(scene), np.float32)
-
-
-def reach(scene: Scene) -> Alpha:
-    """Old garment, new garment and a soft margin."""
-    garments = np.maximum(np.maximum(scene.parts.upper, scene.garment.alpha), sleeve_cover(scene)[0])
-    near = grow(garments > 0.2, 0.7 * _REACH * scene.unit).astype(np.float32)
-    return blur(near, 0.1 * _REACH * scene.unit)
+    alpha = alpha * scene.reach
+    return np.where(alpha < _LEAST_ALPHA, 0.0, alpha).astype(np.float32)

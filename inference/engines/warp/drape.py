@@ -51,7 +51,7 @@ def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
         (closed > 0)
         & (cover < 0.95)
         & (scene.matte > 0.5)
-        & (scene.down > 0.1)
+        & ((scene.down > 0.1) | (np.abs(scene.lateral) > 0.32))
         & (scene.down < garment.hem - 0.06)
         & (garment.opening < 0.05)
         & (np.maximum(front.skin, front.head) < 0.5)

@@ -41,6 +41,9 @@ _SHADOW = 0.04
 _ROUND = 0.02
 """Shoulder widths by which the guessed outline of the bare body is rounded."""
 
+_SLANT = 0.05
+"""Arm lengths by which the end of a sleeve may run aslant."""
+
 _COLLAR_SHADOW = 0.035
 """Shoulder widths of skin beside an old collar that lie in its shadow."""
 
@@ -60,7 +63,7 @@ class Front:
     """Bare arms and hands, each pixel given to the nearer arm."""
     hands: Alpha
     cuff_shadow: Alpha
-    """Bare skin below an old cuff, too dark to be kept."""
+    """Where bare skin is too close to an old cuff, and too dark, to be kept."""
     lower: Alpha
     """Lower clothes in front of the hem; 0 where the garment hangs over them."""
 
@@ -76,12 +79,13 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     head = np.clip(hair + parts.face, 0.0, 1.0)
     bare = np.clip(parts.arms + parts.hands, 0.0, 1.0)
     shadow = cuff_shadow(scene, limbs)
-    bare = matte_by_colour(scene.photo, bare, _SKIN_BAND * unit) * (1.0 - shadow)
+    bare = matte_by_colour(scene.photo, bare, _SKIN_BAND * unit)
     left_is_nearer = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
-    hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
     free = over_torso(scene, limbs)
     lower = _lower_in_front(scene)
     whole = np.clip(head + bare + lower, 0.0, 1.0).astype(np.float32)
+    bare = bare * (1.0 - shadow)
+    hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
     return Front(
         colour=unmix(scene.photo, whole, 0.05 * unit),
         head=head.astype(np.float32),
@@ -165,16 +169,16 @@ def old_garment(scene: Scene, front: Front) -> Alpha:
     parts = scene.parts
     wide = grow(parts.upper > 0.5, _SPILL * scene.unit)
     wide |= (parts.neck > 0.5) & grow(parts.upper > 0.5, _COLLAR_SHADOW * scene.unit)
-    removed = np.maximum(blur(wide.astype(np.float32), 0.8), front.cuff_shadow)
+    bare = grow(parts.arms + parts.hands > 0.5, 1.5)
+    removed = np.maximum(blur(wide.astype(np.float32), 0.8), front.cuff_shadow * bare)
     return np.asarray(removed * (1.0 - front.head), np.float32)
 
 
 def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
-    """Bare skin right below the end of an old sleeve: cloth on the same arm is near."""
+    """The end of an old sleeve with what lies right below it on the same arm."""
     on_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 0.9
-    shadow = grow((scene.parts.upper > 0.5) & on_arm, _SHADOW * scene.unit)
-    shadow &= scene.parts.arms + scene.parts.hands > 0.5
-    return blur(shadow.astype(np.float32), 0.3 * _SHADOW * scene.unit)
+    zone = grow((scene.parts.upper > 0.5) & on_arm, _SHADOW * scene.unit)
+    return blur(zone.astype(np.float32), 0.3 * _SHADOW * scene.unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +200,7 @@ def under_layers(scene: Scene, limbs: Sides[Limb], removed: Alpha, chest: Points
     # shoulder, neck and arm run into each other without corners, inside the clothes that covered them
     bare = smoothstep(blur(bare.astype(np.float32), _ROUND * scene.unit), 0.42, 0.58)
     clothed = blur(np.maximum(scene.matte, scene.parts.upper), 1.5 * _ROUND * scene.unit)
-    bare = bare * smoothstep(clothed, 0.55, 0.8)
+    bare = bare * smoothstep(clothed, 0.4, 0.6)
     midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
     skin = np.maximum(bare, midriff * smoothstep(scene.matte, 0.2, 0.8))
     below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
@@ -207,12 +211,22 @@ def under_layers(scene: Scene, limbs: Sides[Limb], removed: Alpha, chest: Points
 
 def bare_outline(scene: Scene, limbs: Sides[Limb]) -> Alpha:
     """Silhouette of the arms as far as the new garment leaves them bare."""
-    left, right = limbs.left.inside, limbs.right.inside
+    left, right = _hidden(limbs.left), _hidden(limbs.right)
     sleeves = scene.garment.sleeves
     if sleeves is not None:
         left = left * _out_of_cuff(limbs.left, sleeves.left.alpha)
         right = right * _out_of_cuff(limbs.right, sleeves.right.alpha)
-    return np.maximum(left, right)
+    visible = grow(scene.parts.arms + scene.parts.hands > 0.5, 1.5)
+    return np.maximum(np.maximum(left, right), visible.astype(np.float32))
+
+
+def _hidden(limb: Limb) -> Alpha:
+    """Silhouette of an arm where it is not bare in the photo."""
+    if limb.seen is None:
+        return limb.inside
+    first, last = limb.seen
+    bare = (limb.along > first + _SLANT) & (limb.along < last - _SLANT)
+    return np.asarray(limb.inside * ~bare, np.float32)
 
 
 def nearer_to_lower(scene: Scene, removed: Alpha) -> Bool:

@@ -10,12 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inference.engines.base import FloatRgb
+from inference.engines.warp.fields import blur, grow
 from inference.engines.warp.types import Arm, Body, SleeveLayer, Vec, WarpedGarment
 from preprocess.types import Alpha, LabelMap, Person, Sides
 
 MARGIN = 0.35
 """Border around old and new garment in shoulder widths: enough background to continue into what is
 uncovered."""
+
+REACH = 0.03
+"""Share of the visible body's height around old and new garment that may change."""
 
 _PRESENT = 0.02
 """A weight below this is not part of a region when boxes are drawn."""
@@ -73,14 +77,13 @@ class Scene:
     lateral: Alpha
     """Signed distance from the spine in shoulder widths, positive to the right of the picture."""
     waist: float
+    reach: Alpha
+    """Where anything may change: old garment, new garment and a soft margin."""
 
 
 def scene_box(person: Person, body: Body, garment: WarpedGarment) -> Box:
     """Box around the old and the new garment with a margin, inside the frame."""
-    covered = garment.alpha > _PRESENT
-    if garment.sleeves is not None:
-        covered |= (garment.sleeves.left.alpha > _PRESENT) | (garment.sleeves.right.alpha > _PRESENT)
-    covered |= person.parsing.weight("upper") > 0.25
+    covered = (garment_cover(garment) > _PRESENT) | (person.parsing.weight("upper") > 0.25)
     ys, xs = np.where(covered.any(axis=1))[0], np.where(covered.any(axis=0))[0]
     height, width = covered.shape
     if len(ys) == 0:
@@ -115,7 +118,22 @@ def build_scene(person: Person, body: Body, garment: WarpedGarment) -> Scene:
         down=down.astype(np.float32),
         lateral=(side / body.shoulder_width).astype(np.float32),
         waist=body.waist,
+        reach=_reach(person, garment)[window],
     )
+
+
+def _reach(person: Person, garment: WarpedGarment) -> Alpha:
+    rows = np.flatnonzero((person.matte.alpha > 0.5).any(axis=1))
+    margin = REACH * float(rows[-1] - rows[0]) if len(rows) else 0.0
+    region = (person.parsing.weight("upper") > 0.2) | (garment_cover(garment) > 0.2)
+    return blur(grow(region, 0.65 * margin).astype(np.float32), 0.08 * margin)
+
+
+def garment_cover(garment: WarpedGarment) -> Alpha:
+    """Alpha of torso and sleeves together."""
+    if garment.sleeves is None:
+        return garment.alpha
+    return np.maximum(garment.alpha, np.maximum(garment.sleeves.left.alpha, garment.sleeves.right.alpha))
 
 
 def _parts(parsing: LabelMap, window: tuple[slice, slice]) -> Parts:

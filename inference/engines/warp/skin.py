@@ -23,6 +23,9 @@ far."""
 _EDGE_SHADE = 0.30
 """Darkening of a round limb at its silhouette where no real limb shows how dark it is."""
 
+_UNSHADOWED = 0.06
+"""Arm lengths below an old cuff from which the skin is out of its shadow."""
+
 _MIRROR = (0.25, 0.6)
 """Arm lengths from the bare stretch over which its mirror image, soon seen as a repeat, fades out."""
 
@@ -87,8 +90,7 @@ def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> Floa
     if limb.seen is None:
         return plate
     first, last = limb.seen
-    inset = 0.02
-    low, high = first + inset, last - inset
+    low, high = first + _UNSHADOWED, last - 0.02
     if high - low < 0.06:
         return plate
     beyond = np.maximum(low - limb.along, limb.along - high)

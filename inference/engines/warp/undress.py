@@ -22,22 +22,27 @@ def chest_outline(body: Body, scene: Scene) -> Points:
     """Outline of neck, shoulders and upper chest, ``(n, 2)`` crop pixels."""
     origin = np.array([scene.box.x0, scene.box.y0])
     rise = body.up * 0.4 * body.shoulder_width
+    slope = body.up * _SLOPE_RISE * body.shoulder_width
     fall = -body.up * 0.42 * body.torso_length
     half = body.across * 0.5 * body.shoulder_width
     left = [
         body.neck_base.left + rise,
-        body.neck_base.left,
-        body.acromion.left,
+        body.neck_base.left + slope,
+        body.acromion.left + slope,
         body.shoulder_mid + fall - half,
     ]
     right = [
         body.neck_base.right + rise,
-        body.neck_base.right,
-        body.acromion.right,
+        body.neck_base.right + slope,
+        body.acromion.right + slope,
         body.shoulder_mid + fall + half,
     ]
     return np.asarray(np.array([*left, *reversed(right)]) - origin, np.float32)
 
+
+_SLOPE_RISE = 0.08
+"""Shoulder widths by which a bare shoulder may bulge above the straight line from neck to shoulder top; the
+silhouette of the clothes bounds it anyway."""
 
 _GHOST = 0.05
 """Shoulder widths around the old garment in which its remains are looked for."""
