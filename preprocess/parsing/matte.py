@@ -24,6 +24,8 @@ WALL_COLOURS = (0.6, 1.1, 2.2)
 close."""
 USUAL_NOISE = 0.25
 """Lab noise of a studio wall in a compressed photo; noisier walls get wider limits."""
+OTHER_COLOUR = 3.0
+"""Lab distance from a plain background beyond which a pixel the network takes for person is person."""
 WORN = 0.12
 """Share of the body nearby in the background's colour above which the colour tells nothing."""
 GAP_REACH = 0.03
@@ -53,9 +55,9 @@ def cut_person(image: Rgb, segmentation: Alpha, layout: Layout) -> NDArray[np.bo
     far = ~dilate(segmentation > SURE_BACKGROUND, 2 * step + 1)
     body = _on_body(layout) & (segmentation > 0.5)
     core = erode(segmentation > SURE_PERSON, step)
-    wall, gap = _background_seen(image, body & core, far)
+    wall, gap, other = _background_seen(image, body & core, far)
     trimap = np.where((segmentation > 0.5) & ~gap, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[core & ~((gap | wall) & ~body)] = cv2.GC_FGD
+    trimap[(core | other & (segmentation > 0.6)) & ~((gap | wall) & ~body)] = cv2.GC_FGD
     trimap[far | wall & ~body] = cv2.GC_BGD
     if core.any() and far.any():
         models = np.zeros((1, 65)), np.zeros((1, 65))
@@ -146,10 +148,10 @@ def _on_body(layout: Layout) -> NDArray[np.bool_]:
 
 def _background_seen(
     image: Rgb, body: NDArray[np.bool_], far: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """``(wall, gap)``: the background itself, and what may be background in shade.
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """``(wall, gap, other)``: the background itself, what may be background in shade, what is neither.
 
-    ``wall`` is only known before a plain background: the colour is that of the wall nearby, within its
+    ``wall`` and ``other`` are only known before a plain background: the colour is that of the wall nearby, within its
     noise, in a piece that reaches the sure background or is larger than a speck.
     """
     lab = to_lab(image)
@@ -167,7 +169,8 @@ def _background_seen(
     from_body = lab - spread(lab, body.astype(np.float32), sigma)
     back, front = (np.sqrt(np.square(d).sum(-1)) for d in (from_back, from_body))
     shaded = (back < GAP_COLOUR) & (back < 0.6 * front) & ~_worn(inner, distance < GAP_COLOUR, sigma)
-    return wall, _large(shaded)
+    other = (distance > OTHER_COLOUR + 4.0 * noise) & (noise < PLAIN_NOISE)
+    return wall, _large(shaded), other
 
 
 def _worn(body: NDArray[np.bool_], alike: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:
