@@ -42,10 +42,11 @@ class Picture:
             return self._person_score
 
     def forget(self) -> None:
-        """Drop what was prepared; it is made again when it is needed."""
-        with self._lock:
+        """Drop what was prepared, to be made again when it is needed; nothing while it is being prepared."""
+        if self._lock.acquire(blocking=False):
             self._people.clear()
             self._garments.clear()
+            self._lock.release()
 
     @property
     def photo_bytes(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from inference.assets import AssetStore
 from inference.checks import Checks, sharpness
 from inference.pictures import Picture
 from inference.problems import Problem
-from preprocess.types import Photo
+from preprocess.types import Person, Photo
 from tests.fakes import CANVAS, FakePreparation
 
 CHECKS = Checks(person_visible=True, sharp=True, large_enough=True, warnings=())
@@ -99,6 +101,30 @@ def test_prepared_artefacts_give_way_least_recently_used_first() -> None:
     assert preparation.counts["person"] == 3
     assert first.picture.prepared_bytes == 0 or second.picture.prepared_bytes == 0
     assert first.picture.prepared_bytes + second.picture.prepared_bytes <= 1.5 * prepared
+
+
+def test_nobody_waits_for_a_picture_that_is_being_prepared() -> None:
+    """Bounds are kept on the event loop, which a slow preparation in a thread must never hold up."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakePreparation):
+        def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
+            entered.set()
+            go_on.wait(10)
+            return super().person(photo, canvas)
+
+    assets = store(photos=1)
+    shared = assets.put(picture(), "person", CHECKS).picture
+    thread = threading.Thread(target=shared.person, args=(Slow(), CANVAS))
+    thread.start()
+    assert entered.wait(10)
+    shared.forget()
+    assets.trim()
+    go_on.set()
+    thread.join()
+    assets.trim()
+
+    assert shared.prepared_bytes == 0
 
 
 def test_garments_are_remembered_by_what_was_asked() -> None:
