@@ -30,8 +30,9 @@ class Server(BaseApplication):
 
     def load_config(self) -> None:
         settings = self._settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         options: dict[str, Any] = {
-            "bind": f"{settings.host}:{settings.port}",
+            "bind": f"{host}:{settings.port}",
             "worker_class": "gthread",
             "workers": 1,
             "threads": settings.threads,

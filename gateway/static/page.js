@@ -3,7 +3,9 @@ import { ServiceError, compose, offers } from "./service.js";
 import { Slot } from "./slot.js";
 import { Stage } from "./stage.js";
 
-const FIRST_GARMENT = "tshirt_mustard.jpg";
+// What a first visitor finds chosen: one press on the button shows what this is.
+const FIRST_PERSON = "p2_woman__base.jpg";
+const FIRST_GARMENT = "tshirt_print.jpg";
 
 const form = document.querySelector("#tryon");
 const button = form.querySelector(".primary");
@@ -99,7 +101,7 @@ addEventListener("pagehide", () => {
   garment.release();
 });
 
-person.pickSample();
+person.pickSample(FIRST_PERSON);
 garment.pickSample(FIRST_GARMENT);
 markReady();
 offers().then((known) => known && offerOnly(known));
