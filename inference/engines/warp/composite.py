@@ -56,11 +56,8 @@ def compose(person: Person, body: Body, garment: Garment, warped: WarpedGarment)
         left=place_limb(scene.arms.left, shape, scene.unit),
         right=place_limb(scene.arms.right, shape, scene.unit),
     )
-    scene = relabel(scene, usual)
-    limbs = Sides(
-        left=measure_limb(usual.left, scene.parts.arms, scene.unit),
-        right=measure_limb(usual.right, scene.parts.arms, scene.unit),
-    )
+    scene = relabel(scene, bare_limbs(scene, usual))
+    limbs = bare_limbs(scene, usual)
     front = front_layers(scene, limbs)
     stripped = strip(scene, limbs, front, chest_outline(body, scene))
     dressed = dress(scene, limbs, front, stripped)
@@ -72,10 +69,18 @@ def compose(person: Person, body: Body, garment: Garment, warped: WarpedGarment)
     return Composed(rgb=rgb, alpha=full, metrics=measures(scene, front, stripped, dressed))
 
 
+def bare_limbs(scene: Scene, usual: Sides[Limb]) -> Sides[Limb]:
+    """Both arms with the width of their bare skin."""
+    return Sides(
+        left=measure_limb(usual.left, scene.parts.arms, scene.unit),
+        right=measure_limb(usual.right, scene.parts.arms, scene.unit),
+    )
+
+
 def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> Dressed:
     """Torso, arms, sleeves, then what is in front of all."""
     garment = scene.garment
-    torso_rgb, closed = close_gaps(scene, front)
+    torso_rgb, closed = close_gaps(scene, limbs, front)
     torso = tuck(scene, limbs, closed)
     sleeve_alpha, across = sleeve_cover(scene)
     light = light_factor(scene, front, torso, sleeve_alpha, across)[..., None]

@@ -76,11 +76,11 @@ def of_picture(metrics: Mapping[str, float]) -> Iterator[Penalty]:
     skin = metrics["invented_skin"]
     if skin > 0.12:
         yield (
-            max(0.4, 1.0 - 1.6 * (skin - 0.05)),
+            max(0.55, 1.0 - (skin - 0.08)),
             Notice(name="skin-invented", detail="the old garment covered skin that had to be painted"),
         )
     if metrics["uncovered"] > 0.35:
-        yield 0.75, Notice(name="old-garment-larger", detail="much of the old garment had to be painted over")
+        yield 0.9, Notice(name="old-garment-larger", detail="much of the old garment had to be painted over")
     if metrics["gap_fill"] > 0.08:
         yield 0.7, Notice(name="gaps-closed", detail="gaps between body and sleeves had to be filled")
     if metrics["layers"] > 40.0:

@@ -7,16 +7,19 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Float, blur, ellipse, grow, mix, nearest, smoothstep
+from inference.engines.warp.fields import Bool, Float, blur, ellipse, grow, mix, nearest, smoothstep
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, over_torso
-from inference.engines.warp.scene import Scene
+from inference.engines.warp.scene import Scene, garment_cover
 from inference.engines.warp.undress import Stripped
 from preprocess.types import Alpha, Sides
 
 _GAP = 0.045
 """Shoulder widths: slits narrower than twice this between torso and sleeve are closed with the nearest
 cloth."""
+
+_BESIDE = 0.07
+"""Shoulder widths by which a bare arm may stick out beside the sleeve laid on it."""
 
 _FILL_SHADE = 0.94
 """A closed slit lies in a fold."""
@@ -41,22 +44,18 @@ def sleeve_cover(scene: Scene) -> tuple[Alpha, Float]:
     return np.maximum(left.alpha, right.alpha), across.astype(np.float32)
 
 
-def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
-    """Torso colours and alpha with the slits at the armpits closed."""
+def close_gaps(scene: Scene, limbs: Sides[Limb], front: Front) -> tuple[FloatRgb, Alpha]:
+    """Torso colours and alpha with the slits at the armpits closed and no arm beside its sleeve."""
     garment = scene.garment
-    sleeves, _ = sleeve_cover(scene)
-    cover = np.maximum(garment.alpha, sleeves)
+    if garment.sleeves is None:
+        return garment.rgb, garment.alpha
+    cover = garment_cover(garment)
     closed = cv2.morphologyEx((cover > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_GAP * scene.unit))
-    gap = (
-        (closed > 0)
-        & (cover < 0.95)
-        & (scene.matte > 0.5)
-        & ((scene.down > 0.1) | (np.abs(scene.lateral) > 0.32))
-        & (scene.down < garment.hem - 0.06)
-        & (garment.opening < 0.05)
-        & (np.maximum(front.skin, front.head) < 0.5)
-    )
-    if not gap.any() or garment.sleeves is None:
+    gap = (closed > 0) & (scene.matte > 0.5) & (scene.down < garment.hem - 0.06)
+    gap &= (scene.down > 0.1) | (np.abs(scene.lateral) > 0.32)
+    gap |= arm_beside_sleeve(scene, limbs)
+    gap &= (cover < 0.95) & (garment.opening < 0.05) & (np.maximum(front.skin, front.head) < 0.5)
+    if not gap.any():
         return garment.rgb, garment.alpha
     layers = garment.rgb.copy()
     for sleeve in (garment.sleeves.left, garment.sleeves.right):
@@ -65,6 +64,14 @@ def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
     fill = np.maximum(blur(gap.astype(np.float32), 0.8), gap) * (1.0 - garment.alpha)
     alpha = np.asarray(np.clip(garment.alpha + fill, 0.0, 1.0), np.float32)
     return mix(garment.rgb, cloth, fill / np.maximum(alpha, 1e-3)), alpha
+
+
+def arm_beside_sleeve(scene: Scene, limbs: Sides[Limb]) -> Bool:
+    """Bare arm of the photo that sticks out beside the new sleeve: the sleeve is as wide as the arm."""
+    sleeves, _ = sleeve_cover(scene)
+    free = over_torso(scene, limbs)
+    inside = (limbs.left.inside > 0.5) & (free.left < 0.5) | (limbs.right.inside > 0.5) & (free.right < 0.5)
+    return inside & (scene.parts.arms > 0.3) & grow(sleeves > 0.5, _BESIDE * scene.unit)
 
 
 def tuck(scene: Scene, limbs: Sides[Limb], torso: Alpha) -> Alpha:

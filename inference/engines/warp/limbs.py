@@ -38,6 +38,9 @@ GRID = np.linspace(0.0, BEYOND, STATIONS)
 PLAUSIBLE_RATIO = (0.7, 1.35)
 """A measured arm this much thinner or thicker than the mean is a sleeve's edge or another limb."""
 
+_WRIST = 0.97
+"""Where the hand begins."""
+
 MIN_SEEN = 0.08
 """A shorter bare stretch than this share of the arm says nothing about its width."""
 
@@ -66,6 +69,11 @@ class Limb:
     @property
     def across(self) -> Float:
         return self.distance / self.half_width
+
+    @property
+    def cuff(self) -> float:
+        """``along`` where an old sleeve ends: at the first bare skin, or at the wrist."""
+        return self.seen[0] if self.seen else _WRIST
 
     @property
     def inside(self) -> Alpha:

@@ -176,8 +176,11 @@ def old_garment(scene: Scene, front: Front) -> Alpha:
 
 def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
     """The end of an old sleeve with what lies right below it on the same arm."""
-    on_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 0.9
-    zone = grow((scene.parts.upper > 0.5) & on_arm, _SHADOW * scene.unit)
+    zone = np.zeros(scene.matte.shape, np.bool_)
+    for limb in (limbs.left, limbs.right):
+        sleeve = (scene.parts.upper > 0.5) & (np.abs(limb.across) < 0.9) & (limb.along < limb.cuff + _SLANT)
+        below = (np.abs(limb.across) < 1.8) & (limb.along < limb.cuff + 2 * _SLANT)
+        zone |= grow(sleeve, _SHADOW * scene.unit) & below
     return blur(zone.astype(np.float32), 0.3 * _SHADOW * scene.unit)
 
 

@@ -36,6 +36,10 @@ _CUFF = 0.12
 """Shoulder widths beyond the old garment in which a cuff may be taken for arm or hand."""
 
 
+_CUFF_LENGTH = 0.15
+"""Arm lengths on both sides of the first bare skin in which a cuff may have been taken for an arm."""
+
+
 def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     """Move pixels between the old garment and its neighbours where colour or shape contradicts them."""
     parts, unit = scene.parts, scene.unit
@@ -43,7 +47,7 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     upper = main_region(parts.upper > 0.5, _SLIVER * unit)
     if not upper.any():
         return scene
-    strays = like_cloth(scene, upper, on_arm)
+    strays = like_cloth(scene, upper, limbs)
     bare = np.clip(parts.skin + parts.hair, 0.0, 1.0)
     strays |= on_arm & (scene.matte > 0.5) & (bare < 0.5) & grow(upper, _NEAR * unit)
     # stripes as light as the background are missing from the matte: the sleeve around them is closed
@@ -81,7 +85,7 @@ def main_region(region: Bool, radius: float) -> Bool:
     return np.asarray((area > _SMALL_PIECE * max(area.max(), 1))[pieces], np.bool_)
 
 
-def like_cloth(scene: Scene, upper: Bool, on_arm: Bool) -> Bool:
+def like_cloth(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
     """Pixels of other labels, joined to the old garment, whose colour is the garment's and not their own.
 
     Straps on bare shoulders and cuffs at the hand are such; trousers are looked at only under the arms.
@@ -105,11 +109,16 @@ def like_cloth(scene: Scene, upper: Bool, on_arm: Bool) -> Bool:
             to_own = _colour_distance(lab, label & far)
             found |= (to_own > _OTHER_COLOUR) & (to_cloth < np.minimum(_SAME_COLOUR, 0.5 * to_own))
     full = cv2.resize(found.astype(np.uint8), upper.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    near = grow(upper, _CUFF * scene.unit)
+    near = grow(upper, _CUFF * scene.unit) & (around_cuff(limbs.left) | around_cuff(limbs.right))
     straps = (parts.neck > 0.5) | ((parts.upper > 0.5) & ~upper)
-    cuffs = near & ((parts.arms + parts.hands > 0.5) | ((parts.lower > 0.5) & on_arm))
+    cuffs = near & (parts.arms + parts.hands + parts.lower > 0.5)
     full &= straps | cuffs
     return joined(full, upper)
+
+
+def around_cuff(limb: Limb) -> Bool:
+    """Where the end of an old sleeve may lie."""
+    return np.asarray((np.abs(limb.across) < 1.8) & (np.abs(limb.along - limb.cuff) < _CUFF_LENGTH), np.bool_)
 
 
 def joined(candidates: Bool, region: Bool) -> Bool:
