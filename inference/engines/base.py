@@ -62,7 +62,7 @@ class EngineSpec:
     """What it needs, by convention tag: ``blaze33``, ``basic``, ``atr18``, ``densepose-rgb``, ..."""
     devices: tuple[str, ...]
     options: Mapping[OptionName, Limit | tuple[str, ...] | None] = field(default_factory=dict)
-    """Options that it honours: a range, a choice, or None for a plain flag; any other is ``option-unsupported``."""
+    """Options it honours: a range, a choice, or None for a plain flag; others are ``option-unsupported``."""
     variants: tuple[Variant, ...] = ()
     vram_mb: Mapping[str, int] = field(default_factory=dict)
     """Memory profile -> megabytes of VRAM."""
@@ -128,7 +128,7 @@ class Engine(Protocol):
     spec: EngineSpec
 
     def load(self, *, device: str, profile: str) -> None:
-        """Bring weights to the device; raise :class:`EngineUnavailable` with the fix where that cannot work."""
+        """Bring weights to the device; raise :class:`EngineUnavailable`, naming the fix, where it cannot."""
 
     def warmup(self) -> None:
         """Run once on made-up data so that the first request is not the slow one."""
