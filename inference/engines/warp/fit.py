@@ -19,6 +19,7 @@ from inference.engines.warp.silhouette import (
     level_of,
     on_spine,
     torso_half_widths,
+    usual_half_widths,
 )
 from inference.engines.warp.types import Body, Vec
 from preprocess.types import GarmentLandmarks, Person, Sides
@@ -52,6 +53,9 @@ _LEAST_STRAP = 0.10
 _ROWS = 7
 _OVER_OLD = 0.01
 """The outline of the torso was measured over clothes: new cloth needs no more than this beyond it."""
+_SLIM = 0.92
+"""Cloth that is narrower than the old clothes looked is not stretched over them (it was their cut) but over a
+slim body of the usual widths, of which this is the share."""
 _ARMPIT_ROWS = 3
 """Rows below the armpit over which the sides fall back to the level of the middle."""
 _ARMPIT_LEVEL = (0.18, 0.45)
@@ -64,11 +68,11 @@ _FOLLOW_OLD = (-0.22, 0.16)
 """A hem that would end this near to the old one ends with it, so that no strip of skin has to be made up."""
 _HEM_OVER = 0.01
 """How far such a hem lies over the old one."""
-_MOST_FOLLOWED = 1.22
+_MOST_FOLLOWED = 1.14
 """How much shorter than the cloth a hem that follows the old one may end."""
 _MOST_STRETCH = 1.12
 """Largest ratio of the vertical to the horizontal scale of the cloth: more is seen in prints."""
-_MOST_SQUEEZED = 1.16
+_MOST_SQUEEZED = 1.14
 """A long garment is shortened by this factor at most: beyond that it is longer than the body expects, and
 shown so."""
 _EVEN_STRETCH = 1.08
@@ -98,8 +102,6 @@ class Fit:
     tucked: bool
     top: float
     """Level of the neck points."""
-    squeeze: float
-    """Length on the body over length of the cloth: 1 = hangs freely."""
     heights: Array
     """``(rows,)`` y on the garment."""
     levels: Array
@@ -140,6 +142,8 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
     for side, outward in SIDES:
         body_half, visible = torso_half_widths(silhouette, body, side_levels, outward)
         body_half = _smooth(body_half) + _OVER_OLD * body.shoulder_width
+        slim = _SLIM * usual_half_widths(body, side_levels)
+        body_half = np.minimum(body_half, np.maximum(cloth, slim))
         loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * body_half)
         loose[0] *= 0.5  # held up by the armhole
         widths[side] = body_half + loose
@@ -158,7 +162,6 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
         hem=hem,
         tucked=tucked,
         top=top,
-        squeeze=(hem - top) / length,
         heights=heights,
         levels=levels,
         side_levels=side_levels,

@@ -83,11 +83,17 @@ def torso_half_widths(
     elsewhere on this side, so that a slim or broad body stays one.
     """
     levels = np.asarray(list(levels), dtype=np.float64)
-    usual = np.interp(levels, _TORSO_LEVELS, _TORSO_HALF) * body.shoulder_width
+    usual = usual_half_widths(body, levels)
     widths = np.array([_torso_half(silhouette, body, float(level), outward) for level in levels])
     seen = (widths > _TORSO_RANGE[0] * usual) & (widths < _TORSO_RANGE[1] * usual)
     build = float(np.median(widths[seen] / usual[seen])) if seen.any() else 1.0
     return np.where(seen, widths, usual * build), seen
+
+
+def usual_half_widths(body: Body, levels: Array) -> Array:
+    """Half widths in pixels that most people have at levels of the spine, thin clothes included."""
+    usual: Array = np.interp(levels, _TORSO_LEVELS, _TORSO_HALF) * body.shoulder_width
+    return usual
 
 
 def _torso_half(silhouette: Silhouette, body: Body, level: float, outward: float) -> float:

@@ -27,7 +27,10 @@ Box = tuple[int, int, int, int]
 _UPPER, _FORE = 0.80, 0.68
 """Usual lengths of upper arm and forearm in shoulder widths: shorter ones point towards the camera."""
 _LONG_FROM = 0.72
-"""A sleeve classed as long that covers this share of the arm ends at the wrist."""
+"""A sleeve that covers this share of the arm ends at the wrist: sleeves of that length are long ones, and
+cloth laid flat on a table is rarely stretched to its full length."""
+_THREE_QUARTER = 0.60
+"""The same for a garment that was classed as long-sleeved."""
 _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
 _SKIN_GAP = 0.012
@@ -145,7 +148,8 @@ def _cuff_distance(
     camera."""
     upper, fore = max(bone.elbow, _UPPER * unit), max(bone.wrist - bone.elbow, _FORE * unit)
     length = _arc_length(sleeve.outer) * fit.scale + start
-    if garment.sleeve_length == "long" and length > _LONG_FROM * (upper + fore):
+    share = length / (upper + fore)
+    if share > _LONG_FROM or (garment.sleeve_length == "long" and share > _THREE_QUARTER):
         return bone.wrist + _WRIST * unit
     if length <= upper:
         return max(length / upper * bone.elbow, 0.12 * unit)

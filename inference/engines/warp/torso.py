@@ -18,6 +18,7 @@ _CHEST_INNER = (-0.5, 0.0, 0.5)
 _CHEST_ROWS = (0.4, 0.75)
 """Rows of inner control points between neck points and armpits, so that the chest stays as flat as the
 cloth."""
+_SQUEEZE_RANGE = (0.75, 1.15)
 _ON_EDGE = (0.33, 0.67)
 """Points of the shoulder seam that are pinned to the silhouette."""
 _CLOTH = 0.008
@@ -60,6 +61,7 @@ def _control_points(
         pairs += [(marks.neck[side], fit.neck[side]), (marks.shoulder[side], fit.shoulder[side])]
         pairs += _shoulder_seam(garment, marks, fit, silhouette, body, side)
     pairs += _chest(marks, fit, body)
+    scales = _scales_across(fit, body)
     for row, height in enumerate(fit.heights):
         left, right = (float(np.interp(height, marks.sides[:, 0], marks.sides[:, k])) for k in (1, 2))
         middle, half = (left + right) / 2, (right - left) / 2
@@ -75,7 +77,7 @@ def _control_points(
             pairs.append(
                 (
                     (middle + share * half, height),
-                    centre + body.across * _wrapped(share, half * _print_scale(fit), reach),
+                    centre + body.across * _wrapped(share, half * scales[row], reach),
                 )
             )
     return np.array([pair[0] for pair in pairs], dtype=np.float64), np.array([pair[1] for pair in pairs])
@@ -87,7 +89,7 @@ def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[fl
     middle = float(np.mean([marks.armpit.left[0], marks.armpit.right[0]]))
     half = float(cloth_half_widths(marks, fit.heights[:1])[0])
     offset = (fit.half_widths.right[0] - fit.half_widths.left[0]) / 2
-    across = _print_scale(fit)
+    across = _scales_across(fit, body)[0]
     neck = ((fit.neck.left + fit.neck.right) / 2 - body.shoulder_mid) @ body.across
     pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
     for share in _CHEST_ROWS:
@@ -99,10 +101,11 @@ def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[fl
     return pairs
 
 
-def _print_scale(fit: Fit) -> float:
-    """Scale across the middle: that of the length, so that a print on squeezed cloth shrinks and keeps its
-    shape."""
-    return fit.scale * float(np.clip(fit.squeeze, 0.85, 1.1))
+def _scales_across(fit: Fit, body: Body) -> Array:
+    """Scale across the middle of every row: that of the length there, so that a print on cloth that is drawn
+    up or down shrinks or grows and keeps its shape."""
+    along = np.gradient(fit.levels, fit.heights) * body.torso_length
+    return fit.scale * np.clip(along / fit.scale, *_SQUEEZE_RANGE)
 
 
 def _wrapped(share: float, cloth: float, reach: float) -> float:
