@@ -47,9 +47,9 @@ def prepare_garment(
 ) -> Garment:
     """Cut a garment out of its product photo and measure it.
 
-    ``category`` ``auto`` takes the one the silhouette shows. Landmarks and collar are measured for ``upper`` only.
-    ``kind`` ``auto`` counts as ``flat``: whether a person wears the garment is for the caller's person detector.
-    Raises :class:`~preprocess.errors.InputError` ``no-garment``.
+    ``category`` ``auto`` takes the one the silhouette shows. Landmarks and collar are measured for
+    ``upper`` only. ``kind`` ``auto`` counts as ``flat``: whether a person wears the garment is for the
+    caller's person detector. Raises :class:`~preprocess.errors.InputError` ``no-garment``.
     """
     frame = working_frame(photo, max_side)
     image = _scaled(photo, frame)
@@ -70,11 +70,8 @@ def prepare_garment(
             cutout_confidence=cutout.confidence, description=description, notices=notices,
         )  # fmt: skip
     measured = measure_top(alpha, image)
-    alpha = (
-        (alpha * cv2.GaussianBlur(measured.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
-        if (measured.cut)
-        else alpha
-    )
+    if measured.cut:
+        alpha = (alpha * cv2.GaussianBlur(measured.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
     return Garment(
         photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
         sleeve_length=measured.sleeve_length, landmarks=measured.landmarks,

@@ -44,7 +44,8 @@ def sign_of(side: Side) -> int:
 
 
 def _defects(outline: Outline) -> list[tuple[Float, Float, Float, float]]:
-    """Dents of the outline: ``(deepest point, end, end, depth)`` between neighbouring corners of its convex hull."""
+    """Dents of the outline: ``(deepest point, end, end, depth)`` between neighbouring corners of its convex
+    hull."""
     points = outline.contour
     hull = np.sort(cv2.convexHull(points, returnPoints=False).ravel())
     found = []
@@ -89,13 +90,12 @@ def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
     sign = sign_of(side)
     ys = np.arange(int(outline.top + 0.04 * outline.height), int(outline.top + 0.5 * (hem - outline.top)))
     edge = []
-    for y in ys:
-        runs = runs_of(outline.mask[y])
+    for row in ys:
+        runs = runs_of(outline.mask[row])
         outer = (runs[0][0] if side == "left" else runs[-1][1]) if runs else outline.axis
         edge.append((outer - outline.axis) * sign)
-    reach = cv2.GaussianBlur(
-        np.array(edge, np.float32).reshape(-1, 1), (0, 0), 0.008 * outline.height
-    ).ravel()
+    column = np.array(edge, np.float32).reshape(-1, 1)
+    reach = cv2.GaussianBlur(column, (0, 0), 0.008 * outline.height).ravel()
     # the kink farthest outside the straight line from the shoulder's narrowest point to the hem
     start = int(reach[: len(reach) * 2 // 3].argmin()) if len(reach) > 3 else 0
     chord = np.linspace(reach[start], reach[-1], len(reach) - start)
@@ -124,14 +124,14 @@ def pair_armpits(outline: Outline, hem: float) -> Sides[Armpit]:
     """Armpits of both sides; a side without a credible one gets the other's mirror image."""
     if _on_straps(outline):
         return Sides(left=_bare_armpit(outline, hem, "left"), right=_bare_armpit(outline, hem, "right"))
-    found = {side: _armpit(outline, hem, side) for side in SIDES}
-    sleeved = {side: found[side] is not None and found[side].sleeved for side in SIDES}  # type: ignore[union-attr]
-    if not any(sleeved.values()):
+    left, right = (_armpit(outline, hem, side) for side in SIDES)
+    left_found, right_found = left is not None and left.sleeved, right is not None and right.sleeved
+    if left is None or right is None or not (left_found and right_found):
+        if left is not None and left_found:
+            return _copied(left, "left", outline)
+        if right is not None and right_found:
+            return _copied(right, "right", outline)
         return Sides(left=_bare_armpit(outline, hem, "left"), right=_bare_armpit(outline, hem, "right"))
-    left, right = found["left"], found["right"]
-    if left is None or right is None or not (sleeved["left"] and sleeved["right"]):
-        good = left if sleeved["left"] else right
-        return _copied(good, "left" if sleeved["left"] else "right", outline)  # type: ignore[arg-type]
     across = abs(mirrored(left.point, outline.axis)[0] - right.point[0])
     lower = abs(left.point[1] - right.point[1])
     # the higher notch is the real armpit: ties, folds and covered torsos only make notches lower
@@ -147,7 +147,7 @@ def pair_armpits(outline: Outline, hem: float) -> Sides[Armpit]:
 
 def _copied(good: Armpit, side: Side, outline: Outline) -> Sides[Armpit]:
     point, notch = mirrored(good.point, outline.axis), mirrored(good.notch, outline.axis)
-    copy = replace(good, point=point, notch=notch, mirrored=True, seen=0.5)
+    copy = replace(good, point=point, notch=notch, mirrored=True, seen=0.65)
     return Sides(left=good, right=copy) if side == "left" else Sides(left=copy, right=good)
 
 
@@ -183,6 +183,6 @@ def uncovered(armpits: Sides[Armpit], outline: Outline, image: Rgb, hem: float) 
             slope = gradient(to_lab(image), 1.2) if slope is None else slope
             y = shoulder[1] + ARMHOLE * chest
             point, evidence = covering_edge(slope, armpit.notch, y, 0.08 * chest)
-            armpit = replace(armpit, point=point, seen=armpit.seen * (0.55 + 0.35 * evidence))
+            armpit = replace(armpit, point=point, seen=armpit.seen * (0.7 + 0.25 * evidence))
         result[side] = armpit
     return Sides(left=result["left"], right=result["right"])

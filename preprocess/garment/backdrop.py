@@ -1,4 +1,5 @@
-"""The product photo's background: a smooth surface fitted to the border, and how far each pixel lies from it."""
+"""The product photo's background: a smooth surface fitted to the border, and how far each pixel lies from
+it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ Float = NDArray[np.float32]
 RING = 0.025
 """Width of the border ring that is taken for background, as a share of the shorter side."""
 OUTLIER = 10.0
-"""Lab distance from the ring's median beyond which a ring pixel is taken for garment (a sleeve at the border)."""
+"""Lab distance from the ring's median beyond which a ring pixel is taken for garment (a sleeve at the
+border)."""
 NOISE_FLOOR = 0.35
 """Lab units: 8-bit rounding alone gives about this much."""
 
@@ -37,11 +39,12 @@ class Backdrop:
 
 def to_lab(image: Rgb) -> Lab:
     """``uint8`` RGB to CIE Lab, ``float32``."""
-    return cv2.cvtColor(image.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
+    return np.asarray(cv2.cvtColor(image.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def _terms(shape: tuple[int, int]) -> Float:
-    """Second-order polynomial terms of position, ``(H, W, 6)``: studio light falls off no faster than that."""
+    """Second-order polynomial terms of position, ``(H, W, 6)``: studio light falls off no faster than
+    that."""
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     x, y = x / shape[1] - 0.5, y / shape[0] - 0.5
     return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
@@ -105,4 +108,4 @@ def gradient(lab: Lab, sigma: float = 1.0) -> Float:
     soft = cv2.GaussianBlur(lab, (0, 0), sigma)
     gx = cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=0.125)
     gy = cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=0.125)
-    return np.sqrt((gx * gx + gy * gy).sum(axis=-1))
+    return np.asarray(np.sqrt((gx * gx + gy * gy).sum(axis=-1)), np.float32)

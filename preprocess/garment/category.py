@@ -8,7 +8,8 @@ from preprocess.garment.outline import Outline, runs_of, trace
 from preprocess.types import Alpha, Category, Rgb
 
 DRESS_LENGTH = 2.5
-"""Height over chest width above which a garment with a neck is a dress: shirts reach 2.1, dresses begin at 2.8."""
+"""Height over chest width above which a garment with a neck is a dress: shirts reach 2.1, dresses begin at
+2.8."""
 
 
 def _widths(outline: Outline, shares: tuple[float, ...]) -> list[float]:
@@ -20,7 +21,8 @@ def _widths(outline: Outline, shares: tuple[float, ...]) -> list[float]:
 
 
 def leg_gap(outline: Outline) -> float:
-    """Share of the height over which the garment is two legs: two stretches with a narrow gap near the axis."""
+    """Share of the height over which the garment is two legs: two stretches with a narrow gap near the
+    axis."""
     rows = np.arange(int(outline.top + 0.2 * outline.height), int(outline.bottom))
     apart = 0
     for y in rows:
@@ -47,7 +49,8 @@ def _flat_top(outline: Outline) -> float:
 
 
 def _top_dip(outline: Outline) -> float:
-    """How far the middle of the upper edge lies below its ends, over the edge's length: necklines dip, waistbands not."""
+    """How far the middle of the upper edge lies below its ends, over the edge's length: necklines dip,
+    waistbands not."""
     filled = np.flatnonzero(~np.isnan(outline.envelope))
     near = filled[outline.envelope[filled] < outline.top + 0.06 * outline.height]
     if len(near) < 20:
@@ -59,7 +62,8 @@ def _top_dip(outline: Outline) -> float:
 
 
 def _side_dents(outline: Outline) -> float:
-    """How far arms or shoulders stick out above a narrower part, as a share of the width: 0 for skirts, trousers."""
+    """How far arms or shoulders stick out above a narrower part, as a share of the width: 0 for skirts,
+    trousers."""
     rows = np.linspace(0.04, 0.6, 57)
     widths = []
     for share in rows:

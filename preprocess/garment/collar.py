@@ -1,8 +1,9 @@
 """The neck opening of a top: one parametric curve for the collar's front edge, chosen by edge evidence.
 
-The curve lives in the neck's own frame: ``u`` runs from -1 at the left neck point to 1 at the right one, ``v`` is
-the depth below the line between them in units of their distance. All curves are ``v = depth (1 - |u'|^p)^q``:
-ellipses, parabolas and V shapes. Following edges freely was tried in the prototype and gave jagged collars.
+The curve lives in the neck's own frame: ``u`` runs from -1 at the left neck point to 1 at the right one,
+``v`` is the depth below the line between them in units of their distance. All curves are ``v = depth (1 -
+|u'|^p)^q``: ellipses, parabolas and V shapes. Following edges freely was tried in the prototype and gave
+jagged collars.
 """
 
 from __future__ import annotations
@@ -145,7 +146,8 @@ def candidates(pointed_only: bool) -> Curves:
 
 
 def _edge(view: NeckView, curves: Curves) -> tuple[Float, Float]:
-    """``(K,)`` share of each curve on an edge running along it: worth for choosing, and plain for confidence."""
+    """``(K,)`` share of each curve on an edge running along it: worth for choosing, and plain for
+    confidence."""
     nu, nv = curves.normals[..., :1] / 2, curves.normals[..., 1:]
     across = sample(view.gu, curves.points) * nu + sample(view.gv, curves.points) * nv
     seen = np.minimum(np.linalg.norm(across, axis=-1) / view.clear, 1.0)
@@ -163,27 +165,30 @@ def _edge(view: NeckView, curves: Curves) -> tuple[Float, Float]:
 
 
 def _parting(view: NeckView, curves: Curves) -> tuple[Float, Float]:
-    """``(K,)`` -.6..1: along how much of the curve the cloth below differs from that above, lighter below first.
+    """``(K,)`` -.6..1: along how much of the curve the cloth below is lighter than that above.
 
-    Compared are means over a quarter of the curve: stripes even out, the shade of the inner back panel does not.
-    Second value ``(K,)`` 0..1: how much the cloth above changes along the curve; the back panel hardly does, whereas
-    a curve through a print passes from cloth to print.
+    Compared are means over a quarter of the curve: stripes even out, the shade of the inner back panel does
+    not. Second value ``(K,)`` 0..1: how much the cloth above changes along the curve; the back panel hardly
+    does, whereas a curve through a print passes from cloth to print.
     """
-    sides, worth = [], np.ones_like(curves.weights)
+    sides: list[Float] = []
+    worth = np.ones_like(curves.weights)
     for sign in (-1.0, 1.0):
-        total, cloth = 0.0, 0.0
+        total = np.zeros((*curves.weights.shape, 3), np.float32)
+        cloth = np.zeros_like(curves.weights)
         for distance in BANDS:
             points = curves.points + sign * distance * curves.normals
             present = (sample(view.cloth, points) > 0.5).astype(np.float32)
             total = total + sample(view.lab, points) * present[..., None]
             cloth = cloth + present
-        worth = worth * (cloth > 0)
-        sides.append(total / np.maximum(cloth, 1.0)[..., None])
-    above = _along(sides[0] * worth[..., None])
+        worth *= cloth > 0
+        sides.append((total / np.maximum(cloth, 1.0)[..., None]).astype(np.float32))
+    shown = worth[..., None].astype(np.float32)
+    above = _along(sides[0] * shown)
     usual = np.median(above, axis=1, keepdims=True)  # a label takes less than half of the way
     away = np.minimum(np.linalg.norm(above - usual, axis=-1), 25.0) * worth
     change = (away * curves.weights).sum(axis=1) / np.maximum((worth * curves.weights).sum(axis=1), 1e-3)
-    step = _along((sides[1] - sides[0]) * worth[..., None])
+    step = _along((sides[1] - sides[0]) * shown)
     lighter = np.clip(step[..., 0] / view.clear, -1.0, 1.0)
     colour = np.minimum(np.linalg.norm(step, axis=-1) / (1.4 * view.clear), 1.0)
     parting = ((0.6 * lighter + 0.4 * colour) * curves.weights).sum(axis=1)
@@ -195,14 +200,15 @@ def _along(values: Float) -> Float:
     count, length, channels = values.shape
     flat = np.ascontiguousarray(values.transpose(1, 0, 2)).reshape(length, -1)
     flat = np.asarray(cv2.blur(flat, (1, CURVE // 4)), np.float32)
-    return flat.reshape(length, count, channels).transpose(1, 0, 2)
+    return np.asarray(flat.reshape(length, count, channels).transpose(1, 0, 2), np.float32)
 
 
 def _left_label(view: NeckView, curves: Curves) -> Float:
     """``(K,)`` 0..1: how much of a neck label would stay below the curve."""
     u = np.linspace(-0.45, 0.45, 19, dtype=np.float32)
     below = np.stack([np.stack([u, np.interp(u, c[:, 0], c[:, 1]) + 0.02], axis=1) for c in curves.points])
-    return np.minimum(sample(view.label_above, below.astype(np.float32)).mean(axis=1), 1.0)
+    kept = sample(view.label_above, below.astype(np.float32)).mean(axis=1)
+    return np.asarray(np.minimum(kept, 1.0), np.float32)
 
 
 def _score(view: NeckView, curves: Curves) -> Scores:
@@ -233,7 +239,8 @@ def _choose(curves: Curves, scores: Scores) -> int:
         ordinary = (depth > ORDINARY[0]) & (depth < ORDINARY[1]) & ~pointed
         likely = scores.total - np.abs(depth - USUAL_DEPTH)
         return int(np.where(ordinary, likely, -np.inf).argmax()) if ordinary.any() else first
-    # a rib in another colour has two strong edges, the upper one is the front edge: take it if it is no weaker
+    # a rib in another colour has two strong edges, the upper one is the front edge: take it if it is no
+    # weaker
     higher = (curves.points[first][:, 1] - curves.points[..., 1]).mean(axis=1)
     bend = np.array([(s.p, s.q, s.tip) for s in curves.shapes])
     upper = (higher > RIB[0]) & (higher < RIB[1]) & (bend == bend[first]).all(axis=1)
@@ -277,8 +284,8 @@ def _kind(shape: Shape, collared: bool, landmarks: GarmentLandmarks, see_through
 def find_collar(image: Rgb, alpha: Alpha, landmarks: GarmentLandmarks, *, collared: bool) -> Collar:
     """Fit the front edge of the neck opening of a top.
 
-    ``image`` ``uint8 (H, W, 3)`` and ``alpha`` ``(H, W)`` are the garment's frame; ``collared`` says that a collar
-    stands above the shoulders: it stays, and the opening lies between its leaves.
+    ``image`` ``uint8 (H, W, 3)`` and ``alpha`` ``(H, W)`` are the garment's frame; ``collared`` says that a
+    collar stands above the shoulders: it stays, and the opening lies between its leaves.
     """
     frame = neck_frame(landmarks.neck.left, landmarks.neck.right)
     view = rectify(image, alpha, frame)

@@ -1,4 +1,5 @@
-"""Background removal of product photos: flat lay or ghost mannequin on one even, coloured or graded background."""
+"""Background removal of product photos: flat lay or ghost mannequin on one even, coloured or graded
+background."""
 
 from __future__ import annotations
 
@@ -9,12 +10,14 @@ import numpy as np
 
 from preprocess.errors import InputError
 from preprocess.garment.backdrop import Backdrop, Bool, Lab, fit_ring, refit, to_lab
-from preprocess.garment.matte import largest_with, snap, soften
+from preprocess.garment.matte import calm, largest_with, snap, soften
 from preprocess.garment.silhouette import WORK_SIDE, Shape, morph, silhouettes
 from preprocess.types import Alpha, Rgb
 
 SMALLEST = 0.03
 """Share of the picture below which there is no usable garment."""
+FAINT = 5.5
+"""Median colour step across the outline, Lab units, below which the outline needs smoothing."""
 LEAST_SCORE = 0.22
 """Hypotheses below this are edges of noise or scenery, not of a garment."""
 RECTANGLE = 0.975
@@ -41,7 +44,8 @@ def _refuse(what: str) -> InputError:
 
 
 def _confidence(shape: Shape, second: Shape | None, backdrop: Backdrop) -> float:
-    """Product of the doubts: edge without contrast, uneven background, ragged or lopsided outline, close rival."""
+    """Product of the doubts: edge without contrast, uneven background, ragged or lopsided outline, close
+    rival."""
     clear = min(1.0, 0.35 + 0.65 * shape.step / 12.0)
     even = min(1.0, backdrop.evenness / 0.85) * min(1.0, 4.0 / max(4.0, backdrop.noise))
     calm = min(1.0, shape.smooth / 0.95) ** 2
@@ -55,7 +59,8 @@ def _confidence(shape: Shape, second: Shape | None, backdrop: Backdrop) -> float
 
 
 def _rough(lab: Lab) -> tuple[Shape, Shape | None, Backdrop]:
-    """Best silhouette at working resolution; the background is fitted twice, the second time from all of it."""
+    """Best silhouette at working resolution; the background is fitted twice, the second time from all of
+    it."""
     backdrop = fit_ring(lab)
     shapes = silhouettes(lab, backdrop)
     if shapes:
@@ -102,22 +107,25 @@ def _differs(one: Shape, other: Shape) -> bool:
 def cut_out(image: Rgb) -> Cutout:
     """Matte of the garment in a product photo ``uint8 (H, W, 3)``.
 
-    Raises :class:`InputError` ``no-garment`` for blank pictures, noise, scenes and garments under 3 % of the picture.
+    Raises :class:`InputError` ``no-garment`` for blank pictures, noise, scenes and garments under 3 % of
+    the picture.
     """
     height, width = image.shape[:2]
     scale = min(1.0, WORK_SIDE / max(height, width))
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
-    shape, rival, backdrop = _rough(to_lab(small))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    shape, rival, backdrop = _rough(to_lab(np.asarray(small, np.uint8)))
     if shape.score < LEAST_SCORE:
         raise _refuse("the garment photo shows no garment that can be told from its surroundings")
     lab = to_lab(image)
     full = Backdrop(
-        surface=cv2.resize(backdrop.surface, (width, height), interpolation=cv2.INTER_LINEAR),
+        surface=np.asarray(cv2.resize(backdrop.surface, (width, height)), np.float32),
         noise=backdrop.noise,
         evenness=backdrop.evenness,
     )
     grown = cv2.resize(shape.mask.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     mask = snap(lab, cv2.GaussianBlur(grown, (0, 0), 0.5 / scale) > 0.5, full)
+    if shape.step < FAINT:
+        mask = calm(mask)
     alpha = largest_with(soften(lab, mask, full))
     if float(alpha.mean()) < SMALLEST:
         raise _refuse(f"the garment takes up only {100 * float(alpha.mean()):.1f} % of the photo")

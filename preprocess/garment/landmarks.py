@@ -1,4 +1,5 @@
-"""Landmarks of a top seen from the front, from its silhouette (and, where a sleeve covers the torso, its shading)."""
+"""Landmarks of a top seen from the front, from its silhouette (and, where a sleeve covers the torso, its
+shading)."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from preprocess.types import Alpha, GarmentLandmarks, Points, Rgb, Sides, Sleeve
 
 ALIKE = 0.85
 """Ratio of the two sleeves' lengths below which one of them was read wrongly."""
-LONG_REACH = 1.15
+LONG_REACH = 1.06
 """Sleeve length over the chest's width from which it counts as long (3/4 sleeves included)."""
 
 
@@ -42,9 +43,10 @@ class Measured:
 
 
 def hem_row(outline: Outline, image: Rgb) -> tuple[float, bool]:
-    """``(y, cut)``: where the hem ends, and whether something narrower (a bodysuit's brief) hangs below it."""
+    """``(y, cut)``: where the hem ends, and whether something narrower (a bodysuit's brief) hangs below
+    it."""
     ys = np.arange(int(outline.top), int(outline.bottom))
-    runs = [outline.run(y, outline.axis) for y in ys]
+    runs = [outline.run(float(y), outline.axis) for y in ys]
     widths = np.array([run[1] - run[0] if run else 0.0 for run in runs])
     middle = float(np.median(widths[int(0.45 * len(ys)) : int(0.75 * len(ys))]))
     wide = np.flatnonzero(widths > 0.55 * middle)
@@ -70,7 +72,8 @@ def hem_row(outline: Outline, image: Rgb) -> tuple[float, bool]:
 def _neck(
     outline: Outline, shoulder: tuple[float, float], side: Side
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """``(base, top)``: where the shoulder line ends at the collar, and the collar's upper corner (often the same)."""
+    """``(base, top)``: where the shoulder line ends at the collar, and the collar's upper corner (often the
+    same)."""
     sign = sign_of(side)
     inner = outline.axis - sign * 0.0
     xs = np.linspace(shoulder[0], inner, 72)
@@ -111,7 +114,7 @@ def _torso_rows(outline: Outline, armpits: Sides[Armpit], hem: float) -> Float:
             ):  # the sleeve hides the side: straight from armpit to notch
                 (ax, ay), (bx, by) = armpit.point, armpit.notch
                 straight = ax + (bx - ax) * (y - ay) / max(1.0, by - ay)
-                ends[side] = max(ends[side], straight) if side == "left" else min(ends[side], straight)
+                ends[side] = straight
         out.append((float(y), ends["left"], ends["right"]))
     return _even_rows(_square_hem(np.array(out, np.float32)), outline.axis)
 
@@ -141,11 +144,15 @@ def _even_rows(rows: Float, axis: float) -> Float:
     rows = rows.copy()
     rows[wrong_left, 1] = axis - right[wrong_left]
     rows[wrong_right, 2] = axis + left[wrong_right]
+    for column in (1, 2):  # a single row off is a fold or a thread
+        near = np.stack([rows[:-2, column], rows[1:-1, column], rows[2:, column]])
+        rows[1:-1, column] = np.median(near, axis=0)
     return rows
 
 
 def measure_top(alpha: Alpha, image: Rgb) -> Measured:
-    """Landmarks of an upper garment from its matte ``(H, W)`` and picture ``uint8 (H, W, 3)`` of the same frame."""
+    """Landmarks of an upper garment from its matte ``(H, W)`` and picture ``uint8 (H, W, 3)`` of the same
+    frame."""
     outline = trace(alpha > 0.5)
     hem, cut = hem_row(outline, image)
     body = alpha > 0.5
@@ -221,7 +228,8 @@ def _both_sleeves(
 ) -> tuple[Sides[Sleeve], float]:
     """Sleeves of both sides and how alike they are, 0..1.
 
-    Where they are not, or an armpit was mirrored, the less certain side looks for its cuff where the other's is.
+    Where they are not, or an armpit was mirrored, the less certain side looks for its cuff where the
+    other's is.
     """
 
     def make(side: Side, cuff: Points | None = None) -> tuple[Sleeve, float]:
@@ -233,11 +241,14 @@ def _both_sleeves(
     made = {side: make(side) for side in SIDES}
     reach = {side: _reach(made[side][0]) for side in SIDES}
     alike = min(reach.values()) / max(1.0, max(reach.values()))
-    copied = next((side for side in SIDES if armpits[side].mirrored), None)
-    if copied is not None or alike < ALIKE:
-        unsure: Side = copied or max(SIDES, key=lambda side: made[side][1])
+    copied = [side for side in SIDES if armpits[side].mirrored]
+    if copied or alike < ALIKE:
+        unsure = copied[0] if copied else max(SIDES, key=lambda side: made[side][1])
         sure = made["right" if unsure == "left" else "left"][0]
-        corners = [mirrored(tuple(edge[-1]), outline.axis) for edge in (sure.outer, sure.inner)]
+        corners = [
+            mirrored((float(edge[-1, 0]), float(edge[-1, 1])), outline.axis)
+            for edge in (sure.outer, sure.inner)
+        ]
         made[unsure] = make(unsure, np.array(corners, np.float32))
     confidence = float(np.clip(0.3 + 0.8 * alike, 0.0, 1.0))
     return Sides(left=made["left"][0], right=made["right"][0]), confidence

@@ -40,11 +40,12 @@ def _mean_inside(values: Float, mask: Bool, radius: int) -> Float:
     picked = values * (weight if values.ndim == 2 else weight[..., None])
     mean = cv2.blur(picked, size)
     share = np.maximum(total, 1e-6)
-    return mean / (share if values.ndim == 2 else share[..., None])
+    return np.asarray(mean / (share if values.ndim == 2 else share[..., None]), np.float32)
 
 
 def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
-    """Pixels nearer to the background, shadows included, than to the cloth around them; False where unclear."""
+    """Pixels nearer to the background, shadows included, than to the cloth around them; False where
+    unclear."""
     side = max(mask.shape)
     away = _weighted(lab - backdrop.surface)
     radius = round(NEAR * side)
@@ -53,14 +54,14 @@ def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     squared = (cloth * cloth).sum(axis=-1)
     spread = np.maximum(_mean_inside((away * away).sum(axis=-1), core, radius) - squared, 0.0)
     share = (away * cloth).sum(axis=-1) / np.maximum(squared, 1e-3)
-    return (squared > 100.0) & (squared > 2.5 * spread) & (share < 0.42)
+    return np.asarray((squared > 100.0) & (squared > 2.5 * spread) & (share < 0.42), bool)
 
 
 def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     """Places inside a mask where the bare background shows: gaps beside sleeves, between legs, true holes.
 
-    Such a place has the background's colour, is as plain, and ends at clear edges on almost all of its rim; a white
-    print fades, or is crossed by shading, somewhere.
+    Such a place has the background's colour, is as plain, and ends at clear edges on almost all of its rim;
+    a white print fades, or is crossed by shading, somewhere.
     """
     away = np.linalg.norm(lab - backdrop.surface, axis=-1)
     if not mask.any() or float(np.median(away[mask])) < PALE:
@@ -70,11 +71,15 @@ def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     same = morph(mask & (away < max(1.3, 2.0 * backdrop.noise)), cv2.MORPH_OPEN, 1.0)
     x0, _, width, _ = cv2.boundingRect(mask.astype(np.uint8))
     chest = slice(round(x0 + 0.3 * width), round(x0 + 0.7 * width))
-    if same[:, chest].sum() > CLOTH_TOO * mask[:, chest].sum():
-        return np.zeros_like(mask)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(same.astype(np.uint8), connectivity=4)
     if count < 2:
         return same
+    smallest = HOLE * mask.size
+    if (
+        same[:, chest].sum() > CLOTH_TOO * mask[:, chest].sum()
+    ):  # then a gap must be larger than any such patch
+        inner = np.bincount(labels[:, chest].ravel(), minlength=count)
+        smallest = max(smallest, 1.5 * float(stats[inner > 0, cv2.CC_STAT_AREA][1:].max(initial=0)))
     reach = 3.0
     rim = morph(same, cv2.MORPH_DILATE, reach) & ~same & mask
     owner = _nearest_label(np.asarray(labels, np.int32), same)[rim]
@@ -88,7 +93,7 @@ def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     beside = (
         np.abs(middle - (x0 + width / 2)) > 0.2 * width
     )  # prints are in the middle, gaps beside the torso
-    accepted = (closed > 0.75) & (outer | beside) & (stats[:, cv2.CC_STAT_AREA] > HOLE * mask.size)
+    accepted = (closed > 0.75) & (outer | beside) & (stats[:, cv2.CC_STAT_AREA] > smallest)
     accepted[0] = False
     return np.asarray(accepted[labels], bool)
 
@@ -99,13 +104,15 @@ def _nearest_label(labels: NDArray[np.int32], source: Bool) -> NDArray[np.int32]
     )
     table = np.zeros(int(index.max()) + 1, np.int32)
     table[index[source]] = labels[source]
-    return table[index]
+    return np.asarray(table[index], np.int32)
 
 
 def snap(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
-    """Move the outline to the steepest edge near it (watershed between what is surely cloth and surely ground).
+    """Move the outline to the steepest edge near it (watershed between what is surely cloth and surely
+    ground).
 
-    A soft shadow has no steep edge, so it falls to the ground; stripes do not matter, as each has cloth inside.
+    A soft shadow has no steep edge, so it falls to the ground; stripes do not matter, as each has cloth
+    inside.
     """
     reach = BAND * max(mask.shape)
     bare = bare_ground(lab, mask, backdrop)
@@ -122,6 +129,14 @@ def snap(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     return morph((found != 2) & (found != 0) & ~ground, cv2.MORPH_OPEN, 1.0)
 
 
+def calm(mask: Bool) -> Bool:
+    """A smoother outline for garments that hardly differ from the background, whose edge is found in
+    pieces."""
+    side = max(mask.shape)
+    joined = morph(morph(mask, cv2.MORPH_CLOSE, 0.012 * side), cv2.MORPH_OPEN, 0.008 * side)
+    return np.asarray(cv2.GaussianBlur(joined.astype(np.float32), (0, 0), 0.005 * side) > 0.5, bool)
+
+
 def _nearest(values: Lab, source: Bool) -> Lab:
     """For each pixel the value at the nearest source pixel."""
     _, labels = cv2.distanceTransformWithLabels(
@@ -129,26 +144,27 @@ def _nearest(values: Lab, source: Bool) -> Lab:
     )
     table = np.zeros((int(labels.max()) + 1, 3), np.float32)
     table[labels[source]] = values[source]
-    return table[labels]
+    return np.asarray(table[labels], np.float32)
 
 
 def soften(lab: Lab, mask: Bool, backdrop: Backdrop) -> Alpha:
     """Anti-aliased matte of a mask: in a thin band alpha is where the pixel lies between cloth and ground.
 
-    Cloth is the colour of the nearest pixel surely inside, ground that of the nearest surely outside (so a shadow
-    counts as ground). Where the two hardly differ, the distance to the mask's edge decides.
+    Cloth is the colour of the nearest pixel surely inside, ground that of the nearest surely outside (so a
+    shadow counts as ground). Where the two hardly differ, the distance to the mask's edge decides.
     """
     reach = max(2.0, EDGE * max(mask.shape))
     inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
     signed = cv2.GaussianBlur(inside - outside, (0, 0), 1.2)
-    calm = cv2.GaussianBlur(inside - outside, (0, 0), 0.8 * reach)  # a faint edge is found roughly: smooth it
-    plain = np.clip(0.5 + calm / 2.0, 0.0, 1.0)
+    # a faint edge is found roughly: smooth it
+    rough = cv2.GaussianBlur(inside - outside, (0, 0), 0.8 * reach)
+    plain = np.clip(0.5 + rough / 2.0, 0.0, 1.0).astype(np.float32)
     band = np.abs(signed) < reach
     sure_in, sure_out = (signed >= reach) & mask, (signed <= -reach) & ~mask
     if not sure_in.any() or not sure_out.any():
-        return plain
-    soft = cv2.GaussianBlur(lab, (0, 0), 1.0)
+        return np.asarray(plain, np.float32)
+    soft = np.asarray(cv2.GaussianBlur(lab, (0, 0), 1.0), np.float32)
     cloth, ground = _nearest(soft, sure_in), _nearest(soft, sure_out)
     span = cloth - ground
     squared = (span * span).sum(axis=-1)

@@ -14,7 +14,8 @@ from preprocess.types import Alpha, Points, Rgb
 Float = NDArray[np.float32]
 
 GRID_U, GRID_V = 145, 300
-"""Samples of the rectified neck picture: about 1/60 of the neck's half width and 1/111 of its width, nearly square."""
+"""Samples of the rectified neck picture: about 1/60 of the neck's half width and 1/111 of its width, nearly
+square."""
 LEFT_TO = -1.2
 """u of the first column; the last one is its mirror image."""
 DOWN_TO = (-0.3, 2.4)
@@ -55,7 +56,8 @@ class NeckView:
     clear: float
     """Colour change from which an edge counts as fully seen in this picture."""
     label_above: Float
-    """Amount of label-like marks at and below each place, 0..: upright edges in the middle, where labels hang."""
+    """Amount of label-like marks at and below each place, 0..: upright edges in the middle, where labels
+    hang."""
 
 
 def neck_frame(left: tuple[float, float], right: tuple[float, float]) -> NeckFrame:
@@ -122,7 +124,8 @@ def sample(values: Float, points: Float) -> Float:
 
 
 def see_through_depth(view: NeckView, u: Float) -> Float:
-    """Depth v down to which the neck is open to the background in the columns ``u``; 0 where cloth begins at once.
+    """Depth v down to which the neck is open to the background in the columns ``u``; 0 where cloth begins
+    at once.
 
     Only what is open from the top counts: a hole lower down is not the neck.
     """

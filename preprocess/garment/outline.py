@@ -1,4 +1,5 @@
-"""Measures of a garment's outline that landmarks, sleeves and category share. Coordinates: pixels of the mask."""
+"""Measures of a garment's outline that landmarks, sleeves and category share. Coordinates: pixels of the
+mask."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Outline:
         return self.bottom - self.top
 
     def run(self, y: float, x: float) -> tuple[float, float] | None:
-        """Ends ``(x_left, x_right)`` of the stretch of garment in row ``y`` that contains, or is nearest to, ``x``."""
+        """Ends ``(x_left, x_right)`` of the stretch of garment in row ``y`` that contains, or is nearest
+        to, ``x``."""
         row = self.mask[int(np.clip(y, 0, self.mask.shape[0] - 1))]
         runs = runs_of(row)
         if not runs:
@@ -117,7 +119,8 @@ def nearest_index(contour: Float, point: tuple[float, float]) -> int:
 
 
 def path_between(contour: Float, start: int, end: int, *, away_from: float) -> Float:
-    """The one of the two paths along a closed contour that keeps farther from the upright line ``x = away_from``."""
+    """The one of the two paths along a closed contour that keeps farther from the upright line ``x =
+    away_from``."""
     forward = np.roll(contour, -start, axis=0)[: (end - start) % len(contour) + 1]
     backward = np.roll(contour[::-1], -(len(contour) - 1 - start), axis=0)[: (start - end) % len(contour) + 1]
     return max(forward, backward, key=lambda path: float(np.abs(path[:, 0] - away_from).mean()))

@@ -1,8 +1,8 @@
 """Which pixels are garment: several floods of the background compete, and the most plausible shape wins.
 
-A flood enters from the border and stops at colour steps ("walls"). How strong a step must be to stop it differs
-from photo to photo: low walls catch white cloth on white but also soft shadows, high walls let shadows go but leak
-into pale cloth. So each wall height gives one hypothesis and the outlines are compared.
+A flood enters from the border and stops at colour steps ("walls"). How strong a step must be to stop it
+differs from photo to photo: low walls catch white cloth on white but also soft shadows, high walls let
+shadows go but leak into pale cloth. So each wall height gives one hypothesis and the outlines are compared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from preprocess.garment.backdrop import Backdrop, Bool, Float, Lab, gradient, ring_of
+from preprocess.garment.backdrop import NOISE_FLOOR, Backdrop, Bool, Float, Lab, gradient, ring_of
 
 WALLS = (1.6, 2.5, 4.0, 7.0, 12.0)
 """Wall heights as multiples of the gradient that 99 % of the border ring stays below."""
@@ -22,7 +22,8 @@ BRIDGES = (0, 2, 4)
 WORK_SIDE = 480
 """Longest side at which hypotheses are made: walls are still one to two pixels wide there."""
 CLOSE = (1.0, 1.8, 3.5, 7.0, 14.0)
-"""Lab distances within which a pixel is the background itself (hypotheses without shadows, for even paper)."""
+"""Lab distances within which a pixel is the background itself (hypotheses without shadows, for even
+paper)."""
 SHADOW_DEPTH = 32.0
 """A cast shadow on a studio background darkens it by at most about this much L."""
 SHADOW_TINT = 5.0
@@ -59,7 +60,7 @@ def morph(mask: Bool, operation: int, radius: float) -> Bool:
     """Binary morphology with a disc; a radius below half a pixel changes nothing."""
     if radius < 0.5:
         return mask
-    return cv2.morphologyEx(mask.astype(np.uint8), operation, disc(radius)) > 0
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), operation, disc(radius)) > 0, bool)
 
 
 def reachable(passable: Bool) -> Bool:
@@ -69,7 +70,7 @@ def reachable(passable: Bool) -> Bool:
     allowed = np.zeros(int(labels.max()) + 1, bool)
     allowed[border] = True
     allowed[0] = False
-    return allowed[labels]
+    return np.asarray(allowed[labels], bool)
 
 
 def main_pieces(mask: Bool, share: float = MIN_PIECE) -> Bool:
@@ -79,7 +80,7 @@ def main_pieces(mask: Bool, share: float = MIN_PIECE) -> Bool:
         return mask
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    return (areas >= share * areas.max())[labels] & mask
+    return np.asarray((areas >= share * areas.max())[labels] & mask, bool)
 
 
 def contour_of(mask: Bool) -> Float:
@@ -125,13 +126,10 @@ def _outline_steps(lab: Lab, mask: Bool) -> Float:
     dx, dy = reach * nx[y, x] / length, reach * ny[y, x] / length
 
     def at(sign: float) -> Lab:
-        return cv2.remap(
-            lab,
-            (x + sign * dx).astype(np.float32).reshape(-1, 1),
-            (y + sign * dy).astype(np.float32).reshape(-1, 1),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        ).reshape(-1, 3)
+        at_x = (x + sign * dx).astype(np.float32).reshape(-1, 1)
+        at_y = (y + sign * dy).astype(np.float32).reshape(-1, 1)
+        found = cv2.remap(lab, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found, np.float32).reshape(-1, 3)
 
     inner = (x > reach) & (y > reach) & (x < mask.shape[1] - reach - 1) & (y < mask.shape[0] - reach - 1)
     steps = np.linalg.norm(at(1.0) - at(-1.0), axis=-1)[inner]
@@ -150,7 +148,8 @@ def judge(lab: Lab, mask: Bool, noise: float, edges: Bool, bare: Bool) -> Shape:
     _, symmetry = mirror_axis(mask)
     step = float(np.median(steps))
     edge = float(np.minimum(steps, 12.0).mean()) / 12.0  # beyond 12 an edge is as clear as it needs to be
-    # a print cut out of its white shirt leaves the shirt's own outline behind: about as many edge pixels as 4 sides
+    # a print cut out of its white shirt leaves the shirt's own outline behind: about as many edge pixels as 4
+    # sides
     around = morph(mask, cv2.MORPH_DILATE, 0.02 * max(mask.shape))
     missed = float((edges & ~around).sum()) / (4.0 * float(np.sqrt(mask.sum())))
     explained = float(np.exp(-2.0 * missed))
@@ -172,11 +171,8 @@ def _passable(lab: Lab, backdrop: Backdrop) -> Bool:
     delta = lab - backdrop.surface
     tint = np.hypot(delta[..., 1], delta[..., 2])
     margin = 2.0 * backdrop.noise
-    return (
-        (tint < max(SHADOW_TINT, margin))
-        & (delta[..., 0] > -SHADOW_DEPTH)
-        & (delta[..., 0] < max(6.0, margin))
-    )
+    shade = (delta[..., 0] > -SHADOW_DEPTH) & (delta[..., 0] < max(6.0, margin))
+    return np.asarray((tint < max(SHADOW_TINT, margin)) & shade, bool)
 
 
 def _floods(passable: Bool, away: Float, slope: Float, quiet: float, noise: float) -> Iterator[Bool]:
@@ -197,7 +193,7 @@ def silhouettes(lab: Lab, backdrop: Backdrop) -> list[Shape]:
     slope = gradient(lab)
     quiet = max(0.15, float(np.percentile(slope[ring_of(lab.shape[:2])], 90)))
     away = np.linalg.norm(lab - backdrop.surface, axis=-1)
-    edges = slope > max(WALLS[1] * quiet, backdrop.noise)  # not the noise of compression
+    edges = slope > max(WALLS[1] * quiet, 2.5 * (backdrop.noise - NOISE_FLOOR))  # not traces of compression
     bare = (away < backdrop.noise + 2.0) & (slope < quiet + 0.3)
     found: list[Shape] = []
     for ground in _floods(_passable(lab, backdrop), away, slope, quiet, backdrop.noise):

@@ -23,8 +23,8 @@ def covering_edge(
 ) -> tuple[tuple[float, float], float]:
     """Armpit hidden under a sleeve: the straight line up from the notch along which colours change most.
 
-    ``slope`` is the colour gradient ``(H, W)``, ``y`` the height at which the armpit is expected, ``play`` how far it
-    may lie to either side of the notch. Returns the point and 0..1 how clear the line is.
+    ``slope`` is the colour gradient ``(H, W)``, ``y`` the height at which the armpit is expected, ``play``
+    how far it may lie to either side of the notch. Returns the point and 0..1 how clear the line is.
     """
     heights = np.linspace(notch[1], y, 40, dtype=np.float32)
     share = (notch[1] - heights) / max(1.0, notch[1] - y)
@@ -60,7 +60,7 @@ def _straight_costs(points: Float) -> NDArray[np.float64]:
     n = np.maximum(n, 1.0)
     a, b, c = sxx - sx * sx / n, sxy - sx * sy / n, syy - sy * sy / n
     smallest = (a + c) / 2 - np.sqrt(((a - c) / 2) ** 2 + b * b)
-    return np.maximum(smallest, 0.0)
+    return np.asarray(np.maximum(smallest, 0.0), np.float64)
 
 
 def cuff_corners(
@@ -68,9 +68,10 @@ def cuff_corners(
 ) -> tuple[int, int, float]:
     """Indices of the cuff's outer and inner corner on the resampled arc from shoulder to armpit (or notch).
 
-    The arc is explained as curved outer edge, straight cuff, curved inner edge; the best explanation wins. The inner
-    edge may be missing, when the sleeve lies on the torso down to the cuff. A cuff stands across the sleeve and is
-    about as long as the armhole or shorter. The third value is what the explanation leaves open, 0 = nothing.
+    The arc is explained as curved outer edge, straight cuff, curved inner edge; the best explanation wins.
+    The inner edge may be missing, when the sleeve lies on the torso down to the cuff. A cuff stands across
+    the sleeve and is about as long as the armhole or shorter. The third value is what the explanation
+    leaves open, 0 = nothing.
     """
     head, tail = _curve_costs(arc), _curve_costs(arc[::-1])[::-1]
     cuff = _straight_costs(arc)
@@ -106,8 +107,9 @@ def find_sleeve(
 ) -> tuple[Sleeve, float]:
     """One sleeve from the outline's arc between its shoulder tip and the visible end of its inner edge.
 
-    ``cuff`` ``(2, 2)`` says where the cuff's outer and inner corner are expected (the other sleeve's, mirrored);
-    without it they are looked for. Second value: how badly the sleeve fits its model, 0 = perfectly.
+    ``cuff`` ``(2, 2)`` says where the cuff's outer and inner corner are expected (the other sleeve's,
+    mirrored); without it they are looked for. Second value: how badly the sleeve fits its model, 0 =
+    perfectly.
     """
     points = resample(arc, SAMPLES)
     if cuff is None:
@@ -133,7 +135,8 @@ def find_sleeve(
 
 
 def sleeve_region(polygon: Points, alpha: Alpha) -> Alpha:
-    """``(H, W)``: the polygon's share of the garment, its soft rim included, fading over a pixel at the armhole."""
+    """``(H, W)``: the polygon's share of the garment, its soft rim included, fading over a pixel at the
+    armhole."""
     scale = 4  # sub-pixel precision of the polygon, as a power of two for fillPoly's shift
     inside = np.zeros(alpha.shape, np.uint8)
     cv2.fillPoly(
