@@ -255,7 +255,7 @@ def _neck_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideNam
 
 def _shoulder_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName, neck: Vec) -> Vec:
     if marks.sleeves is not None:
-        lift = body.up * _CLOTH * body.shoulder_width
+        lift = body.up * _OVER_OLD * body.shoulder_width
         return body.acromion[side] + lift
     centre = (marks.neck.left[0] + marks.neck.right[0]) / 2
     point = _on_slope(body, side, abs(marks.shoulder[side][0] - centre) * scale)

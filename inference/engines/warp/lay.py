@@ -20,6 +20,8 @@ from preprocess.types import Alpha, Garment, GarmentLandmarks, Person, Rgb, Side
 
 _AROUND = 0.25
 """Room round the garment's control points in shoulder widths: flared hems, cuffs, collars."""
+_LEAST_PIECE = 0.05
+"""Parts of the torso smaller than this share of the largest are crumbs."""
 _UNSEEN_LANDMARKS = 0.3
 """What is left of ``measured`` when the garment's landmarks had to be assumed."""
 
@@ -76,11 +78,20 @@ def _torso_cloth(garment: Garment, marks: GarmentLandmarks) -> tuple[Alpha, Rgb]
         region = cv2.dilate(marks.sleeves[side].region, np.ones((5, 5), np.uint8))
         beyond = (1 - inside_armhole(marks, alpha.shape, side)) * (1 - outline)
         alpha *= 1 - region * beyond
+    alpha = _main_piece(alpha)
     covered = [marks.sleeves[side] for side, _ in SIDES if marks.sleeves[side].overlaps_torso]
     if not covered:
         return alpha, garment.image
     own = alpha * (1 - np.max([sleeve.region for sleeve in covered], axis=0))
     return alpha, bleed(garment.image, own.astype(np.float32))
+
+
+def _main_piece(alpha: Alpha) -> Alpha:
+    """Without the crumbs that an uneven edge of a sleeve leaves behind when the sleeve is taken off."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0).astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = 1 + np.flatnonzero(areas >= _LEAST_PIECE * areas.max(initial=0))
+    return np.where(np.isin(labels, kept), alpha, np.float32(0))
 
 
 def _torso_outline(marks: GarmentLandmarks, shape: tuple[int, ...]) -> Alpha:

@@ -47,6 +47,8 @@ _SHOULDER_TURN = 0.22
 _ROWS, _COLUMNS = 28, 9
 _MARGIN = 0.18
 """Mesh beyond the sleeve's edges and cuff, in its width: there the garment's own matte makes the outline."""
+_PAST_CUFF = 0.18
+"""Mesh beyond the line between the cuff's corners, in cuff widths: cuffs are curved."""
 _INWARD = 0.16
 """Depth of the band in which the sleeve fades into the torso, in armhole lengths."""
 _INWARD_ROWS = 3
@@ -77,7 +79,8 @@ def lay_sleeve(
     fade = fade * fade * (3 - 2 * fade)
     # The margin is there for the matte's own soft edge; where the matte has none, the mesh must not show its.
     beyond = (np.abs(columns) * (0.5 + _MARGIN) - 0.5) / _MARGIN
-    fade = fade * np.clip(2 * (1 - beyond), 0.0, 1.0)
+    past = drawn.grid[..., 0] - (_INWARD_ROWS + _ROWS - 1)
+    fade = fade * np.clip(2 * (1 - np.maximum(beyond, past)), 0.0, 1.0)
     alpha = cloth.coverage(_sleeve_cover(garment, marks, sleeve, side), drawn.source) * fade * drawn.covered
     across = np.clip(columns * (1 + 2 * _MARGIN), -1.0, 1.0) * drawn.covered
     return SleeveLayer(
@@ -188,12 +191,20 @@ def _grids(
         band = chord - outward * depth * k / _INWARD_ROWS
         bands_source.append(band)
         bands_target.append(torso.invert(band, armhole))
-    past_source = source[-1] + (source[-1] - source[-4]) / 3 * _MARGIN * 6
-    past_target = target[-1] + (target[-1] - target[-4]) / 3 * _MARGIN * 6
+    room = _PAST_CUFF * float(np.hypot(*(source_outer[-1] - source_inner[-1])))
+    past_source = source[-1] + _directions(source) * room
+    past_target = target[-1] + _directions(target) * room * fit.scale
     return (
         np.concatenate([np.stack(bands_source), source, past_source[None]]),
         np.concatenate([np.stack(bands_target), target, past_target[None]]),
     )
+
+
+def _directions(grid: Array) -> Array:
+    """Unit vectors ``(columns, 2)`` in which a mesh runs at its last row."""
+    along = grid[-1] - grid[-4]
+    directions: Array = along / np.maximum(np.hypot(along[:, 0], along[:, 1])[:, None], 1e-9)
+    return directions
 
 
 def _sleeve_cover(garment: Garment, marks: GarmentLandmarks, sleeve: Sleeve, side: SideName) -> Alpha:
