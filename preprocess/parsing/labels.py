@@ -48,6 +48,7 @@ def _skin_part(layout: Layout, waist: float) -> NDArray[np.uint8]:
     below = smoothstep(layout.along, waist, waist + 0.1) > 0.5
     part[below & ((leg < arm) | (layout.along > 1.5))] = INDEX["legs"]
     beside = (np.abs(layout.across) > 0.92) & (layout.along > -0.12)
+    beside |= (np.abs(layout.across) > 0.8) & (layout.along > 0.2) & (arm < 0.2)
     on_arm = (beside & (arm < 0.30) & ~(below & (leg < 0.8 * arm))) | (arm < 0.12) & (layout.along > 0.1)
     part[on_arm & (left_arm <= right_arm)] = INDEX["left_arm"]
     part[on_arm & (left_arm > right_arm)] = INDEX["right_arm"]

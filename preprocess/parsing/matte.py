@@ -3,6 +3,8 @@ size."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,8 @@ PLAIN_NOISE = 3.0
 WALL_COLOURS = (0.6, 1.1, 2.2)
 """Lab distances from a plain background's colour taken for background, each where no cloth nearby is as
 close."""
+FLAT_COLOUR = 0.4
+"""Lab distance an even stretch of wall stays below."""
 USUAL_NOISE = 0.25
 """Lab noise of a studio wall in a compressed photo; noisier walls get wider limits."""
 OTHER_COLOUR = 3.0
@@ -53,9 +57,12 @@ def cut_person(image: Rgb, segmentation: Alpha, layout: Layout) -> NDArray[np.bo
     height = image.shape[0]
     step = max(3, round(CORE * height))
     far = ~dilate(segmentation > SURE_BACKGROUND, 2 * step + 1)
-    body = _on_body(layout) & (segmentation > 0.5)
+    backdrop = _backdrop(image, far)
+    bare = _bare_wall(backdrop, far) & ~_trunk(layout)
+    body = _on_body(layout) & (segmentation > 0.5) & ~bare
     core = erode(segmentation > SURE_PERSON, step)
-    wall, gap, other = _background_seen(image, body & core, far)
+    wall, gap, other = _background_seen(backdrop, body & core, far)
+    wall |= bare
     trimap = np.where((segmentation > 0.5) & ~gap, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[(core | other & (segmentation > 0.6)) & ~((gap | wall) & ~body)] = cv2.GC_FGD
     trimap[far | wall & ~body] = cv2.GC_BGD
@@ -146,31 +153,67 @@ def _on_body(layout: Layout) -> NDArray[np.bool_]:
     return np.asarray(torso | limbs | legs | (layout.face < 1.1) | (layout.neck < 0.10))
 
 
+def _trunk(layout: Layout) -> NDArray[np.bool_]:
+    """The middle of the torso, which no pose error moves onto the background."""
+    return np.asarray((np.abs(layout.across) < 0.5) & (layout.along > 0.0) & (layout.along < 1.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Backdrop:
+    """How far every pixel is from the background's colour nearby."""
+
+    lab: NDArray[np.float32]
+    difference: NDArray[np.float32]
+    """``(h, w, 3)`` Lab, pixel minus background."""
+    distance: Alpha
+    noise: float
+    """80th percentile of the distance just outside the person; at most ``PLAIN_NOISE`` for a plain wall."""
+    reach: float
+    """Sigma in pixels of "nearby"."""
+
+
+def _backdrop(image: Rgb, far: NDArray[np.bool_]) -> _Backdrop:
+    lab = to_lab(image)
+    reach = GAP_REACH * image.shape[0]
+    difference = lab - spread(lab, far.astype(np.float32), reach)
+    distance = np.sqrt(np.square(difference).sum(-1))
+    near = far & dilate(~far, round(4 * reach))
+    noise = float(np.percentile(distance[near], 80)) if near.any() else np.inf
+    return _Backdrop(lab=lab, difference=difference, distance=distance, noise=noise, reach=reach)
+
+
+def _bare_wall(backdrop: _Backdrop, far: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels as even as the wall and of its colour, reached from the sure background: cloth has folds."""
+    limit = FLAT_COLOUR * max(1.0, backdrop.noise / USUAL_NOISE)
+    if backdrop.noise > PLAIN_NOISE:
+        return np.zeros_like(far)
+    flat = erode(cv2.blur(backdrop.distance, (3, 3)) < limit, 5) | far
+    _, pieces = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
+    reached = np.isin(pieces, np.unique(pieces[far]))
+    return dilate(reached, 3)
+
+
 def _background_seen(
-    image: Rgb, body: NDArray[np.bool_], far: NDArray[np.bool_]
+    backdrop: _Backdrop, body: NDArray[np.bool_], far: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """``(wall, gap, other)``: the background itself, what may be background in shade, what is neither.
 
-    ``wall`` and ``other`` are only known before a plain background: the colour is that of the wall nearby, within its
-    noise, in a piece that reaches the sure background or is larger than a speck.
+    ``wall`` and ``other`` are only known before a plain background: the colour is that of the wall nearby,
+    within its noise, in a piece that reaches the sure background or is larger than a speck.
     """
-    lab = to_lab(image)
-    sigma = GAP_REACH * image.shape[0]
-    from_back = lab - spread(lab, far.astype(np.float32), sigma)
-    distance = np.sqrt(np.square(from_back).sum(-1))
-    near = far & dilate(~far, round(4 * sigma))
-    noise = float(np.percentile(distance[near], 80)) if near.any() else np.inf
-    inner = erode(body, round(sigma / 2))
+    distance, noise, reach = backdrop.distance, backdrop.noise, backdrop.reach
+    inner = erode(body, round(reach / 2))
     wall = np.zeros_like(far)
     for limit in WALL_COLOURS if noise < PLAIN_NOISE else ():
         limit = limit * max(1.0, noise / USUAL_NOISE)
-        wall |= _large(far | (distance < limit)) & ~_worn(inner, distance < 1.5 * limit, sigma)
-    from_back[..., 0] *= np.where(from_back[..., 0] < 0, SHADOW, 1.0)
-    from_body = lab - spread(lab, body.astype(np.float32), sigma)
-    back, front = (np.sqrt(np.square(d).sum(-1)) for d in (from_back, from_body))
-    shaded = (back < GAP_COLOUR) & (back < 0.6 * front) & ~_worn(inner, distance < GAP_COLOUR, sigma)
+        wall |= _large(far | (distance < limit)) & ~_worn(inner, distance < 1.5 * limit, reach)
+    shaded = backdrop.difference.copy()
+    shaded[..., 0] *= np.where(shaded[..., 0] < 0, SHADOW, 1.0)
+    from_body = backdrop.lab - spread(backdrop.lab, body.astype(np.float32), reach)
+    back, front = (np.sqrt(np.square(d).sum(-1)) for d in (shaded, from_body))
+    gap = (back < GAP_COLOUR) & (back < 0.6 * front) & ~_worn(inner, distance < GAP_COLOUR, reach)
     other = (distance > OTHER_COLOUR + 4.0 * noise) & (noise < PLAIN_NOISE)
-    return wall, _large(shaded), other
+    return wall, _large(gap), other
 
 
 def _worn(body: NDArray[np.bool_], alike: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:

@@ -107,8 +107,9 @@ def _where_lower(layout: Layout, waist: float) -> Alpha:
 def _where_hair(layout: Layout) -> Alpha:
     prior = bump(np.maximum(0.0, layout.face - 1.45), 0.8) * (1.0 - 0.9 * smoothstep(layout.along, 0.35, 0.7))
     prior *= smoothstep(layout.face, 0.6, 1.05)
-    throat = bump(layout.neck, 0.15) * smoothstep(layout.head_y, 1.05, 1.3)
-    return np.asarray((prior * (1.0 - 0.8 * throat)), dtype=np.float32)
+    throat = bump(layout.neck, 0.2) * smoothstep(layout.head_y, 0.95, 1.2)
+    throat *= smoothstep(layout.along, 0.1, -0.05)
+    return np.asarray((prior * (1.0 - 0.95 * throat)), dtype=np.float32)
 
 
 def _where_shoes(layout: Layout) -> Alpha:
@@ -121,7 +122,7 @@ def _hair_seeds(layout: Layout, not_skin: Region) -> Region:
     """A ring over the face; beside it where the picture ends above the eyes."""
     ring = not_skin & (layout.face > 1.15) & (layout.face < 2.2)
     above = ring & (layout.head_y < -0.3)
-    return above if above.sum() > MIN_SEEDS else ring & (layout.head_y < 0.5)
+    return above if above.sum() > MIN_SEEDS else ring & (layout.head_y < 0.25) & (layout.face > 1.3)
 
 
 def _palette(codes: Codes, region: Region) -> Palette | None:
