@@ -87,7 +87,8 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
     cover = np.maximum(torso, sleeve_alpha)
     picture = stripped.rgb * cast_by_garment(scene, cover)[..., None]
     picture = mix(picture, np.clip(torso_rgb * light, 0, 255), torso)
-    picture = mix(picture, stripped.skin, bare_arms(scene, limbs, front, stripped))
+    new_arms = bare_arms(scene, limbs, front, stripped)
+    picture = mix(picture, stripped.skin, new_arms)
     picture = mix(picture, front.colour, np.maximum(front.lower, front.skin))
     if garment.sleeves is not None:
         for sleeve, other in (
@@ -102,6 +103,7 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
         picture=mix(scene.photo, picture, smoothstep(touched, 0.0, 0.1)),
         cover=cover,
         filled=closed - garment.alpha,
+        new_arms=new_arms * (1.0 - front.skin),
     )
 
 
@@ -117,4 +119,5 @@ def changed(scene: Scene, picture: FloatRgb) -> Alpha:
     kept = (area > _SMALL_ISLAND * area.max())[islands]
     alpha = cv2.blur(grow(kept, 2.0).astype(np.float32), (3, 3))
     alpha = alpha * scene.reach
-    return np.where(alpha < _LEAST_ALPHA, 0.0, alpha).astype(np.float32)
+    alpha = np.where(alpha < _LEAST_ALPHA, 0.0, alpha)
+    return np.where(alpha > 1.0 - _LEAST_ALPHA, 1.0, alpha).astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from inference.engines.warp.types import Body, WarpedGarment
+from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
 from preprocess.types import Garment, Notice, Person
 
 Penalty = tuple[float, Notice]
@@ -29,20 +30,21 @@ def judge(
 def of_person(person: Person, body: Body) -> Iterator[Penalty]:
     """Doubts about the person's photo."""
     if person.pose.score < 0.8:
-        yield 0.6, Notice(name="pose-uncertain", detail="the body could not be read clearly in the photo")
+        yield 0.8, Notice(name="pose-uncertain", detail="the body could not be read clearly in the photo")
     joints = body.arms.right.shoulder - body.arms.left.shoulder
     shown = float(abs(joints @ body.across)) / body.torso_length
-    if shown < 0.42:
+    depth = float(abs(person.pose.depth[LEFT_SHOULDER] - person.pose.depth[RIGHT_SHOULDER]))
+    if shown < 0.42 or depth > 1.3 * body.shoulder_width:
         yield (
-            0.6,
+            0.7,
             Notice(name="person-turned", detail="the person is turned away; a frontal photo works better"),
         )
     if person.waist_confidence < 0.3:
-        yield 0.85, Notice(name="waist-unclear", detail="top and bottom clothes could not be told apart well")
+        yield 0.9, Notice(name="waist-unclear", detail="top and bottom clothes could not be told apart well")
     if not person.face.visible:
         yield (
             0.9,
-            Notice(name="face-hidden", detail="no face is visible: the skin colour was taken from elsewhere"),
+            Notice(name="face-hidden", detail="no face is visible: skin colour was taken from elsewhere"),
         )
 
 
@@ -55,13 +57,13 @@ def of_garment(garment: Garment, warped: WarpedGarment) -> Iterator[Penalty]:
         )
     if garment.landmarks is not None and garment.landmarks.confidence < 0.5:
         yield (
-            0.5 + 0.6 * garment.landmarks.confidence,
+            0.75 + 0.5 * garment.landmarks.confidence,
             Notice(
                 name="garment-shape-unclear", detail="sleeves, armpits or hem were not found on both sides"
             ),
         )
     if garment.collar is not None and garment.collar.confidence < 0.4:
-        yield 0.8, Notice(name="collar-unclear", detail="the neckline of the garment was guessed")
+        yield 0.9, Notice(name="collar-unclear", detail="the neckline of the garment was guessed")
     if warped.stretch > 2.2:
         yield (
             0.7,
@@ -83,6 +85,11 @@ def of_picture(metrics: Mapping[str, float]) -> Iterator[Penalty]:
         yield 0.9, Notice(name="old-garment-larger", detail="much of the old garment had to be painted over")
     if metrics["gap_fill"] > 0.08:
         yield 0.7, Notice(name="gaps-closed", detail="gaps between body and sleeves had to be filled")
+    if metrics["new_arms_over"] > 0.08:
+        yield (
+            0.55,
+            Notice(name="arms-invented", detail="sleeved arms in front of the body had to be painted bare"),
+        )
     if metrics["layers"] > 40.0:
         yield (
             0.55,

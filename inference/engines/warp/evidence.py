@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Bool, blur, luma
+from inference.engines.warp.fields import Bool, blur, grow, luma
 from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene
 from inference.engines.warp.undress import Stripped
 from preprocess.types import Alpha
+
+_EDGE = 20.0
+"""Pixels around the person whose blurred surroundings contain the person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +27,16 @@ class Dressed:
     """How far the garment lies over the photo before anything in front of it is put back."""
     filled: Alpha
     """Cloth that was invented to close gaps."""
+    new_arms: Alpha
+    """Arms that were invented in front of the garment."""
 
 
 def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -> Mapping[str, float]:
     """Shares and textures.
 
-    Of the old garment's area: ``uncovered``, ``invented_skin``, ``background_filled``; of the new garment's:
-    ``gap_fill``, ``hair_over``, ``arms_over``; in levels: ``background_texture`` and ``layers``, how much
+    Of the old garment's area: ``uncovered``, ``invented_skin``, ``background_filled``; of the new one's:
+    ``gap_fill``, ``hair_over``, ``arms_over``, ``new_arms_over``; in levels: ``background_texture`` and
+    ``layers``, how much
     the old
     clothes differ between the middle and the sides of the chest.
     """
@@ -39,12 +45,13 @@ def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -
     bare = stripped.removed * (1.0 - dressed.cover)
     return {
         "uncovered": float(bare.sum()) / old,
-        "invented_skin": float((bare * stripped.skin_weight).sum()) / old,
+        "invented_skin": float(np.maximum(bare * stripped.skin_weight, dressed.new_arms).sum()) / old,
+        "new_arms_over": float((dressed.new_arms * scene.garment.alpha).sum()) / new,
         "background_filled": float((bare * (1.0 - stripped.skin_weight)).sum()) / old,
         "gap_fill": float(dressed.filled.sum()) / new,
         "hair_over": float((front.head * scene.garment.alpha).sum()) / new,
         "arms_over": float((front.skin * scene.garment.alpha).sum()) / new,
-        "background_texture": texture(scene.photo, scene.matte < 0.03),
+        "background_texture": texture(scene.photo, ~grow(scene.matte > 0.03, _EDGE)),
         "layers": layers(scene),
     }
 
@@ -58,13 +65,19 @@ def texture(photo: FloatRgb, region: Bool) -> float:
 
 
 def layers(scene: Scene) -> float:
-    """How far the colour of the old top's middle is from that of its sides, in levels: an open jacket
-    shows."""
-    cloth = (scene.parts.upper > 0.8) & (scene.down > 0.15) & (scene.down < min(0.7, scene.waist))
+    """How much the middle of the old top differs from its sides in levels, nearly all the way down.
+
+    An open jacket differs everywhere, a print only in the middle of the chest: a low percentile over bands
+    of the
+    spine tells them apart.
+    """
+    cloth = scene.parts.upper > 0.8
     middle = cloth & (np.abs(scene.lateral) < 0.12)
     flanks = cloth & (np.abs(scene.lateral) > 0.28) & (np.abs(scene.lateral) < 0.48)
-    if middle.sum() < 200 or flanks.sum() < 200:
-        return 0.0
-    return float(
-        np.abs(np.median(scene.photo[middle], axis=0) - np.median(scene.photo[flanks], axis=0)).max()
-    )
+    gaps = []
+    for top in np.arange(0.15, min(0.75, scene.waist), 0.1):
+        band = (scene.down >= top) & (scene.down < top + 0.1)
+        if (middle & band).sum() >= 50 and (flanks & band).sum() >= 50:
+            inner = np.median(scene.photo[middle & band], axis=0)
+            gaps.append(float(np.abs(inner - np.median(scene.photo[flanks & band], axis=0)).max()))
+    return float(np.percentile(gaps, 20)) if gaps else 0.0
