@@ -9,7 +9,7 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import Bool, Float, blur, ellipse, grow, mix, nearest, smoothstep
 from inference.engines.warp.limbs import Limb
-from inference.engines.warp.occlusion import Front, over_torso
+from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene, garment_cover
 from inference.engines.warp.undress import Stripped
 from preprocess.types import Alpha, Sides
@@ -53,7 +53,7 @@ def close_gaps(scene: Scene, limbs: Sides[Limb], front: Front) -> tuple[FloatRgb
     closed = cv2.morphologyEx((cover > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_GAP * scene.unit))
     gap = (closed > 0) & (scene.matte > 0.5) & (scene.down < garment.hem - 0.06)
     gap &= (scene.down > 0.1) | (np.abs(scene.lateral) > 0.32)
-    gap |= arm_beside_sleeve(scene, limbs)
+    gap |= arm_beside_sleeve(scene, limbs, front)
     gap &= (cover < 0.95) & (garment.opening < 0.05) & (np.maximum(front.skin, front.head) < 0.5)
     if not gap.any():
         return garment.rgb, garment.alpha
@@ -66,10 +66,10 @@ def close_gaps(scene: Scene, limbs: Sides[Limb], front: Front) -> tuple[FloatRgb
     return mix(garment.rgb, cloth, fill / np.maximum(alpha, 1e-3)), alpha
 
 
-def arm_beside_sleeve(scene: Scene, limbs: Sides[Limb]) -> Bool:
+def arm_beside_sleeve(scene: Scene, limbs: Sides[Limb], front: Front) -> Bool:
     """Bare arm of the photo that sticks out beside the new sleeve: the sleeve is as wide as the arm."""
     sleeves, _ = sleeve_cover(scene)
-    free = over_torso(scene, limbs)
+    free = front.free
     inside = (limbs.left.inside > 0.5) & (free.left < 0.5) | (limbs.right.inside > 0.5) & (free.right < 0.5)
     return inside & (scene.parts.arms > 0.3) & grow(sleeves > 0.5, _BESIDE * scene.unit)
 
@@ -95,7 +95,7 @@ def waistband(scene: Scene) -> float:
 
 def bare_arms(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> Alpha:
     """Arms that only now come to light and lie in front of the torso."""
-    free = over_torso(scene, limbs)
+    free = front.free
     weight = np.zeros_like(scene.matte)
     for limb, hidden in ((limbs.left, free.left), (limbs.right, free.right)):
         if limb.seen is not None:

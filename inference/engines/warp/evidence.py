@@ -71,13 +71,15 @@ def layers(scene: Scene) -> float:
     of the
     spine tells them apart.
     """
-    cloth = scene.parts.upper > 0.8
-    middle = cloth & (np.abs(scene.lateral) < 0.12)
-    flanks = cloth & (np.abs(scene.lateral) > 0.28) & (np.abs(scene.lateral) < 0.48)
+    half = np.s_[::2, ::2]
+    photo, lateral, down = scene.photo[half], np.abs(scene.lateral[half]), scene.down[half]
+    cloth = scene.parts.upper[half] > 0.8
+    middle = cloth & (lateral < 0.12)
+    flanks = cloth & (lateral > 0.28) & (lateral < 0.48)
     gaps = []
     for top in np.arange(0.15, min(0.75, scene.waist), 0.1):
-        band = (scene.down >= top) & (scene.down < top + 0.1)
+        band = (down >= top) & (down < top + 0.1)
         if (middle & band).sum() >= 50 and (flanks & band).sum() >= 50:
-            inner = np.median(scene.photo[middle & band], axis=0)
-            gaps.append(float(np.abs(inner - np.median(scene.photo[flanks & band], axis=0)).max()))
+            inner = np.median(photo[middle & band], axis=0)
+            gaps.append(float(np.abs(inner - np.median(photo[flanks & band], axis=0)).max()))
     return float(np.percentile(gaps, 20)) if gaps else 0.0

@@ -21,6 +21,9 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _FILL_SIDE = 320
 """Longer side in pixels of the image that smooth fills are computed on."""
 
+_SMALL_RADIUS = 4.0
+"""Up to here a dilation is faster than a distance transform, whose cost does not depend on the radius."""
+
 _DIRECT_SIGMA = 5.0
 """Gaussians wider than this are computed on a reduced image: same look, a fraction of the time."""
 
@@ -48,8 +51,12 @@ def weighted_blur(image: Float, weight: Alpha, sigma: float) -> Float:
 
 def smoothstep(x: Float, low: float, high: float) -> Float:
     """0 below ``low``, 1 above ``high``, a cubic between."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+    t = np.asarray((x - low) * np.float32(1.0 / (high - low)), np.float32)
+    np.clip(t, 0.0, 1.0, out=t)
+    slope = 3.0 - 2.0 * t
+    t *= t
+    t *= slope
+    return t
 
 
 def luma(image: FloatRgb) -> Float:
@@ -64,9 +71,11 @@ def ellipse(radius: float) -> NDArray[np.uint8]:
 
 
 def grow(region: Bool, radius: float) -> Bool:
-    """Every pixel within ``radius`` of a hard region: as fast for 40 pixels as for 2."""
+    """Every pixel within ``radius`` of a hard region."""
     if not region.any():
         return region
+    if radius <= _SMALL_RADIUS:
+        return np.asarray(cv2.dilate(region.astype(np.uint8), ellipse(radius)) > 0, np.bool_)
     distance = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 3)
     return np.asarray(distance <= radius, np.bool_)
 
@@ -96,7 +105,9 @@ def dot(a: FloatRgb, b: FloatRgb) -> Float:
 
 def mix(under: FloatRgb, over: FloatRgb, alpha: Alpha) -> FloatRgb:
     """``over`` laid on ``under`` with weight ``alpha``."""
-    return np.asarray(under + (over - under) * alpha[..., None], np.float32)
+    weight = np.ascontiguousarray(alpha, np.float32)
+    under, over = np.ascontiguousarray(under, np.float32), np.ascontiguousarray(over, np.float32)
+    return np.asarray(cv2.blendLinear(under, over, 1.0 - weight, weight), np.float32)
 
 
 def diffuse(image: FloatRgb, known: Alpha) -> FloatRgb:

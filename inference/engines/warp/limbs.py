@@ -8,6 +8,7 @@ between the two edges of the arm. All arrays are ``float32`` of the crop's size.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -66,7 +67,7 @@ class Limb:
     seen: tuple[float, float] | None
     """Stretch of ``along`` where the arm is bare in the photo, None if too short to learn from."""
 
-    @property
+    @cached_property
     def across(self) -> Float:
         return self.distance / self.half_width
 
@@ -75,7 +76,7 @@ class Limb:
         """``along`` where an old sleeve ends: at the first bare skin, or at the wrist."""
         return self.seen[0] if self.seen else _WRIST
 
-    @property
+    @cached_property
     def inside(self) -> Alpha:
         """Soft silhouette of the arm, round at the shoulder, two pixels of ramp."""
         edge = np.clip((self.half_width - np.abs(self.distance)) / 2.0 + 0.5, 0.0, 1.0)

@@ -57,6 +57,8 @@ class Front:
     """The photo's own pixels that stay in front, with their colours freed from what was behind them."""
 
     colour: FloatRgb
+    free: Sides[Alpha]
+    """Which part of each arm lies in front of the torso of the garment, bare or not."""
     head: Alpha
     """Hair and face: in front of everything."""
     arms: Sides[Alpha]
@@ -88,6 +90,7 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
     return Front(
         colour=unmix(scene.photo, whole, 0.05 * unit),
+        free=free,
         head=head.astype(np.float32),
         arms=Sides(
             left=bare * left_is_nearer * np.maximum(free.left, parts.hands),
@@ -192,13 +195,13 @@ class Under:
     lower: Alpha
 
 
-def under_layers(scene: Scene, limbs: Sides[Limb], removed: Alpha, chest: Points) -> Under:
+def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha, chest: Points) -> Under:
     """Guess the bare body below the clothes. ``chest`` is the outline of neck and shoulders, crop pixels."""
     hem = scene.garment.hem
     outline = np.zeros(scene.matte.shape, np.float32)
     cv2.fillPoly(outline, [np.round(chest).astype(np.int32).reshape(-1, 1, 2)], 1.0)
     core = np.abs(scene.lateral) < np.interp(scene.down, [0.3, 0.6, 1.0], [0.46, 0.42, 0.46])
-    arms = bare_outline(scene, limbs)
+    arms = bare_outline(scene, limbs, front.free)
     bare = np.maximum(outline * (scene.down < min(0.42, hem)), arms)
     # shoulder, neck and arm run into each other without corners, inside the clothes that covered them
     bare = smoothstep(blur(bare.astype(np.float32), _ROUND * scene.unit), 0.42, 0.58)
@@ -212,13 +215,11 @@ def under_layers(scene: Scene, limbs: Sides[Limb], removed: Alpha, chest: Points
     return Under(skin=np.asarray(skin * (1.0 - lower), np.float32), lower=lower)
 
 
-def bare_outline(scene: Scene, limbs: Sides[Limb]) -> Alpha:
+def bare_outline(scene: Scene, limbs: Sides[Limb], free: Sides[Alpha]) -> Alpha:
     """Silhouette of the arms as far as the new garment leaves them bare."""
     left, right = _hidden(limbs.left), _hidden(limbs.right)
-    sleeves = scene.garment.sleeves
-    if sleeves is not None:
-        left = left * _out_of_cuff(limbs.left, sleeves.left.alpha)
-        right = right * _out_of_cuff(limbs.right, sleeves.right.alpha)
+    if scene.garment.sleeves is not None:
+        left, right = left * free.left, right * free.right
     visible = grow(scene.parts.arms + scene.parts.hands > 0.5, 1.5)
     return np.maximum(np.maximum(left, right), visible.astype(np.float32))
 

@@ -66,7 +66,7 @@ class Stripped:
 def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stripped:
     """Take the old garment off: background, skin, lower clothes, in this order."""
     removed = old_garment(scene, front)
-    under = under_layers(scene, limbs, removed, chest)
+    under = under_layers(scene, limbs, front, removed, chest)
     background = background_plate(scene.photo, scene.matte, scene.unit)
     removed = np.maximum(removed, ghosts(scene, background))
     skin = skin_plate(scene, limbs)
