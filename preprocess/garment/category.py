@@ -81,7 +81,7 @@ def _chest(outline: Outline) -> float:
         runs = runs_of(outline.mask[int(outline.top + share * outline.height)])
         middle = [run for run in runs if run[0] <= outline.axis <= run[1]] or [(runs[0][0], runs[-1][1])]
         widths.append(middle[0][1] - middle[0][0])
-    return float(np.percentile(widths, 30))
+    return float(np.percentile(widths, 20))
 
 
 def classify(alpha: Alpha, image: Rgb) -> tuple[Category, float]:

@@ -50,6 +50,9 @@ def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     away = _weighted(lab - backdrop.surface)
     radius = round(NEAR * side)
     core = morph(mask, cv2.MORPH_ERODE, EDGE * side)
+    coloured = core & (np.linalg.norm(away, axis=-1) > 10.0)
+    if coloured.sum() > 0.8 * core.sum():  # else the background's colour is one of the cloth's, too
+        core = coloured
     cloth = _mean_inside(away, core, radius)
     squared = (cloth * cloth).sum(axis=-1)
     spread = np.maximum(_mean_inside((away * away).sum(axis=-1), core, radius) - squared, 0.0)
@@ -172,6 +175,11 @@ def soften(lab: Lab, mask: Bool, backdrop: Backdrop) -> Alpha:
     measured = np.clip((share - 0.08) / 0.84, 0.0, 1.0)
     trust = np.clip((np.sqrt(squared) - 3.0 * backdrop.noise) / 8.0, 0.0, 1.0)
     alpha = np.where(band, trust * measured + (1.0 - trust) * plain, (signed > 0).astype(np.float32))
+    # where stripes or prints meet the edge, the nearest cloth may be of the wrong colour: smooth along the edge
+    busy = np.clip(cv2.GaussianBlur(gradient(cloth), (0, 0), 3.0) / 3.0, 0.0, 1.0)
+    alpha = alpha.astype(np.float32)
+    even = np.clip((cv2.GaussianBlur(alpha, (0, 0), 0.6 * reach) - 0.5) * 1.8 + 0.5, 0.0, 1.0)
+    alpha = busy * even + (1.0 - busy) * alpha
     # what lies outside the mask by more than half the band must be joined to it: no floating specks
     solid = morph(mask, cv2.MORPH_DILATE, reach / 2)
     alpha = np.where(solid, alpha, 0.0)
