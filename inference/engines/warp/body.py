@@ -61,22 +61,15 @@ def measure(person: Person) -> Body:
     )
     shoulder_mid = (points[11] + points[12]) / 2
     hip_mid = (points[23] + points[24]) / 2
-    torso_length = max(float(np.hypot(*(shoulder_mid - hip_mid))), 1.0)
-    up = (shoulder_mid - hip_mid) / torso_length
+    spine = shoulder_mid - hip_mid
+    torso_length = max(float(np.hypot(*spine)), 1.0)
+    up = spine / torso_length if np.hypot(*spine) >= 1 else np.array([0.0, -1.0])
     across = np.array([-up[1], up[0]])
     if across @ (arms.right.shoulder - arms.left.shoulder) < 0:
         across = -across
     joints = float(np.hypot(*(points[11] - points[12])))
     width = max(joints, _TURNED_WIDTH * torso_length, 1.0)
-    # Shoulders tilt against the spine of somebody who leans: what lies on them follows their own line.
-    along = (arms.right.shoulder - arms.left.shoulder) / max(joints, 1.0)
-    tilted = joints > _LEVEL_FROM * width
-    axes = _Axes(
-        origin=shoulder_mid,
-        up=_upward(along, up) if tilted else up,
-        across=along if tilted else across,
-        width=width,
-    )
+    axes = _shoulder_axes(arms, shoulder_mid, up, across, width)
     return Body(
         arms=arms,
         shoulder_mid=shoulder_mid,
@@ -107,6 +100,16 @@ class _Axes:
 
     def at(self, off_spine: float, height: float) -> Vec:
         return self.origin + (self.across * off_spine + self.up * height) * self.width
+
+
+def _shoulder_axes(arms: Sides[Arm], origin: Vec, up: Vec, across: Vec, width: float) -> _Axes:
+    """Shoulders tilt against the spine of somebody who leans: what lies on them follows their own line."""
+    line = arms.right.shoulder - arms.left.shoulder
+    length = float(np.hypot(*line))
+    if length <= _LEVEL_FROM * width:
+        return _Axes(origin=origin, up=up, across=across, width=width)
+    along = line / length
+    return _Axes(origin=origin, up=_upward(along, up), across=along, width=width)
 
 
 def _upward(along: Vec, up: Vec) -> Vec:

@@ -21,25 +21,12 @@ from inference.engines.warp.silhouette import (
     torso_half_widths,
     usual_half_widths,
 )
+from inference.engines.warp.sizes import cloth_half_widths, hem_of, mean_y, scale_of
 from inference.engines.warp.types import Body, Vec
 from preprocess.types import GarmentLandmarks, Person, Sides
 
 Array = NDArray[np.float64]
 
-_CHEST = 1.16
-"""Frontal chest width between the armpits in shoulder widths (joint to joint)."""
-_CHEST_RANGE = (0.95, 1.60)
-"""A garment's chest stays within this range of the body's: below it cannot be put on, above no cut goes."""
-_HEM_USUAL = (1.0, 1.10)
-"""Levels on the spine between which most tops end."""
-_NECK_ABOVE = 0.15
-"""How far neck points lie above the shoulder line, in torso lengths."""
-_LENGTH_TRUST = 1.11
-"""How far the length may correct what the shoulders say about the scale."""
-_CROPPED = 0.95
-"""Length over chest width of a top that is cut short."""
-_ON_SHOULDERS = 0.98
-"""Share of the distance of the shoulder tops that set-in sleeves begin at."""
 _WRAP = 1.2
 """Flat width of a garment that just touches, over the frontal width: half an ellipse against its long
 axis."""
@@ -47,7 +34,6 @@ _LOOSE = 0.5
 """Share of the cloth beyond that which stands away sideways instead of falling in folds."""
 _CLOTH = 0.018
 """How far cloth lies outside the body's outline, in shoulder widths."""
-_VEST_EASE = 1.10
 _LEAST_STRAP = 0.10
 """Narrowest strap, in lengths of the shoulder slope."""
 _ROWS = 7
@@ -61,30 +47,8 @@ _ARMPIT_ROWS = 3
 _ARMPIT_LEVEL = (0.18, 0.45)
 _ARMPIT_HALF = (0.48, 0.68)
 """Where armpits can be: level on the spine, and shoulder widths beside it."""
-_HEM_RANGE = (0.40, 1.50)
-_HEM_SOFT = 1.0
-"""Hems below the hips are drawn up by half of the way: the cloth they need bulges over chest and seat."""
-_FOLLOW_OLD = (-0.22, 0.16)
-"""A hem that would end this near to the old one ends with it, so that no strip of skin has to be made up."""
-_HEM_OVER = 0.01
-"""How far such a hem lies over the old one."""
-_MOST_FOLLOWED = 1.14
-"""How much shorter than the cloth a hem that follows the old one may end."""
-_MOST_STRETCH = 1.12
-"""Largest ratio of the vertical to the horizontal scale of the cloth: more is seen in prints."""
-_MOST_SQUEEZED = 1.14
-"""A long garment is shortened by this factor at most: beyond that it is longer than the body expects, and
-shown so."""
 _EVEN_STRETCH = 1.08
 """Difference between cloth and room that is spread over the whole length."""
-_TUCKED_BELOW = 0.92
-"""Bottoms that begin above this level are worn over a top that reaches them."""
-_SURE_WAIST = 0.3
-_LEAST_BOTTOMS = 0.01
-"""Share of the picture that must be lower clothes for them to hold a hem."""
-_SEATED = 0.45
-"""Length of the thigh along the spine, in torso lengths, below which somebody sits and the lap hides the hem
-(standing: 0.75 to 0.95)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +80,42 @@ class Fit:
 
 def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette) -> Fit:
     """Place the landmarks of a top on a body."""
-    sleeved = marks.sleeves is not None
-    scale, ease = _scale(marks, body, sleeved)
+    scale, ease = scale_of(marks, body)
     neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))
     shoulder = Sides(
         left=_shoulder_point(marks, body, scale, "left", neck.left),
         right=_shoulder_point(marks, body, scale, "right", neck.right),
     )
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
-    hem, tucked = _hem(marks, person, body, scale, top)
+    hem, tucked = hem_of(marks, person, body, scale, top)
+    heights, levels, side_levels = _rows(marks, body, scale, top, hem)
+    cloth = cloth_half_widths(marks, heights) * scale
+    left, left_seen = _half_widths(silhouette, body, side_levels, cloth, -1.0)
+    right, right_seen = _half_widths(silhouette, body, side_levels, cloth, 1.0)
+    armpits = on_spine(body, float(side_levels[0]))
+    return Fit(
+        scale=scale,
+        ease=ease,
+        neck=neck,
+        shoulder=shoulder,
+        armpit=Sides(left=armpits - body.across * left[0], right=armpits + body.across * right[0]),
+        hem=hem,
+        tucked=tucked,
+        top=top,
+        heights=heights,
+        levels=levels,
+        side_levels=side_levels,
+        half_widths=Sides(left=left, right=right),
+        measured=(left_seen + right_seen) / 2,
+    )
 
-    neck_y, hem_y = mean_y(marks.neck), max(mean_y(marks.hem), mean_y(marks.neck) + 1.0)
+
+def _rows(
+    marks: GarmentLandmarks, body: Body, scale: float, top: float, hem: float
+) -> tuple[Array, Array, Array]:
+    """Rows from armpit to hem: heights on the garment, levels on the spine, levels at the sides."""
+    neck_y = mean_y(marks.neck)
+    hem_y = max(mean_y(marks.hem), neck_y + 1.0)
     armpit_y = float(np.clip(mean_y(marks.armpit), neck_y, hem_y - 1.0))
     heights = np.linspace(armpit_y, hem_y, _ROWS)
     length = (hem_y - neck_y) * scale / body.torso_length
@@ -134,40 +123,22 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
     raised = _raised_armpit(marks, scale) / body.torso_length
     armpit_level = float(np.clip(levels[0] - raised, *_ARMPIT_LEVEL))
     settle = np.clip(1 - np.arange(_ROWS) / _ARMPIT_ROWS, 0.0, 1.0)
-    side_levels = levels + (armpit_level - levels[0]) * settle
+    return heights, levels, levels + (armpit_level - levels[0]) * settle
 
-    widths: dict[str, Array] = {}
-    seen = []
-    cloth = cloth_half_widths(marks, heights) * scale
-    for side, outward in SIDES:
-        body_half, visible = torso_half_widths(silhouette, body, side_levels, outward)
-        body_half = _smooth(body_half) + _OVER_OLD * body.shoulder_width
-        slim = _SLIM * usual_half_widths(body, side_levels)
-        body_half = np.minimum(body_half, np.maximum(cloth, slim))
-        loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * body_half)
-        loose[0] *= 0.5  # held up by the armhole
-        widths[side] = body_half + loose
-        least, most = (share * body.shoulder_width for share in _ARMPIT_HALF)
-        widths[side][0] = np.clip(widths[side][0], least, most)
-        seen.append(visible)
-    start = on_spine(body, armpit_level)
-    return Fit(
-        scale=scale,
-        ease=ease,
-        neck=neck,
-        shoulder=shoulder,
-        armpit=Sides(
-            left=start - body.across * widths["left"][0], right=start + body.across * widths["right"][0]
-        ),
-        hem=hem,
-        tucked=tucked,
-        top=top,
-        heights=heights,
-        levels=levels,
-        side_levels=side_levels,
-        half_widths=Sides(left=widths["left"], right=widths["right"]),
-        measured=float(np.mean(seen)),
-    )
+
+def _half_widths(
+    silhouette: Silhouette, body: Body, levels: Array, cloth: Array, outward: float
+) -> tuple[Array, float]:
+    """Pixels from the spine to the garment's edge on one side, and the share of rows where it was seen."""
+    unit = body.shoulder_width
+    body_half, seen = torso_half_widths(silhouette, body, levels, outward)
+    body_half = _smooth(body_half) + _OVER_OLD * unit
+    body_half = np.minimum(body_half, np.maximum(cloth, _SLIM * usual_half_widths(body, levels)))
+    loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * body_half)
+    loose[0] *= 0.5  # held up by the armhole
+    widths = body_half + loose
+    widths[0] = np.clip(widths[0], _ARMPIT_HALF[0] * unit, _ARMPIT_HALF[1] * unit)
+    return widths, float(np.mean(seen))
 
 
 def _drop(shares: Array, room: float, length: float) -> Array:
@@ -181,50 +152,6 @@ def _drop(shares: Array, room: float, length: float) -> Array:
     hanging = shares - (1 - rest) * shares**3
     dropped: Array = hanging * (room / rest)
     return dropped
-
-
-def mean_y(points: Sides[tuple[float, float]]) -> float:
-    return (points.left[1] + points.right[1]) / 2
-
-
-def cloth_half_widths(marks: GarmentLandmarks, heights: Array) -> Array:
-    """Half widths of the torso's outline at garment heights, garment pixels."""
-    left, right = (np.interp(heights, marks.sides[:, 0], marks.sides[:, k]) for k in (1, 2))
-    return np.maximum((right - left) / 2, 1.0)
-
-
-def _scale(marks: GarmentLandmarks, body: Body, sleeved: bool) -> tuple[float, float]:
-    """Scale of the cloth and the ease it leads to: by the shoulders, kept within what the chest allows."""
-    chest = 2 * float(cloth_half_widths(marks, np.array([mean_y(marks.armpit)]))[0])
-    body_chest = _CHEST * body.shoulder_width
-    least, most = (share * body_chest / chest for share in _CHEST_RANGE)
-    shoulders = marks.shoulder.right[0] - marks.shoulder.left[0]
-    if sleeved and shoulders > 0.3 * chest:
-        span = float(np.hypot(*(body.acromion.right - body.acromion.left)))
-        scale = max(span, body.shoulder_width) * _ON_SHOULDERS / shoulders
-    else:
-        # Without set-in sleeves the shoulder says little about the size; vests are cut close.
-        scale = _VEST_EASE * body_chest / chest
-    scale = float(np.clip(scale, least, most))
-    scale = min(scale * _length_says(marks, chest, scale, body), most)
-    return scale, chest * scale / body_chest
-
-
-def _length_says(marks: GarmentLandmarks, chest: float, scale: float, body: Body) -> float:
-    """Correction of the scale, near 1: shoulder tips are the least certain landmarks, and most tops end at
-    the hips.
-
-    Cuts that are short on purpose (about as long as wide) are left alone.
-    """
-    flat = mean_y(marks.hem) - mean_y(marks.neck)
-    length = max(flat * scale / body.torso_length, 1e-3)
-    least, most = (level + _NECK_ABOVE for level in _HEM_USUAL)
-    if length > most:
-        return max(most / length, 1 / _LENGTH_TRUST)
-    if length < least:
-        uncropped = float(np.clip((flat / chest - _CROPPED) / 0.15, 0.0, 1.0))
-        return min(least / length, 1 + (_LENGTH_TRUST - 1) * uncropped)
-    return 1.0
 
 
 def _raised_armpit(marks: GarmentLandmarks, scale: float) -> float:
@@ -273,30 +200,6 @@ def _on_slope(body: Body, side: SideName, off_neck: float) -> Vec:
     inner, outer = (abs(float((point - middle) @ body.across)) for point in (base, tip))
     share = float(np.clip((off_neck - inner) / max(outer - inner, 1.0), 0.02, 0.95))
     return base + (tip - base) * share + body.up * _CLOTH * body.shoulder_width
-
-
-def _hem(marks: GarmentLandmarks, person: Person, body: Body, scale: float, top: float) -> tuple[float, bool]:
-    """Level at which the garment ends, and whether the bottoms lie over it."""
-    length = (mean_y(marks.hem) - mean_y(marks.neck)) * scale / body.torso_length
-    hem = top + length
-    if hem > _HEM_SOFT:
-        hem = max(_HEM_SOFT + (hem - _HEM_SOFT) / 2, top + length / _MOST_SQUEEZED)
-    waist_seen = person.waist_confidence >= _SURE_WAIST
-    if waist_seen and _FOLLOW_OLD[0] < hem - person.waist < _FOLLOW_OLD[1]:
-        followed = person.waist + _HEM_OVER
-        if 1 / _MOST_FOLLOWED <= (followed - top) / max(length, 1e-3) <= _MOST_STRETCH:
-            hem = followed
-    hem = float(np.clip(hem, *_HEM_RANGE))
-    bottoms = float(person.parsing.region("lower").mean()) > _LEAST_BOTTOMS
-    over_hem = person.waist < _TUCKED_BELOW or _sits(person, body)
-    tucked = waist_seen and bottoms and over_hem and hem > person.waist + 0.10
-    return hem, tucked
-
-
-def _sits(person: Person, body: Body) -> bool:
-    points = person.pose.points.astype(np.float64)
-    drops = [float((points[knee] - points[hip]) @ -body.up) for hip, knee in ((23, 25), (24, 26))]
-    return min(drops) < _SEATED * body.torso_length and float(np.mean(person.pose.visibility[25:27])) > 0.5
 
 
 def _smooth(values: Array) -> Array:

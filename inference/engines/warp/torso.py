@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.engines.warp.fit import Array, Fit, cloth_half_widths, mean_y
+from inference.engines.warp.fit import Array, Fit
 from inference.engines.warp.rays import first_exit
 from inference.engines.warp.silhouette import SIDES, SideName, Silhouette, on_spine
+from inference.engines.warp.sizes import cloth_half_widths, mean_y
 from inference.engines.warp.tps import Tps, fit_tps
 from inference.engines.warp.types import Body, Vec
 from preprocess.types import Garment, GarmentLandmarks
