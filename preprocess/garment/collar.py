@@ -39,6 +39,8 @@ INSETS = (1.0, 0.92, 0.84, 0.72)
 """Where the front edge starts, as a share of the half width: collars have a thickness."""
 TIPS = (-0.24, -0.12, 0.0, 0.12, 0.24)
 """Sideways position of a V's tip; wrap tops are not symmetric."""
+COLUMNS = np.linspace(-0.9, 0.9, 37, dtype=np.float32)
+"""u of the columns in which curves are compared with what lies below them."""
 CURVE = 49
 """Points of a candidate curve."""
 OUTER = 0.4
@@ -81,6 +83,8 @@ class Curves:
     """``(K, N, 2)`` unit normals pointing down, in u, v steps of equal pixel length: ``(2 n_u, n_v)``."""
     weights: Float
     """``(K, N)`` share of the curve's length."""
+    across: Float
+    """``(K, M)`` depth v in the columns ``COLUMNS``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,14 @@ def depth_at(shape: Shape, t: Float) -> Float:
     return (shape.depth * height).astype(np.float32)
 
 
+def _depths(shapes: Float, u: Float) -> Float:
+    """``(K, M)``: depth of all shapes ``(K, 5)`` in the columns ``u``; 0 beyond their ends."""
+    depth, p, q, inset, tip = (shapes[:, k, None] for k in range(5))
+    t = u[None] / inset
+    side = np.abs(np.where(t < tip, (tip - t) / (1 + tip), (t - tip) / (1 - tip)))
+    return np.asarray(depth * np.maximum(0.0, 1.0 - np.minimum(side, 1.0) ** p) ** q, np.float32)
+
+
 def curve(shape: Shape, count: int = CURVE) -> Float:
     """``(count, 2)`` u, v of a candidate, from left to right."""
     # denser near the ends, where ellipses turn upright
@@ -120,6 +132,7 @@ def _curves(shapes: tuple[Shape, ...]) -> Curves:
         points=points,
         normals=normals.astype(np.float32),
         weights=(length / length.sum(axis=1, keepdims=True)).astype(np.float32),
+        across=_depths(np.array(shapes, np.float32), COLUMNS),
     )
 
 
@@ -205,9 +218,10 @@ def _along(values: Float) -> Float:
 
 def _left_label(view: NeckView, curves: Curves) -> Float:
     """``(K,)`` 0..1: how much of a neck label would stay below the curve."""
-    u = np.linspace(-0.45, 0.45, 19, dtype=np.float32)
-    below = np.stack([np.stack([u, np.interp(u, c[:, 0], c[:, 1]) + 0.02], axis=1) for c in curves.points])
-    kept = sample(view.label_above, below.astype(np.float32)).mean(axis=1)
+    middle = np.abs(COLUMNS) <= 0.45
+    reach = curves.across[:, middle] + 0.02
+    below = np.stack([np.broadcast_to(COLUMNS[middle], reach.shape), reach], axis=-1)
+    kept = sample(view.label_above, below).mean(axis=1)
     return np.asarray(np.minimum(kept, 1.0), np.float32)
 
 
@@ -221,10 +235,7 @@ def _score(view: NeckView, curves: Curves) -> Scores:
     )
     parting, change = _parting(view, curves)
     odd = 0.04 * (shapes[:, 3] < 0.9) + 0.2 * np.abs(shapes[:, 4]) + 0.04 * (shapes[:, 1] == UPRIGHT[0])
-    t = np.linspace(-0.85, 0.85, 35, dtype=np.float32)
-    bottom = see_through_depth(view, t)
-    reach = np.stack([np.interp(t, c[:, 0], c[:, 1]) for c in curves.points])
-    missed = np.maximum(0.0, bottom - reach).mean(axis=1)
+    missed = np.maximum(0.0, see_through_depth(view, COLUMNS) - curves.across).mean(axis=1)
     label = _left_label(view, curves)
     score = worth + 0.45 * parting - 0.5 * change - usual - odd - 8.0 * missed - 0.6 * label
     return Scores(total=score.astype(np.float64), seen=seen, worth=worth, label=label)

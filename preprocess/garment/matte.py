@@ -175,7 +175,8 @@ def soften(lab: Lab, mask: Bool, backdrop: Backdrop) -> Alpha:
     measured = np.clip((share - 0.08) / 0.84, 0.0, 1.0)
     trust = np.clip((np.sqrt(squared) - 3.0 * backdrop.noise) / 8.0, 0.0, 1.0)
     alpha = np.where(band, trust * measured + (1.0 - trust) * plain, (signed > 0).astype(np.float32))
-    # where stripes or prints meet the edge, the nearest cloth may be of the wrong colour: smooth along the edge
+    # where stripes or prints meet the edge, the nearest cloth may be of the wrong colour: smooth along the
+    # edge
     busy = np.clip(cv2.GaussianBlur(gradient(cloth), (0, 0), 3.0) / 3.0, 0.0, 1.0)
     alpha = alpha.astype(np.float32)
     even = np.clip((cv2.GaussianBlur(alpha, (0, 0), 0.6 * reach) - 0.5) * 1.8 + 0.5, 0.0, 1.0)
