@@ -34,9 +34,14 @@ _LOOSE = 0.5
 """Share of the cloth beyond that which stands away sideways instead of falling in folds."""
 _CLOTH = 0.018
 """How far cloth lies outside the body's outline, in shoulder widths."""
+_NECK_MOST = 0.95
+"""Widest neck opening, in lengths of the shoulder slope: wider ones would slip off."""
+_STRAP_MOST = 0.65
+"""The same for straps, which no sleeve holds up."""
 _LEAST_STRAP = 0.10
 """Narrowest strap, in lengths of the shoulder slope."""
 _ROWS = 7
+"""Rows of control points from armpit to hem: a waist and a hip need no more."""
 _OVER_OLD = 0.01
 """The outline of the torso was measured over clothes: new cloth needs no more than this beyond it."""
 _SLIM = 0.92
@@ -177,7 +182,7 @@ def _length(line: NDArray[np.floating]) -> float:
 def _neck_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName) -> Vec:
     """The garment's own neck width on the shoulder slope, but never inside the neck."""
     half = (marks.neck.right[0] - marks.neck.left[0]) / 2 * scale
-    return _on_slope(body, side, max(half, 0.0))
+    return _on_slope(body, side, max(half, 0.0), _NECK_MOST if marks.sleeves is not None else _STRAP_MOST)
 
 
 def _shoulder_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName, neck: Vec) -> Vec:
@@ -185,20 +190,20 @@ def _shoulder_point(marks: GarmentLandmarks, body: Body, scale: float, side: Sid
         lift = body.up * _OVER_OLD * body.shoulder_width
         return body.acromion[side] + lift
     centre = (marks.neck.left[0] + marks.neck.right[0]) / 2
-    point = _on_slope(body, side, abs(marks.shoulder[side][0] - centre) * scale)
+    point = _on_slope(body, side, abs(marks.shoulder[side][0] - centre) * scale, _NECK_MOST)
     along = body.acromion[side] - neck
     if (point - neck) @ along < _LEAST_STRAP * float(along @ along):
         point = neck + along * _LEAST_STRAP
     return point
 
 
-def _on_slope(body: Body, side: SideName, off_neck: float) -> Vec:
+def _on_slope(body: Body, side: SideName, off_neck: float, most: float) -> Vec:
     """Point on the shoulder line at a horizontal distance from the middle of the neck, lifted by the
     cloth."""
     middle = (body.neck_base.left + body.neck_base.right) / 2
     base, tip = body.neck_base[side], body.acromion[side]
     inner, outer = (abs(float((point - middle) @ body.across)) for point in (base, tip))
-    share = float(np.clip((off_neck - inner) / max(outer - inner, 1.0), 0.02, 0.95))
+    share = float(np.clip((off_neck - inner) / max(outer - inner, 1.0), 0.02, most))
     return base + (tip - base) * share + body.up * _CLOTH * body.shoulder_width
 
 

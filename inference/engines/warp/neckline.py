@@ -11,7 +11,9 @@ from inference.engines.warp.types import Body
 from preprocess.types import Alpha, Collar, Points
 
 _COUNT = 48
+"""Points of the neckline: smooth at any size of the working frame."""
 _SHIFT = 4
+"""Sub-pixel bits of OpenCV's polygon filler."""
 
 
 def lay_neckline(collar: Collar | None, fit: Fit, torso: Tps) -> Points:

@@ -25,7 +25,9 @@ _CROPPED = 0.95
 _ON_SHOULDERS = 0.98
 """Share of the distance of the shoulder tops that set-in sleeves begin at."""
 _VEST_EASE = 1.10
+"""Chest of a sleeveless top over the body's."""
 _HEM_RANGE = (0.40, 1.50)
+"""From a cropped top to a tunic, in levels of the spine."""
 _HEM_SOFT = 1.0
 """Hems below the hips are drawn up by half of the way: the cloth they need bulges over chest and seat."""
 _FOLLOW_OLD = (-0.22, 0.16)

@@ -52,6 +52,7 @@ _PAST_CUFF = 0.18
 _INWARD = 0.16
 """Depth of the band in which the sleeve fades into the torso, in armhole lengths."""
 _INWARD_ROWS = 3
+"""Mesh rows of that band."""
 _SETTLE = 0.35
 """Share of the sleeve over which it turns from the torso's map into the arm's."""
 

@@ -16,10 +16,12 @@ _INNER = (-0.75, -0.4, 0.0, 0.4, 0.75)
 """Inner columns of control points in half widths: they hold the middle, where prints are, at the cloth's
 scale."""
 _CHEST_INNER = (-0.5, 0.0, 0.5)
+"""The same above the armpits, clear of the armholes."""
 _CHEST_ROWS = (0.4, 0.75)
 """Rows of inner control points between neck points and armpits, so that the chest stays as flat as the
 cloth."""
 _SQUEEZE_RANGE = (0.75, 1.15)
+"""How far the scale across follows the one along."""
 _ON_EDGE = (0.33, 0.67)
 """Points of the shoulder seam that are pinned to the silhouette."""
 _CLOTH = 0.008

@@ -18,6 +18,7 @@ _GRID = 8
 """Spacing in pixels at which a dense map is evaluated; in between it is linear, wrong by some hundredths of a
 pixel. A power of two: OpenCV's remap knows fractions of 1/32 only."""
 _NEWTON_STEPS = 8
+"""Enough from any start on the body: cloth bends gently."""
 
 
 @dataclass(frozen=True, kw_only=True)
