@@ -21,6 +21,9 @@ cloth."""
 _BESIDE = 0.07
 """Shoulder widths by which a bare arm may stick out beside the sleeve laid on it."""
 
+_ARM_SIDE = 1.8
+"""Half widths from the arm's middle: elbows stick out of the smooth axis."""
+
 _FILL_SHADE = 0.94
 """A closed slit lies in a fold."""
 
@@ -70,8 +73,9 @@ def arm_beside_sleeve(scene: Scene, limbs: Sides[Limb], front: Front) -> Bool:
     """Bare arm of the photo that sticks out beside the new sleeve: the sleeve is as wide as the arm."""
     sleeves, _ = sleeve_cover(scene)
     free = front.free
-    inside = (limbs.left.inside > 0.5) & (free.left < 0.5) | (limbs.right.inside > 0.5) & (free.right < 0.5)
-    return inside & (scene.parts.arms > 0.3) & grow(sleeves > 0.5, _BESIDE * scene.unit)
+    left = (np.abs(limbs.left.across) < _ARM_SIDE) & (free.left < 0.5)
+    right = (np.abs(limbs.right.across) < _ARM_SIDE) & (free.right < 0.5)
+    return (left | right) & (scene.parts.arms > 0.3) & grow(sleeves > 0.5, _BESIDE * scene.unit)
 
 
 def tuck(scene: Scene, limbs: Sides[Limb], torso: Alpha) -> Alpha:

@@ -16,7 +16,7 @@ from preprocess.types import Sides
 _SLIVER = 0.008
 """Shoulder widths: old garment thinner than twice this is a border effect along skin and hair."""
 
-_SMALL_PIECE = 0.02
+_SMALL_PIECE = 0.04
 """A piece of old garment smaller than this share of the largest is a mistake."""
 
 _NEAR = 0.05
