@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,12 @@ from preprocess.types import Garment, Person
 
 ROOT = Path(__file__).resolve().parent.parent
 WARP_CANVAS = (768, 1024)
+
+
+def pytest_configure() -> None:
+    """Settings of the developer's shell must not reach the tests, nor the processes they start."""
+    for name in [name for name in os.environ if name.startswith("CABINE_")]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

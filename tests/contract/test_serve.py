@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -39,11 +38,9 @@ def free_port() -> int:
 @pytest.fixture
 def served() -> Iterator[Served]:
     port = free_port()
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("CABINE_")}
     with subprocess.Popen(
         [sys.executable, "-m", "inference", "serve", "--port", str(port)],
         cwd=ROOT,
-        env=environment,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from pydantic import ValidationError
 
 from inference.config import Settings
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-
-    for name in os.environ:
-        if name.startswith("CABINE_"):
-            monkeypatch.delenv(name)
 
 
 def test_defaults_are_those_of_the_design() -> None:
