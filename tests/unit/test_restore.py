@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 
 from inference.engines.base import EngineImage
 from inference.restore import restore
+from preprocess.geometry import unframe_patch
 from preprocess.types import Frame, Photo
 
 
@@ -114,19 +113,24 @@ def test_blend_of_equal_colours_changes_nothing(value: int) -> None:
     assert (result.mask == value).all()
 
 
-def test_25_megapixels_are_quick_and_exact() -> None:
+def test_25_megapixels_are_exact_and_only_the_frame_is_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(image: np.ndarray, frame: Frame, size: tuple[int, int]) -> np.ndarray:
+        made.append(unframe_patch(image, frame, size))
+        return made[-1]
+
+    monkeypatch.setattr("inference.restore.unframe_patch", counted)
     photo = photo_of(4000, 6250)
-    frame = Frame(x0=500.0, y0=300.0, scale=0.18, width=540, height=960)
+    frame = Frame(x0=500.0, y0=300.0, scale=0.5, width=540, height=960)
     alpha = np.zeros((960, 540), np.float32)
     alpha[200:700, 100:440] = 1
     rgb = np.full((960, 540, 3), 90, np.uint8)
 
-    started = time.process_time()
     result = restore(photo, EngineImage(frame=frame, rgb=rgb, alpha=alpha))
-    seconds = time.process_time() - started
 
-    assert seconds < 3
+    assert [patch.shape[:2] for patch in made] == [(1920, 1080)] * 2
     same = (result.rgb == photo.rgb).all(axis=2)
     assert same[result.mask == 0].all()
     assert (result.rgb[result.mask == 255] == 90).all()
-    assert 0.15 < (result.mask > 0).mean() < 0.35
+    assert (result.mask == 255).sum() > 990 * 670
