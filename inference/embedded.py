@@ -12,7 +12,7 @@ from inference.preparation import PhotoKindAsked
 from preprocess.agnostic import agnostic_mask
 from preprocess.garment import prepare_garment
 from preprocess.models import ModelsError, verify
-from preprocess.person import prepare_person
+from preprocess.person import person_score, prepare_person
 from preprocess.providers.base import BodyProvider
 from preprocess.providers.embedded import EmbeddedProvider
 from preprocess.types import Garment, Mask, Person, Photo
@@ -34,10 +34,7 @@ class EmbeddedPreparation:
         self._bodies()
 
     def person_score(self, photo: Photo) -> float:
-        """Detector and landmarks together: either alone takes a ghost mannequin for a person."""
-        bodies = self._bodies()
-        found = bodies.find_people(photo.rgb)
-        return found[0].score * bodies.estimate(photo.rgb, found[0]).score if found else 0.0
+        return person_score(photo, self._bodies())
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
         return prepare_person(photo, self._bodies(), canvas)

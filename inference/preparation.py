@@ -9,8 +9,8 @@ from preprocess.types import Garment, Mask, Person, Photo
 PhotoKindAsked = Literal["auto", "flat", "worn"]
 
 WORN = 0.65
-"""From this score on a garment's photo shows somebody who wears it. Measured: 43 product shots score 0.55 at
-most, 41 photos of people 0.73 at least."""
+"""From this score on a garment's photo shows somebody who wears it. Measured: 42 product shots score 0.47 at
+most, 40 photos of people 0.73 at least."""
 SEEN = 0.4
 """From this score on somebody is visible in a photo that is meant to show a person: a milder question."""
 

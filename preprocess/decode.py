@@ -217,7 +217,10 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         alpha = image.getchannel("A")
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
-    rgb = _apply_profile(image, profile) if profile else image.convert("RGB")
+    if profile:
+        rgb = _apply_profile(image, profile)
+    else:  # convert() copies even where nothing is to be done: 100 MB for 25 megapixels
+        rgb = image if image.mode == "RGB" else image.convert("RGB")
     if alpha is None:
         return rgb
     white = Image.new("RGB", rgb.size, "white")

@@ -64,6 +64,14 @@ def prepare_person(photo: Photo, provider: BodyProvider, canvas: Size) -> Person
     )
 
 
+def person_score(photo: Photo, provider: BodyProvider) -> float:
+    """0..1: is somebody in the picture. Detector and landmarks together: either alone takes a ghost mannequin
+    for a person."""
+    view = frame_image(photo.rgb, _overview(photo))
+    found = provider.find_people(view)
+    return found[0].score * provider.estimate(view, found[0]).score if found else 0.0
+
+
 def _overview(photo: Photo) -> Frame:
     sides = photo.width, photo.height
     scale = min(1.0, max(OVERVIEW_SIDE / max(sides), OVERVIEW_SHORT_SIDE / min(sides)))

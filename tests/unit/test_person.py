@@ -12,7 +12,8 @@ import pytest
 
 from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
-from preprocess.person import prepare_person
+from preprocess.person import person_score, prepare_person
+from preprocess.providers.base import BodyEstimate, Detection
 from preprocess.providers.embedded import EmbeddedProvider
 from preprocess.types import Frame, Person, Photo, Rgb
 
@@ -47,6 +48,31 @@ def placed(rgb: Rgb, size: tuple[int, int], at: tuple[int, int]) -> Rgb:
     scene = np.full((size[1], size[0], 3), rgb[0, 0], np.uint8)
     scene[at[1] : at[1] + rgb.shape[0], at[0] : at[0] + rgb.shape[1]] = rgb
     return scene
+
+
+def test_score_tells_people_from_products(provider: EmbeddedProvider, picture: Callable[[str], Rgb]) -> None:
+    def score(rgb: Rgb) -> float:
+        return person_score(Photo(rgb=rgb, sha256="", format="PNG"), provider)
+
+    assert score(picture("people/p1_man__base")) > 0.8
+    assert score(picture("garments/tshirt_print")) < 0.2
+
+
+def test_score_of_a_large_photo_costs_no_more(picture: Callable[[str], Rgb]) -> None:
+    seen = []
+
+    class Blind:
+        def find_people(self, rgb: Rgb) -> list[Detection]:
+            seen.append(rgb.shape)
+            return []
+
+        def estimate(self, rgb: Rgb, detection: Detection) -> BodyEstimate:
+            raise AssertionError("nobody was found")
+
+    large = np.repeat(np.repeat(picture("people/p1_man__base"), 5, axis=0), 5, axis=1)
+
+    assert person_score(Photo(rgb=large, sha256="", format="PNG"), Blind()) == 0
+    assert seen == [(1024, 768, 3)]
 
 
 def test_sample_keeps_its_own_pixels(people: Callable[[str], Person]) -> None:
