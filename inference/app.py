@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -42,9 +42,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(service.warm_up())
-        yield
-        await warming
+        async with anyio.create_task_group() as background:
+            background.start_soon(service.warm_up)
+            yield
+            background.cancel_scope.cancel()
 
     # Unlike FastAPI's own, this documentation page loads its scripts from here: it works offline, and no
     # third party learns who reads it.
@@ -54,6 +55,8 @@ def create_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        # A redirect names the host that the request names: wrong behind the gateway, and anybody's to choose.
+        redirect_slashes=False,
     )
     app.state.service = service
     app.add_middleware(RequestContext)

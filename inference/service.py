@@ -33,6 +33,9 @@ log = structlog.get_logger("cabine.service")
 
 T = TypeVar("T")
 
+RETRY_S = 5.0
+"""How often a service that lacks something looks whether it has come."""
+
 
 @dataclass(kw_only=True)
 class Readiness:
@@ -106,15 +109,27 @@ class Service:
         return Ticket(deadline=time.monotonic() + self.settings.request_timeout_s)
 
     async def warm_up(self) -> None:
-        """Load models and the default engine; what is missing, ``/health/ready`` and every request tell."""
+        """Load models and the default engine; what is missing, ``/health/ready`` and every request tell.
+
+        Tried again until it works: models that are fetched later need no restart.
+        """
+        while (problem := await self._try_to_load()) is not None:
+            self.readiness.problem = problem
+            await anyio.sleep(RETRY_S)
+        self.readiness.problem = None
+        log.info("ready")
+
+    async def _try_to_load(self) -> Problem | None:
+        """What is missing; logged when it is not what was missing before."""
         try:
             await anyio.to_thread.run_sync(self._load)
         except Exception as error:  # in a background task: raised further, nobody would ever see it
-            log.error("not ready", exc_info=error)
-            self.readiness.problem = _unready(error)
-        else:
-            self.readiness.problem = None
-            log.info("ready")
+            problem = _unready(error)
+            before = self.readiness.problem
+            if before is None or before.detail != problem.detail:
+                log.error("not ready", exc_info=error)
+            return problem
+        return None
 
     def _load(self) -> None:
         name = choose("auto", self.registry, self.settings).spec.name

@@ -16,8 +16,8 @@ from inference.app import create_app
 from inference.config import Settings
 from inference.engines.base import EngineUnavailable
 from inference.problems import TYPES
-from tests.bad_inputs import PERSON, file, garment_photo, value
-from tests.contract.conftest import SETTINGS, Rig, listening, running
+from tests.bad_inputs import PAIR, PERSON, file, garment_photo, value
+from tests.contract.conftest import SETTINGS, Rig, listening, running, until
 from tests.fakes import FakeEngine, FakePreparation, registry, spec
 
 JSON = {"accept": "application/json"}
@@ -57,6 +57,17 @@ def test_missing_models_are_told_with_the_command() -> None:
 
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:cabine:error:engine-unavailable")
     assert "preprocess.models fetch" in answer.json()["detail"]
+
+
+def test_models_fetched_later_need_no_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.service.RETRY_S", 0.01)
+    with running(SETTINGS, FakePreparation(load_error=EngineUnavailable("no models"))) as rig:
+        before = rig.client.get("/health/ready")
+        rig.preparation.load_error = None
+        until(lambda: rig.client.get("/health/ready").status_code == 200)
+
+        assert before.status_code == 503
+        assert rig.client.post("/v1/tryon", files=list(PAIR)).status_code == 200
 
 
 def test_engines_say_what_they_take_and_why_not(rig: Rig) -> None:
@@ -107,6 +118,7 @@ def test_garment_is_cut_out(rig: Rig) -> None:
 
     assert Image.open(io.BytesIO(picture.content)).mode == "RGBA"
     assert (words["category"], words["kind"], words["landmarks"]) == ("upper", "flat", None)
+    assert (words["tag"], words["frame"]["width"]) == ("garment", 96)
 
 
 @pytest.mark.parametrize("given", ["abcd-1234", "A.b_c-123"])
