@@ -110,11 +110,9 @@ def _bad_value(field: str, text: str, accepted: str) -> Problem:
 
 
 def missing(field: str) -> Problem:
-    return Problem(
-        "field-missing",
-        f"The request has no '{field}'; send a picture file (curl: -F {field}=@photo.jpg).",
-        field=field,
-    )
+    name = field.partition("[")[0]
+    words = f"The request has no '{field}'; send a picture file (curl: -F {name}=@photo.jpg)."
+    return Problem("field-missing", words, field=field)
 
 
 def read_tryon(parts: Sequence[Part], assets: AssetStore, limits: FormLimits) -> TryOn:
@@ -126,7 +124,10 @@ def read_tryon(parts: Sequence[Part], assets: AssetStore, limits: FormLimits) ->
     garments = _garments(form, assets, limits)
     mask = form.one("mask")
     if mask is not None and not mask.is_file:
-        raise Problem("option-unsupported", "'mask' must be a file (curl: -F mask=@mask.png).", field="mask")
+        if mask.text:
+            words = "'mask' must be a file (curl: -F mask=@mask.png)."
+            raise Problem("option-unsupported", words, field="mask")
+        mask = None
     return TryOn(
         person=source(person, assets, field="person"),
         garments=garments,
@@ -190,4 +191,6 @@ def source(part: Part, assets: AssetStore, *, field: str) -> Source:
     """A file as its bytes, a plain value as the picture of the asset with that id."""
     if part.is_file:
         return part.data
+    if not part.text:
+        raise missing(field)
     return assets.get(part.text, field=field).picture

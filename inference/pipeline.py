@@ -159,7 +159,10 @@ def open_mask(data: bytes, photo: Photo, limits: Limits) -> Mask8:
             f"{photo.width}x{photo.height}; send a mask of that size, white where the picture may change.",
             field="mask",
         )
-    return np.asarray(cv2.cvtColor(image.rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    grey = np.asarray(cv2.cvtColor(image.rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    if not grey.any():
+        raise Problem("option-unsupported", "The mask is black: paint white what may change.", field="mask")
+    return grey
 
 
 def judge_inputs(person: Picture, garments: tuple[Picture, ...], policy: Policy) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from preprocess.types import Notice
 
 
 class _Answer(BaseModel):
@@ -26,6 +29,10 @@ class ProblemBody(_Answer):
 class WarningBody(_Answer):
     name: str = Field(examples=["low-resolution"])
     detail: str
+
+
+def warning_bodies(notices: Sequence[Notice]) -> list[WarningBody]:
+    return [WarningBody(name=notice.name, detail=notice.detail) for notice in notices]
 
 
 class EngineUsed(_Answer):
@@ -148,11 +155,12 @@ class MaskAnswer(_Answer):
 
 
 class GarmentAnswer(_Answer):
+    tag: str = Field(examples=["garment"])
+    frame: FrameBody
     category: str
     kind: str
     sleeve_length: str
     collar: str | None
-    frame: FrameBody
     cutout_confidence: float
     landmarks: dict[str, Any] | None = Field(description="In pixels of the frame, the viewer's sides.")
     cutout: str = Field(description="Base64 PNG with alpha.")

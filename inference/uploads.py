@@ -100,7 +100,7 @@ class _Collector:
     def _begin(self) -> None:
         if len(self.parts) >= MAX_PARTS:
             raise Problem(
-                "image-too-large", f"The form has too many parts; at most {MAX_PARTS} are accepted."
+                "request-malformed", f"The form has too many parts; at most {MAX_PARTS} are accepted."
             )
         self._data = bytearray()
         self._disposition = b""

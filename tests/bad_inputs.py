@@ -123,6 +123,7 @@ def _raw(name: str, body: bytes, kind: str, *, status: int, slug: str, **more: o
 BAD_INPUTS: tuple[BadInput, ...] = (
     _bad("no person field", GARMENT, status=422, slug="field-missing", field="person", says="person"),
     _bad("no garment field", PERSON, status=422, slug="field-missing", field="garment"),
+    _bad("empty person", value("person", ""), GARMENT, status=422, slug="field-missing", field="person"),
     _bad("empty form", value("engine", "auto"), status=422, slug="field-missing", field="person"),
     _bad("two people fields", PERSON, *PAIR, status=422, slug="option-unsupported", field="person"),
     _bad(
@@ -209,6 +210,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         field="engine",
         says="warp",
     ),
+    _option("black mask", file("mask", picture("PNG", 768, 1024, 0)), field="mask", says="white"),
     _bad(
         "mask of the wrong size",
         *PAIR,
@@ -283,11 +285,19 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         b"".join(b'--x\r\nContent-Disposition: form-data; name="seed"\r\n\r\n1\r\n' for _ in range(300))
         + b"--x--\r\n",
         "multipart/form-data; boundary=x",
-        status=413,
-        slug="image-too-large",
+        status=400,
+        slug="request-malformed",
     ),
     BadInput(name="wrong method", method="GET", status=405, slug="method-not-allowed", field_name=None),
     BadInput(name="unknown path", path="/v1/try-on", status=404, slug="not-found", field_name=None),
+    BadInput(
+        name="slash at the end",
+        method="GET",
+        path="/v1/engines/",
+        status=404,
+        slug="not-found",
+        field_name=None,
+    ),
     BadInput(
         name="unknown asset to read",
         method="GET",

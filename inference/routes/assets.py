@@ -16,7 +16,7 @@ from inference.form import Form, missing
 from inference.pipeline import open_picture
 from inference.problems import Problem
 from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
-from inference.schemas import AssetAnswer, ChecksBody, WarningBody
+from inference.schemas import AssetAnswer, ChecksBody, warning_bodies
 from inference.service import Service, service_of
 from inference.uploads import Part
 
@@ -100,6 +100,6 @@ def describe(asset: Asset) -> AssetAnswer:
             person_visible=checks.person_visible,
             sharp=checks.sharp,
             large_enough=checks.large_enough,
-            warnings=[WarningBody(name=notice.name, detail=notice.detail) for notice in checks.warnings],
+            warnings=warning_bodies(checks.warnings),
         ),
     )

@@ -21,14 +21,14 @@ from inference.pipeline import named, open_picture
 from inference.preparation import PhotoKindAsked
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
-from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, WarningBody
+from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, warning_bodies
 from inference.service import Service, service_of
 from preprocess.agnostic import CATEGORIES
-from preprocess.artefacts import landmarks_json
+from preprocess.artefacts import frame_json, landmarks_json, pose_json
 from preprocess.geometry import unframe
 from preprocess.overlays import draw_pose
 from preprocess.pose import convert
-from preprocess.types import BASIC_LABELS, Frame, Notice
+from preprocess.types import BASIC_LABELS, Frame
 
 router = APIRouter(tags=["preprocess"], prefix="/v1/preprocess")
 
@@ -129,14 +129,7 @@ def find_pose(form: Form, picture: Picture, service: Service) -> Artefact:
     person = picture.person(service.tools.preparation, CANVAS)
     found = convert(person.pose, tag)  # type: ignore[arg-type]
     return Artefact(
-        answer=PoseAnswer(
-            tag=found.tag,
-            frame=_frame(found.frame),
-            points=found.points.tolist(),
-            visibility=found.visibility.tolist(),
-            depth=found.depth.tolist(),
-            score=found.score,
-        ),
+        answer=PoseAnswer.model_validate(pose_json(found)),
         png=encode_rgb(draw_pose(person.image, found)),
     )
 
@@ -152,7 +145,7 @@ def parse_person(form: Form, picture: Picture, service: Service) -> Artefact:
             labels=list(BASIC_LABELS),
             map=_base64(png),
             confidence=dict(labels.confidence),
-            warnings=_warnings(person.notices),
+            warnings=warning_bodies(person.notices),
         ),
         png=png,
     )
@@ -177,26 +170,23 @@ def cut_garment(form: Form, picture: Picture, service: Service) -> Artefact:
     png = encode_rgba(cut.image, np.rint(cut.alpha * 255).astype(np.uint8))
     return Artefact(
         answer=GarmentAnswer(
+            tag="garment",
+            frame=_frame(cut.frame),
             category=cut.category,
             kind=cut.kind,
             sleeve_length=cut.sleeve_length,
             collar=None if cut.collar is None else cut.collar.kind,
-            frame=_frame(cut.frame),
             cutout_confidence=cut.cutout_confidence,
             landmarks=None if cut.landmarks is None else landmarks_json(cut.landmarks),
             cutout=_base64(png),
-            warnings=_warnings(cut.notices),
+            warnings=warning_bodies(cut.notices),
         ),
         png=png,
     )
 
 
 def _frame(frame: Frame) -> FrameBody:
-    return FrameBody(x0=frame.x0, y0=frame.y0, scale=frame.scale, width=frame.width, height=frame.height)
-
-
-def _warnings(notices: Sequence[Notice]) -> list[WarningBody]:
-    return [WarningBody(name=notice.name, detail=notice.detail) for notice in notices]
+    return FrameBody.model_validate(frame_json(frame))
 
 
 def _base64(data: bytes) -> str:

@@ -16,7 +16,7 @@ from inference.form import read_format, read_tryon
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, TRYON_BODY, UPLOAD_REFUSALS, refusals
-from inference.schemas import EngineUsed, Resolution, TryOnAnswer, WarningBody
+from inference.schemas import EngineUsed, Resolution, TryOnAnswer, warning_bodies
 from inference.selection import Choice, choose
 from inference.service import Service, service_of
 from inference.tryon import ImageFormat, TryOn
@@ -161,7 +161,7 @@ def as_json(
             preview=spec.preview,
         ),
         confidence=round(outcome.confidence, 4),
-        warnings=[WarningBody(name=notice.name, detail=notice.detail) for notice in outcome.notices],
+        warnings=warning_bodies(outcome.notices),
         timings={name: round(seconds, 4) for name, seconds in timings.items()},
         effective_resolution=Resolution(width=frame.width, height=frame.height, scale=frame.scale),
         request_id=request_id,

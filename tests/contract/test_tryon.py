@@ -222,6 +222,14 @@ def test_own_mask_bounds_the_change(rig: Rig) -> None:
     assert (result[own == 0] == photo[own == 0]).all()
 
 
+def test_empty_fields_count_as_not_given(rig: Rig) -> None:
+    names = ("mask", "engine", "seed", "format", "category", "photo", "description")
+
+    answer = rig.client.post("/v1/tryon", files=[*PAIR, *(value(name, "") for name in names)])
+
+    assert answer.status_code == 200, answer.text
+
+
 def test_unavailable_engine_names_the_command(rig: Rig) -> None:
     answer = rig.client.post("/v1/tryon", files=[*PAIR, value("engine", "gpu-only")])
 
