@@ -101,7 +101,8 @@ def try_command(
         *_values(**{name: [value] for name, value in once.items() if value is not None}),
     ]
     with plain_errors():
-        output.parent.mkdir(parents=True, exist_ok=True)
+        for path in (output, mask_out or output):
+            path.parent.mkdir(parents=True, exist_ok=True)
         outcome, picture, seconds = _run(parts, image_format, load_settings())
         output.write_bytes(picture)
         if mask_out is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,7 +32,9 @@ def main(
     garment: Annotated[
         bool, typer.Option("--garment", help="The photo shows a garment, not a person.")
     ] = False,
-    category: Annotated[str, typer.Option(help="Of a garment: auto, upper, lower, dress.")] = "auto",
+    category: Annotated[
+        Literal["auto", "upper", "lower", "dress"], typer.Option(help="Of a garment.")
+    ] = "auto",
     width: Annotated[int, typer.Option(min=64, help="Largest width of the person's frame.")] = 768,
     height: Annotated[int, typer.Option(min=64, help="Largest height of the person's frame.")] = 1024,
     models: Annotated[
@@ -53,6 +55,9 @@ def main(
     except ModelsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNAVAILABLE) from error
+    except OSError as error:
+        typer.echo(f"{error.filename}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
     for path in written:
         typer.echo(path)
 

@@ -32,7 +32,7 @@ def cabine(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_try_writes_picture_and_mask(tmp_path: Path) -> None:
-    out, mask = tmp_path / "new" / "out.png", tmp_path / "mask.png"
+    out, mask = tmp_path / "new" / "out.png", tmp_path / "other" / "mask.png"
 
     code, said, _ = cabine("try", PERSON, GARMENT, "-o", str(out), "--mask-out", str(mask))
 

@@ -90,6 +90,20 @@ def test_refusal_names_slug_and_file(tmp_path: Path, samples: Path, models: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_cannot_be_written_is_told(tmp_path: Path, samples: Path) -> None:
+    taken = tmp_path / "file"
+    taken.touch()
+    result = run(samples / "garments" / "tshirt_print.jpg", "--garment", "-o", taken)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{taken}: ")
+
+
+def test_categories_are_named(tmp_path: Path, samples: Path) -> None:
+    result = run(samples / "garments" / "tshirt_print.jpg", "--garment", "--category", "hat", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "dress" in result.stderr
+
+
 def test_missing_models_name_the_command(tmp_path: Path, samples: Path) -> None:
     result = run(samples / "people" / "p4_man__base.jpg", "-o", tmp_path, "--models", tmp_path / "none")
     assert result.exit_code == UNAVAILABLE
