@@ -33,7 +33,7 @@ _ARM_RADIUS = (0.135, 0.11, 0.11, 0.095, 0.075)
 """Usual radius of a bare arm in shoulder widths: shoulder, mid upper arm, elbow, mid forearm, wrist (medians
 of 24 photographed people)."""
 _ARM_RANGE = (0.5, 2.2)
-"""Measured radii are believed within this range of the usual ones: a bone off its middle, a torso behind it."""
+"""Measured radii are believed within this range of the usual ones: bones lie off the middle."""
 _BUILD_RANGE = (0.8, 1.5)
 """Slimmest and strongest arm that the bare parts may speak for."""
 _OLD_SLEEVE = 1.5
