@@ -19,6 +19,10 @@ SMALLEST_SIDE = 640
 """Thumbnails are enlarged to this longest side: outlines and collars are measured in whole pixels."""
 SURE = 0.6
 """Cut-out confidence below which the result carries a warning."""
+OUTLINE_UNSURE = Notice(
+    name="garment-outline-unsure",
+    detail="the garment's outline is hard to see; a photo on a background of another colour works better",
+)
 
 
 def working_frame(photo: Photo, max_side: int) -> Frame:
@@ -56,12 +60,7 @@ def prepare_garment(
     cutout = cut_out(image)
     alpha = cutout.alpha
     resolved = classify(alpha, image)[0] if category == "auto" else category
-    notices: tuple[Notice, ...] = ()
-    if cutout.confidence < SURE:
-        detail = (
-            "the garment's outline is hard to see; a photo on a background of another colour works better"
-        )
-        notices += (Notice(name="garment-outline-unsure", detail=detail),)
+    notices = (OUTLINE_UNSURE,) if cutout.confidence < SURE else ()
     worn: Literal["flat", "worn"] = "worn" if kind == "worn" else "flat"
     if resolved != "upper":
         return Garment(

@@ -69,17 +69,15 @@ def hem_row(outline: Outline, image: Rgb) -> tuple[float, bool]:
     return float(ys[last]), True
 
 
-def _neck(
-    outline: Outline, shoulder: tuple[float, float], side: Side
-) -> tuple[tuple[float, float], tuple[float, float]]:
+def _neck(outline: Outline, shoulder: tuple[float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
     """``(base, top)``: where the shoulder line ends at the collar, and the collar's upper corner (often the
     same)."""
-    sign = sign_of(side)
-    inner = outline.axis - sign * 0.0
-    xs = np.linspace(shoulder[0], inner, 72)
+    xs = np.linspace(shoulder[0], outline.axis, 72)
     ys = np.array([top_of(outline, x) for x in xs])
     dip = ys[-1] - ys.min()
-    if dip > 0.09 * abs(shoulder[0] - inner) * 2:  # see-through neck: the inner end of the shoulder's top
+    if (
+        dip > 0.09 * abs(shoulder[0] - outline.axis) * 2
+    ):  # see-through neck: the inner end of the shoulder's top
         high = ys.min() + 0.015 * outline.width
         index = int(np.flatnonzero(ys <= high)[-1])
         point = (float(xs[index]), float(ys[index]))
@@ -153,21 +151,17 @@ def _even_rows(rows: Float, axis: float) -> Float:
 def measure_top(alpha: Alpha, image: Rgb) -> Measured:
     """Landmarks of an upper garment from its matte ``(H, W)`` and picture ``uint8 (H, W, 3)`` of the same
     frame."""
-    outline = trace(alpha > 0.5)
-    hem, cut = hem_row(outline, image)
     body = alpha > 0.5
+    outline = trace(body)
+    hem, cut = hem_row(outline, image)
     if cut:
-        body = body & (np.arange(alpha.shape[0])[:, None] < hem)
-        long_sleeves = outline.mask & (
-            np.abs(np.arange(alpha.shape[1])[None] - outline.axis) > 0.28 * outline.width
-        )
-        body = body | ((alpha > 0.5) & long_sleeves)
+        body = _without_brief(body, outline, hem)
         outline = trace(body)
     armpits = uncovered(pair_armpits(outline, hem), outline, image, hem)
     shoulders = Sides(
         left=shoulder_tip(outline, armpits.left, "left"), right=shoulder_tip(outline, armpits.right, "right")
     )
-    necks = {side: _neck(outline, shoulders[side], side) for side in SIDES}
+    necks = {side: _neck(outline, shoulders[side]) for side in SIDES}
     base, top = (_even_pair({s: necks[s][k] for s in SIDES}, outline) for k in (0, 1))
     rows = _torso_rows(outline, armpits, hem)
     sleeves: Sides[Sleeve] | None = None
@@ -193,6 +187,13 @@ def measure_top(alpha: Alpha, image: Rgb) -> Measured:
     return Measured(
         landmarks=landmarks, sleeve_length=length, body=body, cut=cut, collared=_stands_up(base, top)
     )
+
+
+def _without_brief(body: Bool, outline: Outline, hem: float) -> Bool:
+    """The garment above the hem, and what hangs beside it: long sleeves."""
+    above = np.arange(body.shape[0])[:, None] < hem
+    beside = np.abs(np.arange(body.shape[1])[None] - outline.axis) > 0.28 * outline.width
+    return np.asarray(body & (above | (outline.mask & beside)), bool)
 
 
 def _stands_up(base: Sides[tuple[float, float]], top: Sides[tuple[float, float]]) -> bool:

@@ -63,8 +63,8 @@ def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
 def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     """Places inside a mask where the bare background shows: gaps beside sleeves, between legs, true holes.
 
-    Such a place has the background's colour, is as plain, and ends at clear edges on almost all of its rim;
-    a white print fades, or is crossed by shading, somewhere.
+    Such a place has the background's colour, ends at clear edges on most of its rim, and opens to the outside
+    or lies beside the torso; white prints are in the middle.
     """
     away = np.linalg.norm(lab - backdrop.surface, axis=-1)
     if not mask.any() or float(np.median(away[mask])) < PALE:
@@ -78,9 +78,8 @@ def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     if count < 2:
         return same
     smallest = HOLE * mask.size
-    if (
-        same[:, chest].sum() > CLOTH_TOO * mask[:, chest].sum()
-    ):  # then a gap must be larger than any such patch
+    if same[:, chest].sum() > CLOTH_TOO * mask[:, chest].sum():
+        # then a gap must be larger than any such patch
         inner = np.bincount(labels[:, chest].ravel(), minlength=count)
         smallest = max(smallest, 1.5 * float(stats[inner > 0, cv2.CC_STAT_AREA][1:].max(initial=0)))
     reach = 3.0
@@ -93,9 +92,8 @@ def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     outer = np.zeros(count, bool)
     outer[labels[morph(~mask, cv2.MORPH_DILATE, reach) & same]] = True
     middle = stats[:, cv2.CC_STAT_LEFT] + stats[:, cv2.CC_STAT_WIDTH] / 2
-    beside = (
-        np.abs(middle - (x0 + width / 2)) > 0.2 * width
-    )  # prints are in the middle, gaps beside the torso
+    # prints are in the middle, gaps beside the torso
+    beside = np.abs(middle - (x0 + width / 2)) > 0.2 * width
     accepted = (closed > 0.75) & (outer | beside) & (stats[:, cv2.CC_STAT_AREA] > smallest)
     accepted[0] = False
     return np.asarray(accepted[labels], bool)
