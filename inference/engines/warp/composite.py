@@ -85,7 +85,8 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
     sleeve_alpha, across = sleeve_cover(scene)
     light = light_factor(scene, front, torso, sleeve_alpha, across)[..., None]
     cover = np.maximum(torso, sleeve_alpha)
-    picture = stripped.rgb * cast_by_garment(scene, cover)[..., None]
+    shadow = cast_by_garment(scene, stripped.body, cover)
+    picture = stripped.rgb * shadow[..., None]
     picture = mix(picture, np.clip(torso_rgb * light, 0, 255), torso)
     new_arms = bare_arms(scene, limbs, front, stripped)
     picture = mix(picture, stripped.skin, new_arms)
@@ -98,7 +99,7 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
             visible = np.asarray(sleeve.alpha * (1.0 - np.maximum(front.hands, other)), np.float32)
             picture = mix(picture, np.clip(sleeve.rgb * light, 0, 255), visible)
     picture = mix(picture, front.colour, np.maximum(front.head, front.hands))
-    touched = np.maximum(np.maximum(stripped.removed, cover), shadow_zone(scene, cover))
+    touched = np.maximum(np.maximum(stripped.removed, cover), shadow_zone(shadow))
     return Dressed(
         picture=mix(scene.photo, picture, smoothstep(touched, 0.0, 0.1)),
         cover=cover,

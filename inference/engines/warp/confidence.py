@@ -34,7 +34,7 @@ def of_person(person: Person, body: Body) -> Iterator[Penalty]:
     joints = body.arms.right.shoulder - body.arms.left.shoulder
     shown = float(abs(joints @ body.across)) / body.torso_length
     depth = float(abs(person.pose.depth[LEFT_SHOULDER] - person.pose.depth[RIGHT_SHOULDER]))
-    if shown < 0.42 or depth > 1.3 * body.shoulder_width:
+    if shown < 0.42 or depth > 1.5 * body.shoulder_width:
         yield (
             0.7,
             Notice(name="person-turned", detail="the person is turned away; a frontal photo works better"),

@@ -121,7 +121,7 @@ def without_crumbs(weight: Alpha, least: float) -> Alpha:
     return np.asarray(weight * large[pieces], np.float32)
 
 
-def cast_by_garment(scene: Scene, cover: Alpha) -> Float:
+def cast_by_garment(scene: Scene, body: Alpha, cover: Alpha) -> Float:
     """``(h, w)`` factor of the thin shadow around the garment on skin, and below its hem on the lower
     clothes."""
     shadow = blur(cover, _CAST_REACH * scene.unit)
@@ -130,10 +130,9 @@ def cast_by_garment(scene: Scene, cover: Alpha) -> Float:
     fallen[:drop] = 0.0
     on_lower = scene.parts.lower * (0.0 if scene.garment.tucked else 1.0)
     depth = _CAST * (shadow * (1.0 - on_lower) + 1.4 * fallen * on_lower)
-    return np.asarray(1.0 - depth * (1.0 - cover) * smoothstep(scene.matte, 0.5, 1.0), np.float32)
+    return np.asarray(1.0 - depth * (1.0 - cover) * smoothstep(body, 0.5, 1.0), np.float32)
 
 
-def shadow_zone(scene: Scene, cover: Alpha) -> Alpha:
+def shadow_zone(factor: Float) -> Alpha:
     """Where the garment's shadow may touch pixels that are otherwise the photo's."""
-    factor = cast_by_garment(scene, cover)
     return np.asarray(np.clip((1.0 - factor) * 20.0, 0.0, 1.0), np.float32)

@@ -141,7 +141,7 @@ def _out_of_cuff(limb: Limb, sleeve: Alpha) -> Alpha:
 
 def _beside_armhole(limb: Limb, outward: float) -> Alpha:
     """``outward`` is the sign of ``across`` on the arm's outer side."""
-    edge = np.interp(limb.along, _ARM_STARTS, (0.7, -1.6))
+    edge = np.interp(limb.along, (0.0, *_ARM_STARTS), (1.8, 0.7, -1.6))
     return np.asarray(np.clip((limb.across * outward - edge) * limb.half_width / 2.0 + 0.5, 0, 1), np.float32)
 
 

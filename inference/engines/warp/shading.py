@@ -29,9 +29,11 @@ _SIDE_SHADE = 0.12
 _SLEEVE_SHADE = 0.14
 """Darkening at the sides of torso and sleeves, as a share: read off plain tees of the sample people."""
 
-_NORMAL = 200.0
-"""Level that the lightest part of a normally exposed photo reaches at least; darker scenes dim the
-garment."""
+_WHITE = 238.0
+"""Level of the lightest part of a brightly lit photo, white background or white cloth."""
+
+_FOLLOW = 0.45
+"""How far the garment follows a dimmer scene: print colours must stay within delta E 5 of the product's."""
 
 
 def light_factor(scene: Scene, front: Front, torso: Alpha, sleeves: Alpha, across: Float) -> Float:
@@ -95,4 +97,4 @@ def _cast(layer: Alpha, reach: float, below: int) -> Float:
 def exposure(scene: Scene) -> float:
     """Factor for dim scenes, 0.8..1: the product's colour counts more than the scene's light."""
     lightest = float(np.percentile(luma(scene.photo)[::2, ::2], 98))
-    return float(np.clip(0.4 + 0.6 * lightest / _NORMAL, 0.8, 1.0))
+    return float(np.clip(1.0 - _FOLLOW * (1.0 - lightest / _WHITE), 0.8, 1.0))

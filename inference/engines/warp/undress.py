@@ -61,6 +61,8 @@ class Stripped:
     """The skin plate that was used."""
     skin_weight: Alpha
     """Where removed pixels became skin."""
+    body: Alpha
+    """The person's silhouette now: what casts and takes shadows."""
 
 
 def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stripped:
@@ -74,8 +76,13 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
     if bottoms is not None:
         plate = mix(plate, bottoms, under.lower)
+    uncovered = np.clip(under.skin + under.lower, 0.0, 1.0)
     return Stripped(
-        rgb=mix(scene.photo, plate, removed), removed=removed, skin=skin, skin_weight=removed * under.skin
+        rgb=mix(scene.photo, plate, removed),
+        removed=removed,
+        skin=skin,
+        skin_weight=removed * under.skin,
+        body=scene.matte * (1.0 - removed) + uncovered * removed,
     )
 
 
