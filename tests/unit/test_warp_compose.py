@@ -61,7 +61,7 @@ def cases(people: People, garments: Garments) -> dict[str, Case]:
         body = measure(person)
         warped = lay(garment, person, body)
         name = f"{person_name}+{garment_name}"
-        made[name] = Case(name, person, garment, warped, compose(person, body, garment, warped))
+        made[name] = Case(name, person, garment, warped, compose(person, body, warped))
     return made
 
 

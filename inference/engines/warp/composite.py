@@ -26,7 +26,7 @@ from inference.engines.warp.scene import Scene, build_scene
 from inference.engines.warp.shading import light_factor
 from inference.engines.warp.types import Body, WarpedGarment
 from inference.engines.warp.undress import Stripped, chest_outline, strip
-from preprocess.types import Alpha, Garment, Person, Rgb, Sides
+from preprocess.types import Alpha, Person, Rgb, Sides
 
 _LEAST_CHANGE = 0.6
 """Levels: a smaller difference to the photo is no change, and the pixel stays the photo's own."""
@@ -48,8 +48,8 @@ class Composed:
     metrics: Mapping[str, float]
 
 
-def compose(person: Person, body: Body, garment: Garment, warped: WarpedGarment) -> Composed:
-    """Dress the person. Deterministic."""
+def compose(person: Person, body: Body, warped: WarpedGarment) -> Composed:
+    """Dress the person in a garment laid on them. Deterministic."""
     scene = build_scene(person, body, warped)
     shape = scene.matte.shape
     usual = Sides(

@@ -122,8 +122,7 @@ def without_crumbs(weight: Alpha, least: float) -> Alpha:
 
 
 def cast_by_garment(scene: Scene, body: Alpha, cover: Alpha) -> Float:
-    """``(h, w)`` factor of the thin shadow around the garment on skin, and below its hem on the lower
-    clothes."""
+    """``(h, w)`` factor of the thin shadow beside the garment on ``body``, and below its hem on trousers."""
     shadow = blur(cover, _CAST_REACH * scene.unit)
     drop = max(1, int(_CAST_REACH * scene.unit))
     fallen = np.roll(shadow, drop, axis=0)

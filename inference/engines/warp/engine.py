@@ -67,7 +67,7 @@ class WarpEngine:
         person = prepared.person
         body = stage(0, lambda: measure(person))
         warped = stage(1, lambda: lay(garment, person, body))
-        composed = stage(2, lambda: compose(person, body, garment, warped))
+        composed = stage(2, lambda: compose(person, body, warped))
         if cancelled():
             raise Stopped
         own_mask = prepared.agnostic.tag == "input"

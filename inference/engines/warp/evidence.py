@@ -36,9 +36,7 @@ def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -
 
     Of the old garment's area: ``uncovered``, ``invented_skin``, ``background_filled``; of the new one's:
     ``gap_fill``, ``hair_over``, ``arms_over``, ``new_arms_over``; in levels: ``background_texture`` and
-    ``layers``, how much
-    the old
-    clothes differ between the middle and the sides of the chest.
+    ``layers``, how much the old clothes differ between the middle and the sides of the chest.
     """
     old = max(float((scene.parts.upper > 0.5).sum()), 1.0)
     new = max(float(dressed.cover.sum()), 1.0)
@@ -68,8 +66,7 @@ def layers(scene: Scene) -> float:
     """How much the middle of the old top differs from its sides in levels, nearly all the way down.
 
     An open jacket differs everywhere, a print only in the middle of the chest: a low percentile over bands
-    of the
-    spine tells them apart.
+    of the spine tells them apart.
     """
     half = np.s_[::2, ::2]
     photo, lateral, down = scene.photo[half], np.abs(scene.lateral[half]), scene.down[half]
@@ -82,4 +79,4 @@ def layers(scene: Scene) -> float:
         if (middle & band).sum() >= 50 and (flanks & band).sum() >= 50:
             inner = np.median(photo[middle & band], axis=0)
             gaps.append(float(np.abs(inner - np.median(photo[flanks & band], axis=0)).max()))
-    return float(np.percentile(gaps, 20)) if gaps else 0.0
+    return min(gaps, default=0.0)

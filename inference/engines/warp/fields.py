@@ -114,8 +114,7 @@ def diffuse(image: FloatRgb, known: Alpha) -> FloatRgb:
     """Fill everything by pull-push from the pixels where ``known`` is 1; those keep their own colours.
 
     A pyramid of weighted means is folded back up, each level showing only where the finer one knew nothing,
-    so
-    gradients at the border of the hole run on smoothly into it (Gortler et al., The Lumigraph, 1996,
+    so gradients at the border of the hole run on smoothly into it (Gortler et al., The Lumigraph, 1996,
     section 3.4).
     """
     colour, weight = image * known[..., None], known.astype(np.float32)

@@ -1,8 +1,7 @@
 """Coordinates along and across an arm, and the arm's width where it is bare or would be bare.
 
 ``along`` runs from 0 at the shoulder to 1 at the wrist (and a little beyond, into the hand), ``across``
-from -1 to 1
-between the two edges of the arm. All arrays are ``float32`` of the crop's size.
+from -1 to 1 between the two edges of the arm. All arrays are ``float32`` of the crop's size.
 """
 
 from __future__ import annotations

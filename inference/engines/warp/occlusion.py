@@ -116,9 +116,8 @@ def over_torso(scene: Scene, limbs: Sides[Limb]) -> Sides[Alpha]:
     """Which part of each arm lies in front of the torso of the garment.
 
     With sleeves: what comes out of the cuff. Without: at the shoulder the garment lies over the arm, and a
-    slanted
-    edge parts the two, from the arm's outer side at ``_ARM_STARTS[0]`` to its inner side, the armpit, at
-    ``_ARM_STARTS[1]``.
+    slanted edge parts the two, from the arm's outer side at ``_ARM_STARTS[0]`` to its inner side, the
+    armpit, at ``_ARM_STARTS[1]``.
     """
     sleeves = scene.garment.sleeves
     if sleeves is not None:
