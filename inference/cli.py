@@ -143,7 +143,7 @@ def _run(
         )
         outcome = try_on(request, choice, service.tools, stages)
         picture = encode_pictures(outcome, image_format, stages)[0]
-    return outcome, picture, stages.seconds
+    return outcome, picture, {**stages.seconds, "total": time.perf_counter() - started}
 
 
 STAGES = ("decode", "policy", "person", "garment", "mask", "engine", "restore", "encode")
@@ -160,8 +160,7 @@ def _report(outcome: Outcome, output: Path, seconds: dict[str, float]) -> None:
     spec = outcome.choice.spec
     stages = "  ".join(f"{name} {value:.2f}" for name, value in seconds.items())
     kind = " (a preview, not a photo)" if spec.preview else ""
-    total = sum(seconds.values())
-    out.print(f"{output}: {spec.name}{kind}, confidence {outcome.confidence:.2f}, {total:.1f} s")
+    out.print(f"{output}: {spec.name}{kind}, confidence {outcome.confidence:.2f}, {seconds['total']:.1f} s")
     out.print(f"  seconds: {stages}")
     for notice in outcome.notices:
         out.print(f"  warning {notice.name}: {notice.detail}")

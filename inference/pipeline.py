@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -101,10 +102,7 @@ def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outc
         limit = None if request.mask is None else open_mask(request.mask, person_picture.photo, tools.limits)
     with stages.stage("policy"):
         judge_inputs(person_picture, pictures, tools.policy)
-    with stages.stage("person"), named("person"):
-        person = person_picture.person(tools.preparation, spec.canvas)
-    with stages.stage("garment"):
-        garments = prepare_garments(request.garments, pictures, spec, tools.preparation)
+    person, garments = prepare(request, person_picture, pictures, spec, tools.preparation, stages)
     with stages.stage("mask"):
         agnostic = agnostic_mask(person, garments, limit, tools.preparation)
     with tools.engines.engine(spec.name, stages.cancelled) as engine, stages.stage("engine"):
@@ -180,6 +178,30 @@ def judge_outputs(pictures: tuple[Restored, ...], policy: Policy) -> None:
             policy.judge_output(picture.rgb)
         except Refused as refusal:
             raise Problem("content-refused", str(refusal), field="result") from refusal
+
+
+def prepare(
+    request: TryOn,
+    person: Picture,
+    garments: tuple[Picture, ...],
+    spec: EngineSpec,
+    preparation: Preparation,
+    stages: Stages,
+) -> tuple[Person, tuple[Garment, ...]]:
+    """Person and garments side by side: either keeps little more than one core busy.
+
+    What is wrong with the person is told first, whichever is found first.
+    """
+
+    def cut() -> tuple[Garment, ...]:
+        with stages.stage("garment"):
+            return prepare_garments(request.garments, garments, spec, preparation)
+
+    with ThreadPoolExecutor(1) as beside:
+        with stages.stage("person"), named("person"):
+            cutting = beside.submit(cut)
+            prepared = person.person(preparation, spec.canvas)
+        return prepared, cutting.result()
 
 
 def prepare_garments(

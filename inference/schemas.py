@@ -62,7 +62,9 @@ class TryOnAnswer(_Answer):
     engine: EngineUsed
     confidence: float
     warnings: list[WarningBody]
-    timings: dict[str, float] = Field(description="Seconds per stage.")
+    timings: dict[str, float] = Field(
+        description="Seconds per stage; `person` and `garment` are prepared side by side."
+    )
     effective_resolution: Resolution
     request_id: str
 

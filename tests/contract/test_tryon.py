@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 
 import httpx
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from PIL import Image, ImageCms
 
 from inference.config import Settings
-from tests.bad_inputs import GARMENT, PAIR, PERSON, file, garment_photo, person_photo, value
+from preprocess.types import Garment, Person, Photo
+from tests.bad_inputs import GARMENT, PAIR, PERSON, file, garment_photo, person_photo, picture, value
 from tests.contract.conftest import SETTINGS, Rig, running
+from tests.fakes import FakePreparation
 
 JSON = {"accept": "application/json"}
 DIGITAL_SOURCE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -116,6 +119,30 @@ def test_results_carry_no_metadata_but_the_mark(rig: Rig, image_format: str) -> 
     else:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(profile)
+
+
+def test_person_and_garment_are_prepared_side_by_side() -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(FakePreparation):
+        def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
+            both.wait()
+            return super().person(photo, canvas)
+
+        def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+            both.wait()
+            return super().garment(photo, category=category, kind=kind)
+
+    with running(SETTINGS, Meeting()) as rig:
+        assert rig.client.post("/v1/tryon", files=list(PAIR)).status_code == 200
+
+
+def test_what_is_wrong_with_the_person_is_told_first(rig: Rig) -> None:
+    even = picture("PNG", 768, 1024)
+
+    answer = rig.client.post("/v1/tryon", files=[file("person", even), file("garment", even)])
+
+    assert (slug(answer), answer.json()["field"]) == ("no-person", "person")
 
 
 def test_upright_photo_decides_the_size(rig: Rig) -> None:
