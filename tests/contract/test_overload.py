@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,7 +27,7 @@ def slow() -> Iterator[Rig]:
         rig.warp.gate.set()
 
 
-def test_full_queue_is_busy_and_health_answers(slow: Rig) -> None:
+def test_full_queue_is_busy_and_the_event_loop_stays_free(slow: Rig) -> None:
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(post, slow)
         assert slow.warp.started.wait(10)
@@ -50,7 +48,7 @@ def test_full_queue_is_busy_and_health_answers(slow: Rig) -> None:
 
 def test_late_means_504_for_waiting_and_running_requests() -> None:
     with (
-        running(Settings(concurrency=1, max_queue=4, request_timeout_s=0.8)) as rig,
+        running(Settings(concurrency=1, max_queue=4, request_timeout_s=1.5)) as rig,
         ThreadPoolExecutor(2) as pool,
     ):
         rig.warp.gate.clear()
@@ -62,7 +60,7 @@ def test_late_means_504_for_waiting_and_running_requests() -> None:
         assert running_one.result().status_code == 504
         assert rig.warp.stopped.is_set()
         rig.warp.gate.set()
-        assert post(rig).status_code == 200
+        until(lambda: post(rig).status_code == 200)
 
 
 def test_client_that_leaves_stops_its_work(slow: Rig) -> None:
@@ -113,17 +111,3 @@ def test_concurrent_requests_all_get_their_own_answer() -> None:
 
     assert [answer.status_code for answer in answers] == [200] * 8
     assert [answer.headers["x-request-id"] for answer in answers] == ids
-
-
-def test_work_stays_off_the_event_loop(slow: Rig) -> None:
-    thread = threading.Thread(target=post, args=(slow,))
-    thread.start()
-    assert slow.warp.started.wait(10)
-    started = time.perf_counter()
-    for _ in range(20):
-        slow.client.get("/health/live")
-    took = time.perf_counter() - started
-    slow.warp.gate.set()
-    thread.join()
-
-    assert took < 2
