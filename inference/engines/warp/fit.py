@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.warp.fall import Fall
 from inference.engines.warp.silhouette import (
     SIDES,
     SideName,
@@ -36,6 +37,9 @@ _CLOTH = 0.018
 """How far cloth lies outside the body's outline, in shoulder widths."""
 _NECK_MOST = 0.95
 """Widest neck opening, in lengths of the shoulder slope: wider ones would slip off."""
+_ROUND_NECK = 0.035
+"""By how much half a neck opening narrows when it goes round a neck, in shoulder widths: the front edge of a
+crew needs length to come forward."""
 _STRAP_MOST = 0.65
 """The same for straps, which no sleeve holds up."""
 _LEAST_STRAP = 0.10
@@ -52,8 +56,6 @@ _ARMPIT_ROWS = 3
 _ARMPIT_LEVEL = (0.18, 0.45)
 _ARMPIT_HALF = (0.48, 0.68)
 """Where armpits can be: level on the spine, and shoulder widths beside it."""
-_EVEN_STRETCH = 1.08
-"""Difference between cloth and room that is spread over the whole length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +71,7 @@ class Fit:
     hem: float
     """Level of the hem on the spine."""
     tucked: bool
-    top: float
-    """Level of the neck points."""
+    fall: Fall
     heights: Array
     """``(rows,)`` y on the garment."""
     levels: Array
@@ -93,7 +94,10 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
     )
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
     hem, tucked = hem_of(marks, person, body, scale, top)
-    heights, levels, side_levels = _rows(marks, body, scale, top, hem)
+    neck_y = mean_y(marks.neck)
+    hem_y = max(mean_y(marks.hem), neck_y + 1.0)
+    fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=scale, top=top, hem=hem, body=body)
+    heights, levels, side_levels = _rows(marks, fall)
     cloth = cloth_half_widths(marks, heights) * scale
     left, left_seen = _half_widths(silhouette, body, side_levels, cloth, -1.0)
     right, right_seen = _half_widths(silhouette, body, side_levels, cloth, 1.0)
@@ -106,7 +110,7 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
         armpit=Sides(left=armpits - body.across * left[0], right=armpits + body.across * right[0]),
         hem=hem,
         tucked=tucked,
-        top=top,
+        fall=fall,
         heights=heights,
         levels=levels,
         side_levels=side_levels,
@@ -115,18 +119,12 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
     )
 
 
-def _rows(
-    marks: GarmentLandmarks, body: Body, scale: float, top: float, hem: float
-) -> tuple[Array, Array, Array]:
+def _rows(marks: GarmentLandmarks, fall: Fall) -> tuple[Array, Array, Array]:
     """Rows from armpit to hem: heights on the garment, levels on the spine, levels at the sides."""
-    neck_y = mean_y(marks.neck)
-    hem_y = max(mean_y(marks.hem), neck_y + 1.0)
-    armpit_y = float(np.clip(mean_y(marks.armpit), neck_y, hem_y - 1.0))
-    heights = np.linspace(armpit_y, hem_y, _ROWS)
-    length = (hem_y - neck_y) * scale / body.torso_length
-    levels = top + _drop((heights - neck_y) / (hem_y - neck_y), hem - top, length)
-    raised = _raised_armpit(marks, scale) / body.torso_length
-    armpit_level = float(np.clip(levels[0] - raised, *_ARMPIT_LEVEL))
+    armpit_y = float(np.clip(mean_y(marks.armpit), fall.neck_y, fall.hem_y - 1.0))
+    heights = np.linspace(armpit_y, fall.hem_y, _ROWS)
+    levels = fall.levels(heights)
+    armpit_level = float(np.clip(levels[0], *_ARMPIT_LEVEL))
     settle = np.clip(1 - np.arange(_ROWS) / _ARMPIT_ROWS, 0.0, 1.0)
     return heights, levels, levels + (armpit_level - levels[0]) * settle
 
@@ -146,42 +144,10 @@ def _half_widths(
     return widths, float(np.mean(seen))
 
 
-def _drop(shares: Array, room: float, length: float) -> Array:
-    """Where shares of the garment's length hang, for cloth of ``length`` in ``room`` (both in torso lengths).
-
-    A small difference is spread evenly. What is left of a larger one is taken up near the hem (third
-    power), where there is rarely a print.
-    """
-    even = float(np.clip(room / length, 1 / _EVEN_STRETCH, _EVEN_STRETCH))
-    rest = float(np.clip(room / (length * even), 0.75, 1.25))
-    hanging = shares - (1 - rest) * shares**3
-    dropped: Array = hanging * (room / rest)
-    return dropped
-
-
-def _raised_armpit(marks: GarmentLandmarks, scale: float) -> float:
-    """Pixels by which the sleeves' undersides lift the armpit when the arms hang.
-
-    A flat sleeve points sideways. Turned down beside the body its underside is too long by what the armhole's
-    depth exceeds the difference of its two edges; half of that bunches up, half pulls.
-    """
-    if marks.sleeves is None:
-        return 0.0
-    surplus = []
-    for side, _ in SIDES:
-        outer, inner = (_length(edge) for edge in (marks.sleeves[side].outer, marks.sleeves[side].inner))
-        depth = marks.armpit[side][1] - marks.shoulder[side][1]
-        surplus.append(float(np.clip(depth - (outer - inner), 0.0, 0.5 * max(depth, 0.0))))
-    return 0.5 * min(surplus) * scale
-
-
-def _length(line: NDArray[np.floating]) -> float:
-    return float(np.hypot(*np.diff(line, axis=0).T).sum())
-
-
 def _neck_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName) -> Vec:
     """The garment's own neck width on the shoulder slope, but never inside the neck."""
     half = (marks.neck.right[0] - marks.neck.left[0]) / 2 * scale
+    half -= _ROUND_NECK * body.shoulder_width
     return _on_slope(body, side, max(half, 0.0), _NECK_MOST if marks.sleeves is not None else _STRAP_MOST)
 
 

@@ -36,8 +36,10 @@ _ARM_RANGE = (0.5, 2.2)
 """Measured radii are believed within this range of the usual ones: bones lie off the middle."""
 _BUILD_RANGE = (0.8, 1.5)
 """Slimmest and strongest arm that the bare parts may speak for."""
-_OLD_SLEEVE = 1.5
-"""Radius up to which an old sleeve is believed, in usual ones: what is wider is its cut, not the arm."""
+_OLD_SLEEVE_PLACES = (0.0, 0.15, 0.4)
+_OLD_SLEEVE = (2.2, 1.8, 1.5)
+"""Radius up to which an old sleeve is believed, in usual ones: it lies on the shoulder, but what is wider
+farther down is its cut, not the arm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +145,8 @@ def arm_radii(
     bare = np.concatenate([side[~clothed] / usual[~clothed] for side in sides])
     build = float(np.clip(np.nanmedian(bare), *_BUILD_RANGE)) if np.isfinite(bare).any() else 1.0
     arm = usual * build
-    sides = [np.where(clothed, np.minimum(side, _OLD_SLEEVE * arm), side) for side in sides]
+    believed = np.interp(places, _OLD_SLEEVE_PLACES, _OLD_SLEEVE) * arm
+    sides = [np.where(clothed, np.minimum(side, believed), side) for side in sides]
     outer = np.where(np.isnan(sides[0]), sides[1], sides[0])
     inner = np.where(np.isnan(sides[1]), sides[0], sides[1])
     return np.where(np.isnan(outer), arm, outer), np.where(np.isnan(inner), arm, inner)

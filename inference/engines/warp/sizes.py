@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.warp.fall import seen_length
 from inference.engines.warp.types import Body
 from preprocess.types import GarmentLandmarks, Person, Sides
 
@@ -86,7 +87,7 @@ def _length_says(marks: GarmentLandmarks, chest: float, scale: float, body: Body
     Cuts that are short on purpose (about as long as wide) are left alone.
     """
     flat = mean_y(marks.hem) - mean_y(marks.neck)
-    length = max(flat * scale / body.torso_length, 1e-3)
+    length = max(float(seen_length(flat * scale, body)) / body.torso_length, 1e-3)
     least, most = (level + _NECK_ABOVE for level in _HEM_USUAL)
     if length > most:
         return max(most / length, 1 / _LENGTH_TRUST)
@@ -100,7 +101,8 @@ def hem_of(
     marks: GarmentLandmarks, person: Person, body: Body, scale: float, top: float
 ) -> tuple[float, bool]:
     """Level at which the garment ends, and whether the bottoms lie over it."""
-    length = (mean_y(marks.hem) - mean_y(marks.neck)) * scale / body.torso_length
+    cloth = (mean_y(marks.hem) - mean_y(marks.neck)) * scale
+    length = float(seen_length(cloth, body)) / body.torso_length
     hem = top + length
     if hem > _HEM_SOFT:
         hem = max(_HEM_SOFT + (hem - _HEM_SOFT) / 2, top + length / _MOST_SQUEEZED)

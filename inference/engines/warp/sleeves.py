@@ -42,7 +42,7 @@ _LOOSE = 0.4
 """Share of the cloth beyond that which stands away sideways."""
 _LOOSEST = 1.5
 """Widest a sleeve may hang, in arm radii."""
-_SHOULDER_TURN = 0.22
+_SHOULDER_TURN = 0.10
 """Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
 _ROWS, _COLUMNS = 28, 9
 _MARGIN = 0.18

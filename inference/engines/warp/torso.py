@@ -95,11 +95,11 @@ def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[fl
     across = _scales_across(fit, body)[0]
     neck = ((fit.neck.left + fit.neck.right) / 2 - body.shoulder_mid) @ body.across
     pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
-    for share in _CHEST_ROWS:
-        level = fit.top + share * (fit.levels[0] - fit.top)
+    heights = neck_y + np.array(_CHEST_ROWS) * (fit.heights[0] - neck_y)
+    for share, height, level in zip(_CHEST_ROWS, heights, fit.fall.levels(heights), strict=True):
         centre = on_spine(body, level) + body.across * (neck + share * (offset - neck))
         for inner in _CHEST_INNER:
-            point = (middle + inner * half, neck_y + share * (fit.heights[0] - neck_y))
+            point = (middle + inner * half, float(height))
             pairs.append((point, centre + body.across * (inner * half * across)))
     return pairs
 
