@@ -103,6 +103,12 @@ def _describe(lab: Lab, surface: Lab, ring: Bool, trusted: Bool) -> Backdrop:
     )
 
 
+def length(vectors: Float) -> Float:
+    """Euclidean length over the last axis, ``(..., C)`` to ``(...)``; several times faster than
+    ``numpy.linalg.norm`` with so few channels."""
+    return np.asarray(np.sqrt(np.einsum("...c,...c->...", vectors, vectors)), np.float32)
+
+
 def gradient(lab: Lab, sigma: float = 1.0) -> Float:
     """Colour gradient magnitude in Lab units per pixel, all three channels together."""
     soft = cv2.GaussianBlur(lab, (0, 0), sigma)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.garment.backdrop import to_lab
+from preprocess.garment.backdrop import length, to_lab
 from preprocess.types import Alpha, Points, Rgb
 
 Float = NDArray[np.float32]
@@ -22,6 +22,8 @@ DOWN_TO = (-0.3, 2.4)
 """v of the first and last row: deep cardigans reach 2.2."""
 CLEAR = (2.5, 9.0)
 """Bounds, Lab units over four samples, of what counts as a clear edge; dark cloth shows only faint ones."""
+UPPER = 0.45
+"""Depth down to which the clearest edges of the cloth are looked for: ordinary collars end above."""
 LABEL_ZONE = (0.02, 0.42)
 """Depths between which neck labels hang."""
 
@@ -95,11 +97,23 @@ def rectify(image: Rgb, alpha: Alpha, frame: NeckFrame) -> NeckView:
     gu, gv = np.zeros_like(lab), np.zeros_like(lab)
     gu[:, 2:-2] = lab[:, 4:] - lab[:, :-4]
     gv[2:-2] = lab[4:] - lab[:-4]
-    steps = np.hypot(np.linalg.norm(gu, axis=-1), np.linalg.norm(gv, axis=-1))
-    inside = np.asarray(cv2.erode(cloth, np.ones((9, 9), np.uint8))) > 0.9
-    upper = inside & (np.abs(us) < 1.0)[None] & ((vs > 0.02) & (vs < 0.45))[:, None]
-    clear = float(np.clip(np.percentile(steps[upper], 82), *CLEAR)) if upper.any() else CLEAR[1]
+    clear = _clear_step(gu, gv, cloth)
     return NeckView(lab=lab, gu=gu, gv=gv, cloth=cloth, clear=clear, label_above=_label_marks(gu, gv, clear))
+
+
+def _clear_step(gu: Float, gv: Float, cloth: Float) -> float:
+    """Colour change of the upper cloth's strongest edges, taken column by column: a label or a print fills a
+    few columns with strong edges, the collar crosses them all."""
+    us, vs = grid()
+    steps = length(np.concatenate([gu, gv], axis=-1))
+    inside = np.asarray(cv2.erode(cloth, np.ones((9, 9), np.uint8))) > 0.9
+    zone = steps[(vs > 0.02) & (vs < UPPER)][:, np.abs(us) < 1.0]
+    within = inside[(vs > 0.02) & (vs < UPPER)][:, np.abs(us) < 1.0]
+    enough = within.sum(axis=0) > 0.3 * len(within)
+    if not enough.any():
+        return CLEAR[1]
+    strongest = np.nanpercentile(np.where(within, zone, np.nan)[:, enough], 88, axis=0)
+    return float(np.clip(np.percentile(strongest, 35), *CLEAR))
 
 
 def _label_marks(gu: Float, gv: Float, clear: float) -> Float:
