@@ -43,3 +43,5 @@ def configure(level: str, style: str) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+    # At level debug Pillow writes out what it finds in EXIF: camera, owner, place.
+    logging.getLogger("PIL").setLevel(logging.INFO)

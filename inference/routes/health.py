@@ -24,6 +24,6 @@ async def live() -> HealthAnswer:
     responses=refusals("not-ready", "engine-unavailable"),
 )
 async def ready(request: Request) -> HealthAnswer:
-    """503 while models are loading, and for good when something is missing; the detail says what."""
+    """503 while models are loading, and as long as something is missing; the detail says what."""
     service_of(request).require_ready()
     return HealthAnswer(status="ready")
