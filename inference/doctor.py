@@ -161,7 +161,8 @@ def port(settings: Settings) -> Finding:
     """Can the service listen where it is told to."""
     address = f"{settings.inference_host}:{settings.inference_port}"
     try:
-        with socket.create_server((settings.inference_host, settings.inference_port)):
+        family = socket.AF_INET6 if ":" in settings.inference_host else socket.AF_INET
+        with socket.create_server((settings.inference_host, settings.inference_port), family=family):
             return Finding(state="ok", subject="port", words=f"{address} is free")
     except OSError as error:
         words = f"{address}: {error.strerror}; stop what uses it or set CABINE_INFERENCE_PORT"
