@@ -17,6 +17,7 @@ from inference.engines.warp.drape import (
     sleeve_cover,
     tuck,
 )
+from inference.engines.warp.edges import even_edges
 from inference.engines.warp.evidence import Dressed, measures
 from inference.engines.warp.fields import grow, mix, smoothstep
 from inference.engines.warp.limbs import Limb, measure_limb, place_limb
@@ -50,7 +51,7 @@ class Composed:
 
 def compose(person: Person, body: Body, warped: WarpedGarment) -> Composed:
     """Dress the person in a garment laid on them. Deterministic."""
-    scene = build_scene(person, body, warped)
+    scene = build_scene(person, body, even_edges(warped, body.shoulder_width))
     shape = scene.matte.shape
     usual = Sides(
         left=place_limb(scene.arms.left, shape, scene.unit),
@@ -80,7 +81,7 @@ def bare_limbs(scene: Scene, usual: Sides[Limb]) -> Sides[Limb]:
 def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> Dressed:
     """Torso, arms, sleeves, then what is in front of all."""
     garment = scene.garment
-    torso_rgb, closed = close_gaps(scene, limbs, front)
+    torso_rgb, closed = close_gaps(scene, front)
     torso = tuck(scene, limbs, closed)
     sleeve_alpha, across = sleeve_cover(scene)
     light = light_factor(scene, front, torso, sleeve_alpha, across)[..., None]

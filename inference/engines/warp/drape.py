@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Bool, Float, blur, ellipse, grow, mix, nearest, smoothstep
+from inference.engines.warp.fields import Float, blur, ellipse, grow, mix, nearest, smoothstep
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene, garment_cover
@@ -18,11 +18,8 @@ _GAP = 0.045
 """Shoulder widths: slits narrower than twice this between torso and sleeve are closed with the nearest
 cloth."""
 
-_BESIDE = 0.07
-"""Shoulder widths by which a bare arm may stick out beside the sleeve laid on it."""
-
-_ARM_SIDE = 1.8
-"""Half widths from the arm's middle: elbows stick out of the smooth axis."""
+_ARMPIT = 0.36
+"""Position on the spine below which a slit between torso and sleeve is the view between body and arm."""
 
 _FILL_SHADE = 0.94
 """A closed slit lies in a fold."""
@@ -47,16 +44,15 @@ def sleeve_cover(scene: Scene) -> tuple[Alpha, Float]:
     return np.maximum(left.alpha, right.alpha), across.astype(np.float32)
 
 
-def close_gaps(scene: Scene, limbs: Sides[Limb], front: Front) -> tuple[FloatRgb, Alpha]:
-    """Torso colours and alpha with the slits at the armpits closed and no arm beside its sleeve."""
+def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
+    """Torso colours and alpha with the slits at the armpits closed."""
     garment = scene.garment
     if garment.sleeves is None:
         return garment.rgb, garment.alpha
     cover = garment_cover(garment)
     closed = cv2.morphologyEx((cover > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_GAP * scene.unit))
-    gap = (closed > 0) & (scene.matte > 0.5) & (scene.down < garment.hem - 0.06)
+    gap = (closed > 0) & (scene.matte > 0.5) & (scene.down < _ARMPIT)
     gap &= (scene.down > 0.1) | (np.abs(scene.lateral) > 0.32)
-    gap |= arm_beside_sleeve(scene, limbs, front)
     gap &= (cover < 0.95) & (garment.opening < 0.05) & (np.maximum(front.skin, front.head) < 0.5)
     if not gap.any():
         return garment.rgb, garment.alpha
@@ -67,15 +63,6 @@ def close_gaps(scene: Scene, limbs: Sides[Limb], front: Front) -> tuple[FloatRgb
     fill = np.maximum(blur(gap.astype(np.float32), 0.8), gap) * (1.0 - garment.alpha)
     alpha = np.asarray(np.clip(garment.alpha + fill, 0.0, 1.0), np.float32)
     return mix(garment.rgb, cloth, fill / np.maximum(alpha, 1e-3)), alpha
-
-
-def arm_beside_sleeve(scene: Scene, limbs: Sides[Limb], front: Front) -> Bool:
-    """Bare arm of the photo that sticks out beside the new sleeve: the sleeve is as wide as the arm."""
-    sleeves, _ = sleeve_cover(scene)
-    free = front.free
-    left = (np.abs(limbs.left.across) < _ARM_SIDE) & (free.left < 0.5)
-    right = (np.abs(limbs.right.across) < _ARM_SIDE) & (free.right < 0.5)
-    return (left | right) & (scene.parts.arms > 0.3) & grow(sleeves > 0.5, _BESIDE * scene.unit)
 
 
 def tuck(scene: Scene, limbs: Sides[Limb], torso: Alpha) -> Alpha:

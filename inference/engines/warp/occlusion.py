@@ -24,10 +24,13 @@ from inference.engines.warp.fields import (
 )
 from inference.engines.warp.limbs import GRID, STATIONS, Limb
 from inference.engines.warp.scene import Scene
-from preprocess.types import Alpha, Points, Sides
+from preprocess.types import Alpha, Sides
 
 _HAIR_BAND = 0.035
 """Shoulder widths on both sides of the hair's border in which strands are matted by colour."""
+
+_STRAND = (0.3, 0.75)
+"""Share of hair colour from which a pixel beside the hair may be a strand, and surely is one."""
 
 _SKIN_BAND = 0.008
 """Shoulder widths: the parsing of arms and hands is this exact."""
@@ -38,8 +41,11 @@ _SPILL = 0.014
 _SHADOW = 0.04
 """Shoulder widths of skin beyond an old cuff that lie in its shadow."""
 
-_ROUND = 0.02
-"""Shoulder widths by which the guessed outline of the bare body is rounded."""
+_BESIDE = 0.09
+"""Shoulder widths by which a bare arm may stick out beside the sleeve laid on it."""
+
+_ARM_SIDE = 1.8
+"""Half widths from the arm's middle: elbows stick out of the smooth axis."""
 
 _SLANT = 0.05
 """Arm lengths by which the end of a sleeve may run aslant."""
@@ -77,7 +83,7 @@ class Front:
 def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     """Find what covers the garment and clean its soft borders."""
     parts, unit = scene.parts, scene.unit
-    hair = matte_by_colour(scene.photo, parts.hair, _HAIR_BAND * unit)
+    hair = without_shadows(matte_by_colour(scene.photo, parts.hair, _HAIR_BAND * unit), parts.hair)
     head = np.clip(hair + parts.face, 0.0, 1.0)
     bare = np.clip(parts.arms + parts.hands, 0.0, 1.0)
     shadow = cuff_shadow(scene, limbs)
@@ -100,6 +106,11 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
         cuff_shadow=shadow,
         lower=lower,
     )
+
+
+def without_shadows(hair: Alpha, label: Alpha) -> Alpha:
+    """Strands beyond the hair's label count as far as they are plainly hair: a collar's creases are not."""
+    return np.where(label > 0.5, hair, hair * smoothstep(hair, *_STRAND)).astype(np.float32)
 
 
 def _lower_in_front(scene: Scene) -> Alpha:
@@ -166,14 +177,26 @@ def _matted(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
     return np.asarray(alpha + (np.clip(share, 0.0, 1.0) - alpha) * trust, np.float32)
 
 
-def old_garment(scene: Scene, front: Front) -> Alpha:
+def old_garment(scene: Scene, limbs: Sides[Limb], front: Front) -> Alpha:
     """What has to be painted over: the old garment, its spill, its shadow on the skin below a cuff."""
     parts = scene.parts
     wide = grow(parts.upper > 0.5, _SPILL * scene.unit)
     wide |= (parts.neck > 0.5) & grow(parts.upper > 0.5, _COLLAR_SHADOW * scene.unit)
     bare = grow(parts.arms + parts.hands > 0.5, 1.5)
     removed = np.maximum(blur(wide.astype(np.float32), 0.8), front.cuff_shadow * bare)
+    removed = np.maximum(removed, blur(grow(beside_sleeve(scene, limbs, front), 1.5).astype(np.float32), 0.8))
     return np.asarray(removed * (1.0 - front.head), np.float32)
+
+
+def beside_sleeve(scene: Scene, limbs: Sides[Limb], front: Front) -> Bool:
+    """Bare arm of the photo that sticks out beside the new sleeve: an arm is no wider than its sleeve."""
+    if scene.garment.sleeves is None:
+        return np.zeros(scene.matte.shape, np.bool_)
+    sleeves = np.maximum(scene.garment.sleeves.left.alpha, scene.garment.sleeves.right.alpha)
+    left = (np.abs(limbs.left.across) < _ARM_SIDE) & (front.free.left < 0.5)
+    right = (np.abs(limbs.right.across) < _ARM_SIDE) & (front.free.right < 0.5)
+    arm = (scene.parts.arms > 0.1) & (scene.parts.hands < 0.5)
+    return (left | right) & arm & grow(sleeves > 0.5, _BESIDE * scene.unit)
 
 
 def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
@@ -184,58 +207,3 @@ def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
         below = (np.abs(limb.across) < 1.8) & (limb.along < limb.cuff + 2 * _SLANT)
         zone |= grow(sleeve, _SHADOW * scene.unit) & below
     return blur(zone.astype(np.float32), 0.3 * _SHADOW * scene.unit)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Under:
-    """What comes to light under the old garment; the rest is background."""
-
-    skin: Alpha
-    lower: Alpha
-
-
-def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha, chest: Points) -> Under:
-    """Guess the bare body below the clothes. ``chest`` is the outline of neck and shoulders, crop pixels."""
-    hem = scene.garment.hem
-    outline = np.zeros(scene.matte.shape, np.float32)
-    cv2.fillPoly(outline, [np.round(chest).astype(np.int32).reshape(-1, 1, 2)], 1.0)
-    core = np.abs(scene.lateral) < np.interp(scene.down, [0.3, 0.6, 1.0], [0.46, 0.42, 0.46])
-    arms = bare_outline(scene, limbs, front.free)
-    bare = np.maximum(outline * (scene.down < min(0.42, hem)), arms)
-    # shoulder, neck and arm run into each other without corners, inside the clothes that covered them
-    bare = smoothstep(blur(bare.astype(np.float32), _ROUND * scene.unit), 0.42, 0.58)
-    clothed = blur(np.maximum(scene.matte, scene.parts.upper), 1.5 * _ROUND * scene.unit)
-    bare = bare * smoothstep(clothed, 0.4, 0.6)
-    midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
-    skin = np.maximum(bare, midriff * smoothstep(scene.matte, 0.2, 0.8))
-    below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
-    hips = below_waist & (core | nearer_to_lower(scene, removed)) & (scene.matte > 0.5)
-    lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.0)
-    return Under(skin=np.asarray(skin * (1.0 - lower), np.float32), lower=lower)
-
-
-def bare_outline(scene: Scene, limbs: Sides[Limb], free: Sides[Alpha]) -> Alpha:
-    """Silhouette of the arms as far as the new garment leaves them bare."""
-    left, right = _hidden(limbs.left), _hidden(limbs.right)
-    if scene.garment.sleeves is not None:
-        left, right = left * free.left, right * free.right
-    visible = grow(scene.parts.arms + scene.parts.hands > 0.5, 1.5)
-    return np.maximum(np.maximum(left, right), visible.astype(np.float32))
-
-
-def _hidden(limb: Limb) -> Alpha:
-    """Silhouette of an arm where it is not bare in the photo."""
-    if limb.seen is None:
-        return limb.inside
-    first, last = limb.seen
-    bare = (limb.along > first + _SLANT) & (limb.along < last - _SLANT)
-    return np.asarray(limb.inside * ~bare, np.float32)
-
-
-def nearer_to_lower(scene: Scene, removed: Alpha) -> Bool:
-    """Pixels from which the kept lower clothes are nearer than the background."""
-    kept_lower = (scene.parts.lower > 0.5) & (removed < 0.5)
-    background = scene.matte < 0.1
-    to_lower = cv2.distanceTransform((~kept_lower).astype(np.uint8), cv2.DIST_L2, 5)
-    to_background = cv2.distanceTransform((~background).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.asarray(to_lower < to_background, np.bool_)

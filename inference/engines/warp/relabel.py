@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from inference.engines.warp.fields import Bool, Float, blur, dot, ellipse, grow
+from inference.engines.warp.fields import Bool, Float, blur, box_of, dot, ellipse, grow, shrink
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.scene import Scene
 from preprocess.types import Sides
@@ -36,6 +36,9 @@ _CUFF = 0.12
 """Shoulder widths beyond the old garment in which a cuff may be taken for arm or hand."""
 
 
+_SHADED_SIDE = 0.06
+"""Shoulder widths of an arm's side, turned to the body, that its shadow may pass off as cloth."""
+
 _CUFF_LENGTH = 0.15
 """Arm lengths on both sides of the first bare skin in which a cuff may have been taken for an arm."""
 
@@ -55,15 +58,17 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     beside_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 1.5
     strays |= (closed > 0) & beside_arm & (bare < 0.5) & (parts.lower < 0.5)
     strays |= slivers((parts.arms + parts.hands > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
-    strays &= ~upper
+    shaded = like_skin(scene, upper, limbs)
+    upper &= ~shaded
+    strays &= ~(upper | shaded)
     rest = 1.0 - blur(strays.astype(np.float32), 0.6)
     return replace(
         scene,
         parts=replace(
             parts,
-            upper=np.maximum(parts.upper * grow(upper, 2.0), strays).astype(np.float32),
+            upper=np.maximum(parts.upper * (grow(upper, 2.0) & ~shaded), strays).astype(np.float32),
             neck=parts.neck * rest,
-            arms=parts.arms * rest,
+            arms=np.where(shaded, parts.upper, parts.arms * rest).astype(np.float32),
             hands=parts.hands * rest,
             lower=parts.lower * rest,
         ),
@@ -114,6 +119,28 @@ def like_cloth(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
     cuffs = near & (parts.arms + parts.hands + parts.lower > 0.5)
     full &= straps | cuffs
     return joined(full, upper)
+
+
+def like_skin(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
+    """Pixels of the old garment beside a bare arm that are the arm's shaded side."""
+    arm = scene.parts.arms > 0.6
+    zone = np.zeros_like(upper)
+    for limb in (limbs.left, limbs.right):
+        if limb.seen is not None:
+            middle, reach = 0.5 * sum(limb.seen), 0.5 * (limb.seen[1] - limb.seen[0]) + _CUFF_LENGTH / 2
+            zone |= (np.abs(limb.across) < 1.3) & (np.abs(limb.along - middle) < reach)
+    zone &= (scene.parts.upper > 0.3) & grow(arm, _SHADED_SIDE * scene.unit)
+    window = box_of(zone, int(0.3 * scene.unit))
+    found = np.zeros_like(upper)
+    if not zone.any():
+        return found
+    cloth = shrink(upper[window], 0.03 * scene.unit)
+    if cloth.sum() < 100 or arm[window].sum() < 100:
+        return found
+    lab = np.asarray(cv2.cvtColor(blur(scene.photo[window], 0.8) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
+    to_arm, to_cloth = _colour_distance(lab, arm[window]), _colour_distance(lab, cloth)
+    found[window] = zone[window] & (to_arm < 0.7 * to_cloth)
+    return joined(found, arm)
 
 
 def around_cuff(limb: Limb) -> Bool:

@@ -9,12 +9,13 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.background import background_plate
 from inference.engines.warp.bottoms import bottoms_plate
-from inference.engines.warp.fields import blur, grow, mix
+from inference.engines.warp.fields import Bool, blur, grow, mix, nearest, shrink
 from inference.engines.warp.limbs import Limb
-from inference.engines.warp.occlusion import Front, old_garment, under_layers
+from inference.engines.warp.occlusion import Front, old_garment
 from inference.engines.warp.scene import Scene
 from inference.engines.warp.skin import skin_plate
 from inference.engines.warp.types import Body
+from inference.engines.warp.under import under_layers
 from preprocess.types import Alpha, Points, Sides
 
 
@@ -67,7 +68,7 @@ class Stripped:
 
 def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stripped:
     """Take the old garment off: background, skin, lower clothes, in this order."""
-    removed = old_garment(scene, front)
+    removed = old_garment(scene, limbs, front)
     under = under_layers(scene, limbs, front, removed, chest)
     background = background_plate(scene.photo, scene.matte, scene.unit)
     removed = np.maximum(removed, ghosts(scene, background))
@@ -76,14 +77,22 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
     if bottoms is not None:
         plate = mix(plate, bottoms, under.lower)
-    uncovered = np.clip(under.skin + under.lower, 0.0, 1.0)
+    hair = scene.parts.hair > 0.9
+    if hair.any():
+        plate = mix(plate, hair_plate(scene.photo, shrink(hair, 0.012 * scene.unit)), under.hair)
+    uncovered = np.clip(under.skin + under.lower + under.hair, 0.0, 1.0)
     return Stripped(
         rgb=mix(scene.photo, plate, removed),
         removed=removed,
         skin=skin,
-        skin_weight=removed * under.skin,
+        skin_weight=removed * under.skin * (1.0 - under.hair),
         body=scene.matte * (1.0 - removed) + uncovered * removed,
     )
+
+
+def hair_plate(photo: FloatRgb, core: Bool) -> FloatRgb:
+    """Hair everywhere: the nearest strands run on, softly."""
+    return blur(nearest(photo, core), 1.2) if core.any() else photo
 
 
 def ghosts(scene: Scene, background: FloatRgb) -> Alpha:

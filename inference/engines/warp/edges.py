@@ -1,0 +1,89 @@
+"""The garment's outline on the body, freed of the small steps and scraps of its cut-out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from inference.engines.warp.fields import Bool, Float, blur, box_of, smoothstep
+from inference.engines.warp.types import SleeveLayer, WarpedGarment
+from preprocess.types import Alpha, Sides
+
+_EDGE = 0.008
+"""Shoulder widths: steps of the outline shorter than this are noise of the matte, not of the cut."""
+
+_RAMP = (0.25, 0.75)
+"""Share of cloth under the smoothing window that is mapped to 0..1: a ramp of about two pixels."""
+
+_HEM_WINDOW = 0.3
+"""Shoulder widths along the hem that are looked at together: scraps of the product's shadow are shorter."""
+
+_HEM_LOW = 35.0
+"""Percentile inside that window: scraps hang below the hem, nothing hides it from above."""
+
+_HEM_DEPTH = 0.035
+"""Shoulder widths: what departs further from its neighbours is cut that way, a slit or a shirt's tail."""
+
+
+def even_edges(garment: WarpedGarment, unit: float) -> WarpedGarment:
+    """The same garment with smooth outlines and one clean line for a hem; ``unit`` is the shoulder width."""
+    sleeves = garment.sleeves
+    return replace(
+        garment,
+        alpha=even_hem(_smooth(garment.alpha, unit), unit),
+        sleeves=None
+        if sleeves is None
+        else Sides(left=_smooth_sleeve(sleeves.left, unit), right=_smooth_sleeve(sleeves.right, unit)),
+    )
+
+
+def _smooth_sleeve(sleeve: SleeveLayer, unit: float) -> SleeveLayer:
+    return replace(sleeve, alpha=_smooth(sleeve.alpha, unit))
+
+
+def _smooth(alpha: Alpha, unit: float) -> Alpha:
+    even = np.zeros_like(alpha)
+    window = box_of(alpha > 0.0, 2)
+    if even[window].size:
+        even[window] = smoothstep(blur(alpha[window], _EDGE * unit), *_RAMP)
+    return even
+
+
+def even_hem(alpha: Alpha, unit: float) -> Alpha:
+    """Cut what hangs below the smooth course of the hem, fill what is nicked out of it."""
+    columns = np.flatnonzero((alpha > 0.5).any(axis=0))
+    if len(columns) < _HEM_WINDOW * unit:
+        return alpha
+    solid = alpha[:, columns] > 0.5
+    height = alpha.shape[0]
+    last = height - 1 - np.argmax(solid[::-1], axis=0)
+    below = alpha[np.minimum(last + 1, height - 1), columns]
+    lowest = last - 0.5 + alpha[last, columns] + below
+    course, at_hem = _course(columns.astype(np.float32), lowest, unit)
+    rows = np.arange(height, dtype=np.float32)[:, None]
+    even = alpha.copy()
+    near = (np.abs(rows - lowest) < 2.0 * _HEM_DEPTH * unit) & at_hem
+    line = np.clip(course - rows + 0.5, 0.0, 1.0).astype(np.float32)
+    even[:, columns] = np.where(near, line, alpha[:, columns])
+    return even
+
+
+def _course(x: Float, lowest: Float, unit: float) -> tuple[Float, Bool]:
+    """Smooth row of the hem at every column, and where the outline follows it.
+
+    The broad bend is taken off by a polynomial fitted twice, the second time without what is not hem.
+    """
+    scale = (x - x.mean()) / max(float(np.ptp(x)), 1.0)
+    hem = lowest > lowest.max() - 0.35 * unit
+    for _ in range(2):
+        if hem.sum() < 8:
+            return lowest, np.zeros_like(hem)
+        bend = np.polyval(np.polyfit(scale[hem], lowest[hem], 4), scale)
+        hem &= np.abs(lowest - bend) < 2.0 * _HEM_DEPTH * unit
+    rest = np.where(hem, lowest - bend, 0.0)
+    half = int(0.5 * _HEM_WINDOW * unit)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(rest, half, mode="reflect"), 2 * half + 1)
+    low = np.percentile(windows, _HEM_LOW, axis=1)
+    even = np.asarray(blur(low[None].astype(np.float32), 0.2 * half))[0]
+    return bend + even, hem & (np.abs(rest - even) < _HEM_DEPTH * unit)

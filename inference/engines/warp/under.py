@@ -1,0 +1,108 @@
+"""What comes to light under the old garment: skin, lower clothes, hair behind a collar.
+
+Weights are soft, ``float32 (h, w)`` 0..1 in the crop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from inference.engines.warp.fields import Bool, blur, box_of, grow, smoothstep
+from inference.engines.warp.limbs import Limb
+from inference.engines.warp.occlusion import Front, beside_sleeve
+from inference.engines.warp.scene import Scene
+from preprocess.types import Alpha, Points, Sides
+
+_ROUND = 0.02
+"""Shoulder widths by which the guessed outline of the bare body is rounded."""
+
+_BEHIND = 0.22
+"""Shoulder widths by which hair is continued downwards behind a collar that was taken off."""
+
+_STRAND_EDGE = 0.01
+"""Shoulder widths by which that hair's outline is rounded."""
+
+_SLANT = 0.05
+"""Arm lengths by which the end of a sleeve may run aslant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Under:
+    """What comes to light under the old garment; the rest is background."""
+
+    skin: Alpha
+    lower: Alpha
+    hair: Alpha
+    """Hair that fell behind an old collar."""
+
+
+def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha, chest: Points) -> Under:
+    """Guess the bare body below the clothes. ``chest`` is the outline of neck and shoulders, crop pixels."""
+    hem = scene.garment.hem
+    outline = np.zeros(scene.matte.shape, np.float32)
+    cv2.fillPoly(outline, [np.round(chest).astype(np.int32).reshape(-1, 1, 2)], 1.0)
+    core = np.abs(scene.lateral) < np.interp(scene.down, [0.3, 0.6, 1.0], [0.46, 0.42, 0.46])
+    arms = bare_outline(scene, limbs, front)
+    bare = np.maximum(outline * (scene.down < min(0.42, hem)), arms)
+    # shoulder, neck and arm run into each other without corners, inside the clothes that covered them
+    bare = smoothstep(blur(bare.astype(np.float32), _ROUND * scene.unit), 0.42, 0.58)
+    clothed = blur(np.maximum(scene.matte, scene.parts.upper), 1.5 * _ROUND * scene.unit)
+    bare = bare * smoothstep(clothed, 0.4, 0.6)
+    midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
+    skin = np.maximum(bare, midriff * smoothstep(scene.matte, 0.2, 0.8))
+    below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
+    hips = below_waist & (core | nearer_to_lower(scene, removed)) & (scene.matte > 0.5)
+    lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.0)
+    return Under(
+        skin=np.asarray(skin * (1.0 - lower), np.float32),
+        lower=lower,
+        hair=hair_behind(scene, front, removed),
+    )
+
+
+def hair_behind(scene: Scene, front: Front, removed: Alpha) -> Alpha:
+    """Removed pixels right below hair and nearer to it than to the neck: the hair went on behind a collar."""
+    hair = (scene.parts.hair > 0.5) & (front.head > 0.5)
+    window = box_of(hair, int(_BEHIND * scene.unit) + 2)
+    behind = np.zeros_like(scene.matte)
+    if not behind[window].size:
+        return behind
+    length = int(_BEHIND * scene.unit)
+    fall = cv2.dilate(hair[window].astype(np.uint8), np.ones((length + 1, 1), np.uint8), anchor=(0, length))
+    neck = (scene.parts.neck + scene.parts.face)[window] > 0.5
+    to_hair = cv2.distanceTransform((~hair[window]).astype(np.uint8), cv2.DIST_L2, 5)
+    to_neck = cv2.distanceTransform((~neck).astype(np.uint8), cv2.DIST_L2, 5)
+    hidden = (fall > 0) & (removed[window] > 0.05) & (to_hair < to_neck)
+    even = blur(grow(hidden | hair[window], 1.0).astype(np.float32), _STRAND_EDGE * scene.unit)
+    behind[window] = smoothstep(even, 0.35, 0.65) * (fall > 0)
+    return behind
+
+
+def bare_outline(scene: Scene, limbs: Sides[Limb], front: Front) -> Alpha:
+    """Silhouette of the arms as far as the new garment leaves them bare."""
+    left, right = _hidden(limbs.left), _hidden(limbs.right)
+    if scene.garment.sleeves is not None:
+        left, right = left * front.free.left, right * front.free.right
+    visible = grow(scene.parts.arms + scene.parts.hands > 0.5, 1.5) & ~beside_sleeve(scene, limbs, front)
+    return np.maximum(np.maximum(left, right), visible.astype(np.float32))
+
+
+def _hidden(limb: Limb) -> Alpha:
+    """Silhouette of an arm where it is not bare in the photo."""
+    if limb.seen is None:
+        return limb.inside
+    first, last = limb.seen
+    bare = (limb.along > first + _SLANT) & (limb.along < last - _SLANT)
+    return np.asarray(limb.inside * ~bare, np.float32)
+
+
+def nearer_to_lower(scene: Scene, removed: Alpha) -> Bool:
+    """Pixels from which the kept lower clothes are nearer than the background."""
+    kept_lower = (scene.parts.lower > 0.5) & (removed < 0.5)
+    background = scene.matte < 0.1
+    to_lower = cv2.distanceTransform((~kept_lower).astype(np.uint8), cv2.DIST_L2, 5)
+    to_background = cv2.distanceTransform((~background).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(to_lower < to_background, np.bool_)
