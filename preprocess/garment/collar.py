@@ -50,7 +50,7 @@ def _upper_edge(curves: Curves, scores: Scores, first: int) -> int | None:
     higher = (curves.points[first][:, 1] - curves.points[..., 1]).mean(axis=1)
     bend = np.array([(shape.p, shape.q, shape.tip) for shape in curves.shapes])
     upper = (higher > RIB[0]) & (higher < RIB[1]) & (bend == bend[first]).all(axis=1)
-    upper &= (scores.worth > max(RIB_SEEN, scores.worth[first] + 0.03)) & (scores.label < LABEL_LEFT)
+    upper &= (scores.worth > max(RIB_SEEN, scores.worth[first])) & (scores.label < LABEL_LEFT)
     return int(np.where(upper, scores.worth, -np.inf).argmax()) if upper.any() else None
 
 

@@ -26,7 +26,8 @@ DEPTHS = np.concatenate([np.arange(0.06, 0.6, 0.025), np.arange(0.6, 2.2, 0.07)]
 """Coarse: an edge is seen from .02 away, and the best curves are refined."""
 DEEPEST_ROUND = 1.2
 SHALLOWEST_V = 0.16
-INSETS = (1.0, 0.9, 0.78)
+INSETS_ROUND = (1.0, 0.9, 0.84, 0.78)
+INSETS_V = (1.0, 0.9, 0.78)
 """Where the front edge starts, as a share of the half width: collars have a thickness."""
 TIPS = (-0.2, 0.0, 0.2)
 """Sideways position of a V's tip; wrap tops are not symmetric."""
@@ -111,7 +112,7 @@ def candidates(pointed_only: bool) -> Curves:
         for d in DEPTHS
         if d >= SHALLOWEST_V
         for p, q in POINTED
-        for i in INSETS
+        for i in INSETS_V
         for tip in TIPS
     ]
     if not pointed_only:
@@ -120,6 +121,6 @@ def candidates(pointed_only: bool) -> Curves:
             for d in DEPTHS
             if d <= DEEPEST_ROUND
             for p, q in ROUND
-            for i in INSETS
+            for i in INSETS_ROUND
         ]
     return lay_out(tuple(made))

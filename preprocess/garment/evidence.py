@@ -102,7 +102,7 @@ def _along(values: Float) -> Float:
 def _left_label(view: NeckView, curves: Curves) -> Float:
     """``(K,)`` 0..1: how much of a neck label would stay below the curve."""
     middle = np.abs(COLUMNS) <= 0.45
-    reach = curves.across[:, middle]
+    reach = curves.across[:, middle] + 0.01
     below = np.stack([np.broadcast_to(COLUMNS[middle], reach.shape), reach], axis=-1)
     kept = sample(view.label_above, below).mean(axis=1)
     return np.asarray(np.minimum(kept, 1.0), np.float32)
