@@ -214,7 +214,8 @@ def prepare_garments(
     garments = []
     for index, (request, picture) in enumerate(zip(requests, pictures, strict=True)):
         name = garment_field(index, len(requests))
-        refuse_worn(request, picture, spec, preparation, field=name)
+        if request.photo == "auto" and "worn" not in spec.photo_kinds:
+            refuse_worn(picture, preparation, field=name, taker=spec.name)
         with named(name):
             garment = picture.garment(
                 preparation, category=request.category, kind=request.photo, description=request.description
@@ -225,15 +226,13 @@ def prepare_garments(
     return tuple(garments)
 
 
-def refuse_worn(
-    request: GarmentRequest, picture: Picture, spec: EngineSpec, preparation: Preparation, *, field: str
-) -> None:
-    """A photo of somebody wearing the garment, sent to an engine that needs a product photo."""
-    if request.photo != "auto" or "worn" in spec.photo_kinds or picture.person_score(preparation) < WORN:
+def refuse_worn(picture: Picture, preparation: Preparation, *, field: str, taker: str) -> None:
+    """Raise ``option-unsupported`` for a photo of somebody wearing the garment; ``taker`` needs it alone."""
+    if picture.person_score(preparation) < WORN:
         return
     raise Problem(
         "option-unsupported",
-        f"This photo shows a person; {spec.name} takes the garment alone, lying flat or on a ghost "
+        f"This photo shows a person; {taker} takes the garment alone, lying flat or on a ghost "
         "mannequin. If nobody is in it, send photo=flat.",
         field=field,
     )

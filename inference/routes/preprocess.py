@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from inference.dispatch import Ticket
 from inference.encode import encode_grey, encode_rgb, encode_rgba
-from inference.form import PHOTO_KINDS, Form, missing
+from inference.form import Form, missing
 from inference.form import source as source_of
 from inference.pictures import Picture
-from inference.pipeline import named, open_picture
+from inference.pipeline import named, open_picture, refuse_worn
 from inference.preparation import PhotoKindAsked
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
@@ -34,6 +34,8 @@ router = APIRouter(tags=["preprocess"], prefix="/v1/preprocess")
 
 PNG = "image/png"
 POSE_TAGS = ("blaze33", "coco18", "body25")
+CUT_KINDS = ("auto", "flat")
+"""Garments are cut out of product photos; nothing here takes one off somebody who wears it."""
 
 CANVAS = (768, 1024)
 """Width and height of the person's frame: what the try-on engines of this field work in."""
@@ -120,7 +122,7 @@ async def mask(request: Request) -> Response:
     responses=_answers(GarmentAnswer, "no-garment"),
 )
 async def garment(request: Request) -> Response:
-    """The PNG has an alpha channel."""
+    """A product photo; the PNG has an alpha channel. `photo`: `auto` (default) or `flat`."""
     return await answer(request, "garment", ("category", "photo"), cut_garment)
 
 
@@ -165,7 +167,9 @@ def make_mask(form: Form, picture: Picture, service: Service) -> Artefact:
 
 def cut_garment(form: Form, picture: Picture, service: Service) -> Artefact:
     category = form.choice("category", ("auto", *sorted(service.form_limits.categories))) or "auto"
-    kind = cast(PhotoKindAsked, form.choice("photo", PHOTO_KINDS) or "auto")
+    kind = cast(PhotoKindAsked, form.choice("photo", CUT_KINDS) or "auto")
+    if kind == "auto":
+        refuse_worn(picture, service.tools.preparation, field="garment", taker="the cut-out")
     cut = picture.garment(service.tools.preparation, category=category, kind=kind, description="")
     png = encode_rgba(cut.image, np.rint(cut.alpha * 255).astype(np.uint8))
     return Artefact(

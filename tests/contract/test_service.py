@@ -16,7 +16,7 @@ from inference.app import create_app
 from inference.config import Settings
 from inference.engines.base import EngineUnavailable
 from inference.problems import TYPES
-from tests.bad_inputs import PAIR, PERSON, file, garment_photo, value
+from tests.bad_inputs import PAIR, PERSON, file, garment_photo, person_photo, value
 from tests.contract.conftest import SETTINGS, Rig, listening, running, until
 from tests.fakes import FakeEngine, FakePreparation, registry, spec
 
@@ -119,6 +119,20 @@ def test_garment_is_cut_out(rig: Rig) -> None:
     assert Image.open(io.BytesIO(picture.content)).mode == "RGBA"
     assert (words["category"], words["kind"], words["landmarks"]) == ("upper", "flat", None)
     assert (words["tag"], words["frame"]["width"]) == ("garment", 96)
+
+
+def test_photo_of_somebody_is_no_garment_to_cut_out(rig: Rig) -> None:
+    """Refused as a try-on refuses it; who knows better says so."""
+    parts = [file("garment", person_photo())]
+
+    refused = rig.client.post("/v1/preprocess/garment", files=parts)
+    insisted = rig.client.post("/v1/preprocess/garment", files=[*parts, value("photo", "flat")])
+    worn = rig.client.post("/v1/preprocess/garment", files=[*parts, value("photo", "worn")])
+
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:cabine:error:option-unsupported")
+    assert (refused.json()["field"], "photo=flat" in refused.json()["detail"]) == ("garment", True)
+    assert insisted.status_code == 200
+    assert (worn.status_code, worn.json()["field"]) == (422, "photo")
 
 
 @pytest.mark.parametrize("given", ["abcd-1234", "A.b_c-123"])
