@@ -18,18 +18,21 @@ widths of cloth. A crew neck ends there: flat it is half as deep as wide."""
 _SLOPE_SEEN = 0.47
 """Share of that length that a camera in front sees: the fronts of crew necks lie 0.15 to 0.30 neck widths
 below their ends on photographed and rendered people, 0.5 to 0.6 on garments that lie flat."""
-_EVEN_STRETCH = (1 / 1.08, 1.12)
-"""Cloth shorter or longer than its room is drawn or pushed together evenly within this range."""
-_REST = (0.75, 1.25)
-"""What the part near the hem takes up beyond that."""
+_GATHERED = 0.92
+"""Cloth that is too long for its room is pushed together near the hem, where there is rarely a print and
+where it bulges over the hips, down to this share; only what is left is spread over the whole length."""
 
 
 def seen_length(cloth: Array | float, body: Body) -> Array:
     """Pixels that cloth hanging ``cloth`` pixels down from the neck points covers in the picture."""
-    slope = _SLOPE * body.shoulder_width
-    on_slope = np.clip(cloth, 0.0, slope)
-    seen: Array = np.asarray(cloth - (1 - _SLOPE_SEEN) * on_slope, dtype=np.float64)
-    return seen
+    on_slope, hanging = _parts(cloth, body)
+    return on_slope + hanging
+
+
+def _parts(cloth: Array | float, body: Body) -> tuple[Array, Array]:
+    """What is seen of the cloth on the slope, and of the cloth that hangs below it."""
+    on_slope = np.clip(np.asarray(cloth, dtype=np.float64), 0.0, _SLOPE * body.shoulder_width)
+    return on_slope * _SLOPE_SEEN, cloth - on_slope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +52,14 @@ class Fall:
     def levels(self, heights: Array) -> Array:
         """Levels on the spine of heights ``(n,)`` on the garment.
 
-        A small difference between cloth and room is spread evenly. What is left of a larger one is taken up
-        near the hem (third power), where there is rarely a print.
+        What hangs fills its room, a surplus is gathered with the third power of the way down.
         """
-        whole = float(seen_length((self.hem_y - self.neck_y) * self.scale, self.body))
-        shares = seen_length((heights - self.neck_y) * self.scale, self.body) / whole
-        room = (self.hem - self.top) * self.body.torso_length / whole
-        even = float(np.clip(room, *_EVEN_STRETCH))
-        rest = float(np.clip(room / even, *_REST))
-        hanging = shares - (1 - rest) * shares**3
-        levels: Array = self.top + hanging * (self.hem - self.top) / rest
+        on_slope, hanging = _parts((heights - self.neck_y) * self.scale, self.body)
+        slope, length = (float(p) for p in _parts((self.hem_y - self.neck_y) * self.scale, self.body))
+        room = (self.hem - self.top) * self.body.torso_length - slope
+        share = room / max(length, 1.0)
+        rest = float(np.clip(share, _GATHERED, 1.0))
+        shares = hanging / max(length, 1.0)
+        hung = (shares - (1 - rest) * shares**3) * room / rest
+        levels: Array = self.top + (on_slope + hung) / self.body.torso_length
         return levels

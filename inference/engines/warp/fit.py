@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from inference.engines.warp.fall import Fall
 from inference.engines.warp.silhouette import (
-    SIDES,
     SideName,
     Silhouette,
     level_of,
@@ -63,7 +62,7 @@ class Fit:
     """Correspondence of garment and body. Rows run from the armpits to the hem."""
 
     scale: float
-    """Person's pixels per garment pixel along the cloth."""
+    """Person's pixels per garment pixel across the body; ``fall`` has its own along it."""
     ease: float
     neck: Sides[Vec]
     shoulder: Sides[Vec]
@@ -86,17 +85,17 @@ class Fit:
 
 def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette) -> Fit:
     """Place the landmarks of a top on a body."""
-    scale, ease = scale_of(marks, body)
+    scale, along, ease = scale_of(marks, body)
     neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))
     shoulder = Sides(
         left=_shoulder_point(marks, body, scale, "left", neck.left),
         right=_shoulder_point(marks, body, scale, "right", neck.right),
     )
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
-    hem, tucked = hem_of(marks, person, body, scale, top)
+    hem, tucked = hem_of(marks, person, body, along, top)
     neck_y = mean_y(marks.neck)
     hem_y = max(mean_y(marks.hem), neck_y + 1.0)
-    fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=scale, top=top, hem=hem, body=body)
+    fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body)
     heights, levels, side_levels = _rows(marks, fall)
     cloth = cloth_half_widths(marks, heights) * scale
     left, left_seen = _half_widths(silhouette, body, side_levels, cloth, -1.0)

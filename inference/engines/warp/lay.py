@@ -6,16 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.warp.armhole import inside_armhole
 from inference.engines.warp.assumed import assumed_landmarks
 from inference.engines.warp.fit import Array, Fit, fit_garment
 from inference.engines.warp.gaps import closed_at_armpits
 from inference.engines.warp.neckline import lay_neckline, neck_opening
 from inference.engines.warp.resample import bleed, cloth_for
 from inference.engines.warp.silhouette import SIDES, Silhouette, on_spine
-from inference.engines.warp.sleeves import Box, inside_armhole, lay_sleeve
+from inference.engines.warp.sleeves import lay_sleeve
 from inference.engines.warp.torso import stretch_of, torso_map
-from inference.engines.warp.tps import Tps
 from inference.engines.warp.types import Body, SleeveLayer, WarpedGarment
+from inference.engines.warp.wearing import Box, Wearing
 from preprocess.types import Alpha, Garment, GarmentLandmarks, Person, Rgb, Sides
 
 _AROUND = 0.25
@@ -38,17 +39,20 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
     fit = fit_garment(marks, person, body, silhouette)
     torso = torso_map(garment, marks, fit, body, silhouette)
     box = _box(fit, person, body, sleeved=marks.sleeves is not None)
+    wearing = Wearing(
+        garment=garment, marks=marks, body=body, silhouette=silhouette, fit=fit, torso=torso, box=box
+    )
     frame = person.matte.alpha.shape
     cloth_alpha, cloth_image = _torso_cloth(garment, marks)
-
     cloth = cloth_for(bleed(cloth_image, cloth_alpha), fit.scale)
     source = torso.dense(*box)
     neckline = lay_neckline(garment.collar, fit, torso)
     opening = neck_opening(neckline, body, (frame[0], frame[1]))
     alpha = _placed(cloth.coverage(cloth_alpha, source) * _near(fit, body, box), box, frame)
-    sleeves = _sleeves(garment, marks, fit, body, silhouette, torso, box, frame)
+    sleeves = _sleeves(wearing, frame)
     if sleeves is not None:
-        alpha = closed_at_armpits(alpha, (sleeves.left.alpha, sleeves.right.alpha), fit.armpit, body)
+        drawn = (sleeves.left.alpha, sleeves.right.alpha)
+        alpha = closed_at_armpits(alpha, drawn, fit.armpit, person.matte.alpha, body)
     return WarpedGarment(
         rgb=_placed(cloth.colours(source), box, frame),
         alpha=alpha * (1 - opening),
@@ -102,23 +106,15 @@ def _torso_outline(marks: GarmentLandmarks, shape: tuple[int, ...]) -> Alpha:
     return region.astype(np.float32) / np.float32(255)
 
 
-def _sleeves(
-    garment: Garment,
-    marks: GarmentLandmarks,
-    fit: Fit,
-    body: Body,
-    silhouette: Silhouette,
-    torso: Tps,
-    box: Box,
-    frame: tuple[int, ...],
-) -> Sides[SleeveLayer] | None:
-    if marks.sleeves is None:
+def _sleeves(wearing: Wearing, frame: tuple[int, ...]) -> Sides[SleeveLayer] | None:
+    sleeves = wearing.marks.sleeves
+    if sleeves is None:
         return None
-    cloth = cloth_for(bleed(garment.image, garment.alpha), fit.scale)
+    garment, box = wearing.garment, wearing.box
+    cloth = cloth_for(bleed(garment.image, garment.alpha), wearing.fit.scale)
     layers: dict[str, SleeveLayer] = {}
     for side, _ in SIDES:
-        sleeve = marks.sleeves[side]
-        layer = lay_sleeve(garment, marks, sleeve, cloth, fit, body, silhouette, torso, side, box)
+        layer = lay_sleeve(wearing, sleeves[side], side, cloth)
         layers[side] = SleeveLayer(
             rgb=_placed(layer.rgb, box, frame),
             alpha=_placed(layer.alpha, box, frame),

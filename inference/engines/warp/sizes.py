@@ -15,7 +15,7 @@ _CHEST = 1.16
 """Frontal chest width between the armpits in shoulder widths (joint to joint)."""
 _CHEST_RANGE = (0.95, 1.60)
 """A garment's chest stays within this range of the body's: below it cannot be put on, above no cut goes."""
-_HEM_USUAL = (1.0, 1.10)
+_HEM_USUAL = (1.05, 1.16)
 """Levels on the spine between which most tops end."""
 _NECK_ABOVE = 0.15
 """How far neck points lie above the shoulder line, in torso lengths."""
@@ -29,17 +29,17 @@ _VEST_EASE = 1.10
 """Chest of a sleeveless top over the body's."""
 _HEM_RANGE = (0.40, 1.50)
 """From a cropped top to a tunic, in levels of the spine."""
-_HEM_SOFT = 1.0
+_HEM_SOFT = 1.05
 """Hems below the hips are drawn up by half of the way: the cloth they need bulges over chest and seat."""
 _FOLLOW_OLD = (-0.22, 0.16)
 """A hem that would end this near to the old one ends with it, so that no strip of skin has to be made up."""
 _HEM_OVER = 0.01
 """How far such a hem lies over the old one."""
-_MOST_FOLLOWED = 1.14
+_MOST_FOLLOWED = 1.08
 """How much shorter than the cloth a hem that follows the old one may end."""
 _MOST_STRETCH = 1.12
 """Largest ratio of the vertical to the horizontal scale of the cloth: more is seen in prints."""
-_MOST_SQUEEZED = 1.14
+_MOST_SQUEEZED = 1.08
 """A long garment is shortened by this factor at most: beyond that it is longer than the body expects, and
 shown so."""
 _TUCKED_BELOW = 0.92
@@ -63,8 +63,12 @@ def cloth_half_widths(marks: GarmentLandmarks, heights: Array) -> Array:
     return halves
 
 
-def scale_of(marks: GarmentLandmarks, body: Body) -> tuple[float, float]:
-    """Scale of the cloth and the ease it leads to: by the shoulders, kept within what the chest allows."""
+def scale_of(marks: GarmentLandmarks, body: Body) -> tuple[float, float, float]:
+    """Scale of the cloth across and along the body, and the ease they lead to.
+
+    The shoulders give it, within what the chest allows. Of what the length says against it one half is put
+    down to the shoulder tips, which are the least certain landmarks, the other to the body's own length.
+    """
     chest = 2 * float(cloth_half_widths(marks, np.array([mean_y(marks.armpit)]))[0])
     body_chest = _CHEST * body.shoulder_width
     least, most = (share * body_chest / chest for share in _CHEST_RANGE)
@@ -76,13 +80,13 @@ def scale_of(marks: GarmentLandmarks, body: Body) -> tuple[float, float]:
         # Without set-in sleeves the shoulder says little about the size; vests are cut close.
         scale = _VEST_EASE * body_chest / chest
     scale = float(np.clip(scale, least, most))
-    scale = min(scale * _length_says(marks, chest, scale, body), most)
-    return scale, chest * scale / body_chest
+    correction = _length_says(marks, chest, scale, body)
+    across = min(scale * correction**0.5, most)
+    return across, scale * correction, chest * across / body_chest
 
 
 def _length_says(marks: GarmentLandmarks, chest: float, scale: float, body: Body) -> float:
-    """Correction of the scale, near 1: shoulder tips are the least certain landmarks, and most tops end at
-    the hips.
+    """Correction of the scale, near 1: most tops end at the hips.
 
     Cuts that are short on purpose (about as long as wide) are left alone.
     """

@@ -20,8 +20,9 @@ _CHEST_INNER = (-0.5, 0.0, 0.5)
 _CHEST_ROWS = (0.4, 0.75)
 """Rows of inner control points between neck points and armpits, so that the chest stays as flat as the
 cloth."""
-_SQUEEZE_RANGE = (0.75, 1.15)
-"""How far the scale across follows the one along."""
+_SQUEEZE_RANGE = (0.92, 1.0)
+"""How far the scale across follows the one along: cloth that is gathered falls in folds, which does not make
+it narrower, and cloth that is drawn out in length does not grow wider."""
 _ON_EDGE = (0.33, 0.67)
 """Points of the shoulder seam that are pinned to the silhouette."""
 _CLOTH = 0.008
@@ -89,7 +90,7 @@ def _control_points(
 def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[float, float] | Vec, Vec]]:
     """Above the armpits the cloth lies flat on the body: true to scale about the middle, level by level."""
     neck_y = mean_y(marks.neck)
-    middle = float(np.mean([marks.armpit.left[0], marks.armpit.right[0]]))
+    middle = marks.centre_x
     half = float(cloth_half_widths(marks, fit.heights[:1])[0])
     offset = (fit.half_widths.right[0] - fit.half_widths.left[0]) / 2
     across = _scales_across(fit, body)[0]
@@ -105,8 +106,8 @@ def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[fl
 
 
 def _scales_across(fit: Fit, body: Body) -> Array:
-    """Scale across the middle of every row: that of the length there, so that a print on cloth that is drawn
-    up or down shrinks or grows and keeps its shape."""
+    """Scale across the middle of every row: it follows that of the length a little, so that a print on cloth
+    that is pushed together keeps its shape."""
     along = np.gradient(fit.levels, fit.heights) * body.torso_length
     return fit.scale * np.clip(along / fit.scale, *_SQUEEZE_RANGE)
 

@@ -1,0 +1,158 @@
+"""Where the edges of a sleeve run along an arm.
+
+Everything is planned in arm coordinates ``(a, w)``: ``a`` pixels along the bone from the shoulder joint
+(negative above it), ``w`` pixels beside it, negative on the outer side of the arm. The bone is rounded at
+the elbow, so rows of cloth turn with it and neither fan out nor tear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.warp.bone import Bone, arm_coordinates, bone_of, smoothed, unit_vector
+from inference.engines.warp.silhouette import SideName, arm_radii
+from inference.engines.warp.wearing import Wearing
+from preprocess.types import Sleeve
+
+Array = NDArray[np.float64]
+
+ROWS = 28
+"""Rows of the mesh from armhole to cuff: a bent elbow stays round."""
+
+_UPPER, _FORE = 0.80, 0.68
+"""Usual lengths of upper arm and forearm in shoulder widths: shorter ones point towards the camera."""
+_LONG_FROM = 0.72
+"""A sleeve that covers this share of the arm ends at the wrist: sleeves of that length are long ones, and
+cloth laid flat on a table is rarely stretched to its full length."""
+_THREE_QUARTER = 0.60
+"""The same for a garment that was classed as long-sleeved."""
+_WRIST = 0.02
+"""How far a long cuff lies over the wrist, in shoulder widths."""
+_SHORTEST = 0.12
+"""Least distance of a cuff from the shoulder joint, in shoulder widths."""
+_MOST_SLANT = 0.12
+"""Most by which a cuff's corners differ along the arm, in shoulder widths."""
+_SHORTEST_INNER = 0.04
+"""Least length of the underside, in shoulder widths."""
+_SKIN_GAP = 0.012
+"""How far cloth stands off the arm's outline, in shoulder widths."""
+_WRAP = 1.57
+"""Flat width of a sleeve that just touches the arm, over the arm's visible width: half a circle against its
+axis."""
+_LOOSE = 0.4
+"""Share of the cloth beyond that which stands away sideways."""
+_LOOSEST = 1.5
+"""Widest a sleeve may hang, in arm radii."""
+_SHOULDER_TURN = 0.10
+"""Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
+_ARMPIT_TURN = 0.12
+"""The same from the armpit onto the inner outline."""
+_PROBES = 24
+"""Places along the arm at which its outline is read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SleevePlan:
+    """A sleeve in arm coordinates."""
+
+    bone: Bone
+    outer: Array
+    """``(ROWS, 2)`` edge from the shoulder tip to the cuff."""
+    inner: Array
+    """``(ROWS, 2)`` edge from the armpit to the cuff."""
+    reach: float
+    """How much of the arm is covered: 0 = shoulder, about .5 = elbow, 1 = wrist."""
+
+
+def plan_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName) -> SleevePlan:
+    """Lay the edges of one sleeve along the arm on its side."""
+    body, fit = wearing.body, wearing.fit
+    unit = body.shoulder_width
+    bone = bone_of(body.arms[side], body, side)
+    corners = np.array([sleeve.outer[0], sleeve.inner[0]], dtype=np.float64)
+    # Where the torso's map puts them, which is near the fitted landmarks but not exactly on them.
+    corners = wearing.torso.invert(corners, np.array([fit.shoulder[side], fit.armpit[side]]))
+    start_outer, start_inner = (arm_coordinates(corner, body.arms[side], bone) for corner in corners)
+    cuff = _cuff_distance(wearing, sleeve, bone, start_outer[0])
+    slant = float(np.clip(_cuff_slant(sleeve) * fit.scale, -_MOST_SLANT * unit, _MOST_SLANT * unit))
+    cuff_inner = max(cuff + slant, start_inner[0] + _SHORTEST_INNER * unit)
+    a_outer = np.linspace(start_outer[0], cuff, ROWS)
+    a_inner = np.linspace(start_inner[0], cuff_inner, ROWS)
+    outer_width, inner_width = _hanging(wearing, bone, a_outer, a_inner, _cloth_half_widths(sleeve))
+    w_outer = _turned(start_outer[1], -outer_width, (a_outer - a_outer[0]) / (_SHOULDER_TURN * unit))
+    w_inner = _turned(start_inner[1], inner_width, (a_inner - a_inner[0]) / (_ARMPIT_TURN * unit))
+    return SleevePlan(
+        bone=bone,
+        outer=np.stack([a_outer, w_outer], axis=-1),
+        inner=np.stack([a_inner, w_inner], axis=-1),
+        reach=float(bone.place_of(np.array([max(cuff, 0.0)]))[0]),
+    )
+
+
+def even(line: NDArray[np.floating], count: int) -> Array:
+    """Resample a polyline at equal distances."""
+    steps = np.hypot(*np.diff(line, axis=0).T)
+    distances = np.concatenate([[0.0], np.cumsum(steps)])
+    places = np.linspace(0.0, distances[-1], count)
+    return np.stack([np.interp(places, distances, line[:, k]) for k in (0, 1)], axis=-1)
+
+
+def _turned(start: float, widths: Array, progress: Array) -> Array:
+    """From a corner of the armhole onto the outline: a quarter of a sine, complete at ``progress`` 1."""
+    blend = np.sin(np.clip(progress, 0.0, 1.0) * np.pi / 2)
+    turned: Array = start * (1 - blend) + widths * blend
+    return turned
+
+
+def _hanging(
+    wearing: Wearing, bone: Bone, a_outer: Array, a_inner: Array, cloth: Array
+) -> tuple[Array, Array]:
+    """Half widths of the sleeve on both sides of the bone; ``cloth`` in garment pixels."""
+    body = wearing.body
+    probe = np.linspace(
+        min(float(a_outer[0]), 0.0), max(float(a_outer[-1]), float(a_inner[-1]), 1.0), _PROBES
+    )
+    zero = np.zeros_like(probe)
+    centres = bone.at(probe, zero)
+    normals = bone.at(probe, zero + 1.0) - centres
+    radii = arm_radii(wearing.silhouette, body, bone.place_of(probe), centres, normals)
+    widths = []
+    for a, radius in zip((a_outer, a_inner), radii, strict=True):
+        arm = np.interp(a, probe, smoothed(radius[:, None], 2.0)[:, 0]) + _SKIN_GAP * body.shoulder_width
+        loose = _LOOSE * np.maximum(0.0, cloth * wearing.fit.scale - _WRAP * arm)
+        widths.append(np.minimum(arm + loose, _LOOSEST * arm))
+    return widths[0], widths[1]
+
+
+def _cuff_distance(wearing: Wearing, sleeve: Sleeve, bone: Bone, start: float) -> float:
+    """Where the outer edge ends along the bone; projected lengths shrink where the arm points at the
+    camera."""
+    unit = wearing.body.shoulder_width
+    upper, fore = max(bone.elbow, _UPPER * unit), max(bone.wrist - bone.elbow, _FORE * unit)
+    length = float(np.hypot(*np.diff(sleeve.outer, axis=0).T).sum()) * wearing.fit.scale + start
+    share = length / (upper + fore)
+    if share > _LONG_FROM or (wearing.garment.sleeve_length == "long" and share > _THREE_QUARTER):
+        return bone.wrist + _WRIST * unit
+    if length <= upper:
+        return max(length / upper * bone.elbow, _SHORTEST * unit)
+    beyond = min((length - upper) / fore, 1.0)
+    return bone.elbow + beyond * (bone.wrist - bone.elbow) + _WRIST * unit
+
+
+def _cuff_slant(sleeve: Sleeve) -> float:
+    """How much farther along the sleeve the cuff's inner corner lies than its outer one, garment pixels."""
+    outer, inner = even(sleeve.outer, 8), even(sleeve.inner, 8)
+    direction = unit_vector(unit_vector(outer[-1] - outer[-4]) + unit_vector(inner[-1] - inner[-4]))
+    return float((inner[-1] - outer[-1]) @ direction)
+
+
+def _cloth_half_widths(sleeve: Sleeve) -> Array:
+    """Half widths along the sleeve, square to it, garment pixels."""
+    outer, inner = even(sleeve.outer, ROWS), even(sleeve.inner, ROWS)
+    axis = unit_vector((outer[-1] + inner[-1]) - (outer[0] + inner[0]))
+    normal = np.array([-axis[1], axis[0]])
+    widths: Array = np.abs((outer - inner) @ normal) / 2
+    return widths
