@@ -11,6 +11,7 @@ from preprocess.garment.category import classify
 from preprocess.garment.collar import find_collar
 from preprocess.garment.cutout import cut_out
 from preprocess.garment.landmarks import measure_top
+from preprocess.garment.outline import trace
 from preprocess.types import Category, Frame, Garment, Notice, Photo, Rgb
 
 __all__ = ["prepare_garment"]
@@ -59,7 +60,8 @@ def prepare_garment(
     image = _scaled(photo, frame)
     cutout = cut_out(image)
     alpha = cutout.alpha
-    resolved = classify(alpha, image)[0] if category == "auto" else category
+    outline = trace(alpha > 0.5)
+    resolved = classify(outline)[0] if category == "auto" else category
     notices = (OUTLINE_UNSURE,) if cutout.confidence < SURE else ()
     worn: Literal["flat", "worn"] = "worn" if kind == "worn" else "flat"
     if resolved != "upper":
@@ -68,7 +70,7 @@ def prepare_garment(
             sleeve_length="sleeveless", landmarks=None, collar=None,
             cutout_confidence=cutout.confidence, description=description, notices=notices,
         )  # fmt: skip
-    measured = measure_top(alpha, image)
+    measured = measure_top(alpha, image, outline)
     if measured.cut:
         alpha = (alpha * cv2.GaussianBlur(measured.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
     return Garment(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from preprocess.garment.outline import Outline, runs_of, trace
-from preprocess.types import Alpha, Category, Rgb
+from preprocess.garment.outline import Outline, runs_of
+from preprocess.types import Category
 
 DRESS_LENGTH = 2.5
 """Height over chest width above which a garment with a neck is a dress: shirts reach 2.1, dresses begin at
@@ -84,13 +84,12 @@ def _chest(outline: Outline) -> float:
     return float(np.percentile(widths, 20))
 
 
-def classify(alpha: Alpha, image: Rgb) -> tuple[Category, float]:
+def classify(outline: Outline) -> tuple[Category, float]:
     """``(category, confidence)`` of a cut-out garment; ``upper``, ``lower`` or ``dress``, confidence 0..1.
 
-    Above .8 the claim is meant to be safe enough to contradict a user.
+    Above .8 the claim is meant to be safe enough to contradict a user. Shape alone decides: colours mislead
+    (a blouse sewn to a skirt in one print).
     """
-    del image  # shape alone decides; colours mislead (a blouse sewn to a skirt in one print)
-    outline = trace(alpha > 0.5)
     legs = leg_gap(outline)
     flat = _flat_top(outline)
     dents = _side_dents(outline)

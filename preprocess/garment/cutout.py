@@ -18,6 +18,8 @@ SMALLEST = 0.03
 """Share of the picture below which there is no usable garment."""
 FAINT = 5.5
 """Median colour step across the outline, Lab units, below which the outline needs smoothing."""
+MARGIN = 0.03
+"""Background kept round the garment when its edge is refined, as a share of the longest side: three bands."""
 LEAST_SCORE = 0.22
 """Hypotheses below this are edges of noise or scenery, not of a garment."""
 RECTANGLE = 0.975
@@ -104,29 +106,41 @@ def _differs(one: Shape, other: Shape) -> bool:
     return bool((one.mask ^ other.mask).sum() > 0.05 * one.mask.sum())
 
 
+def _matte(image: Rgb, shape: Shape, backdrop: Backdrop, scale: float) -> Alpha:
+    """The rough silhouette's matte at the picture's resolution, worked out in the garment's box only."""
+    height, width = image.shape[:2]
+    side = max(height, width)
+    grown = cv2.resize(shape.mask.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    rough = cv2.GaussianBlur(grown, (0, 0), 0.5 / scale) > 0.5
+    x, y, wide, high = cv2.boundingRect(rough.astype(np.uint8))
+    margin = round(MARGIN * side)
+    box = (
+        slice(max(0, y - margin), min(height, y + high + margin)),
+        slice(max(0, x - margin), min(width, x + wide + margin)),
+    )
+    surface = cv2.resize(backdrop.surface, (width, height))[box]
+    local = replace(backdrop, surface=np.ascontiguousarray(surface, np.float32))
+    lab = to_lab(image[box])
+    mask = snap(lab, rough[box], local, side)
+    if shape.step < FAINT:
+        mask = calm(mask, side)
+    alpha = np.zeros((height, width), np.float32)
+    alpha[box] = largest_with(soften(lab, mask, local, side))
+    return alpha
+
+
 def cut_out(image: Rgb) -> Cutout:
     """Matte of the garment in a product photo ``uint8 (H, W, 3)``.
 
     Raises :class:`InputError` ``no-garment`` for blank pictures, noise, scenes and garments under 3 % of
     the picture.
     """
-    height, width = image.shape[:2]
-    scale = min(1.0, WORK_SIDE / max(height, width))
+    scale = min(1.0, WORK_SIDE / max(image.shape[:2]))
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     shape, rival, backdrop = _rough(to_lab(np.asarray(small, np.uint8)))
     if shape.score < LEAST_SCORE:
         raise _refuse("the garment photo shows no garment that can be told from its surroundings")
-    lab = to_lab(image)
-    full = Backdrop(
-        surface=np.asarray(cv2.resize(backdrop.surface, (width, height)), np.float32),
-        noise=backdrop.noise,
-        evenness=backdrop.evenness,
-    )
-    grown = cv2.resize(shape.mask.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    mask = snap(lab, cv2.GaussianBlur(grown, (0, 0), 0.5 / scale) > 0.5, full)
-    if shape.step < FAINT:
-        mask = calm(mask)
-    alpha = largest_with(soften(lab, mask, full))
+    alpha = _matte(image, shape, backdrop, scale)
     if float(alpha.mean()) < SMALLEST:
         raise _refuse(f"the garment takes up only {100 * float(alpha.mean()):.1f} % of the photo")
     return Cutout(alpha=alpha, confidence=_confidence(shape, rival, backdrop), contrast=shape.step)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.garment.backdrop import Float, length
+from preprocess.garment.backdrop import Float, magnitude
 from preprocess.garment.curves import COLUMNS, POINTS, UPRIGHT, Curves
 from preprocess.garment.neckview import NeckView, sample, see_through_depth
 
@@ -45,7 +45,7 @@ def _edge(view: NeckView, curves: Curves) -> tuple[Float, Float]:
     confidence."""
     nu, nv = curves.normals[..., :1] / 2, curves.normals[..., 1:]
     across = sample(view.gu, curves.points) * nu + sample(view.gv, curves.points) * nv
-    seen = np.minimum(length(across) / view.clear, 1.0)
+    seen = np.minimum(magnitude(across) / view.clear, 1.0)
     # on the outer silhouette any curve finds an edge: that speaks little for a front edge
     above = sample(view.cloth, curves.points - 0.045 * curves.normals)
     worth = np.where(above > 0.5, 1.0, OUTER)
@@ -82,11 +82,11 @@ def _parting(view: NeckView, curves: Curves) -> tuple[Float, Float]:
     above = _along(sides[0] * shown)
     usual = np.median(above, axis=1, keepdims=True)  # a label takes less than half of the way
     middle = (np.abs(curves.points[..., 0]) < LABEL[0]) & (curves.points[..., 1] < LABEL[1])
-    away = np.minimum(length(above - usual), 25.0) * worth * np.where(middle, LABEL_DOUBT, 1.0)
+    away = np.minimum(magnitude(above - usual), 25.0) * worth * np.where(middle, LABEL_DOUBT, 1.0)
     change = (away * curves.weights).sum(axis=1) / np.maximum((worth * curves.weights).sum(axis=1), 1e-3)
     step = _along((sides[1] - sides[0]) * shown)
     lighter = np.clip(step[..., 0] / view.clear, -1.0, 1.0)
-    colour = np.minimum(length(step) / (1.4 * view.clear), 1.0)
+    colour = np.minimum(magnitude(step) / (1.4 * view.clear), 1.0)
     parting = ((0.6 * lighter + 0.4 * colour) * curves.weights).sum(axis=1)
     return parting.astype(np.float32), np.minimum(change / 16.0, 1.0).astype(np.float32)
 

@@ -148,11 +148,10 @@ def _even_rows(rows: Float, axis: float) -> Float:
     return rows
 
 
-def measure_top(alpha: Alpha, image: Rgb) -> Measured:
+def measure_top(alpha: Alpha, image: Rgb, outline: Outline) -> Measured:
     """Landmarks of an upper garment from its matte ``(H, W)`` and picture ``uint8 (H, W, 3)`` of the same
-    frame."""
+    frame; ``outline`` is traced from the matte."""
     body = alpha > 0.5
-    outline = trace(body)
     hem, cut = hem_row(outline, image)
     if cut:
         body = _without_brief(body, outline, hem)

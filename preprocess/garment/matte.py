@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.garment.backdrop import Backdrop, Bool, Float, Lab, gradient
+from preprocess.garment.backdrop import Backdrop, Bool, Float, Lab, dot, gradient, magnitude
 from preprocess.garment.silhouette import disc, main_pieces, morph
 from preprocess.types import Alpha
 
@@ -24,8 +24,8 @@ RIM = 0.006
 """Distance within which a gap's rim must show the edge of the cloth, as a share of the longest side."""
 CLOTH_TOO = 0.05
 """Share of a garment's middle in the background's colour from which that is a colour of its cloth, too."""
-HOLE = 0.00015
-"""Smallest hole, as a share of the picture: anything smaller is a button or a speck."""
+HOLE = 0.00011
+"""Smallest hole, as a share of the longest side squared: anything smaller is a button or a speck."""
 
 
 def _weighted(lab: Lab) -> Lab:
@@ -43,30 +43,29 @@ def _mean_inside(values: Float, mask: Bool, radius: int) -> Float:
     return np.asarray(mean / (share if values.ndim == 2 else share[..., None]), np.float32)
 
 
-def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
+def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
     """Pixels nearer to the background, shadows included, than to the cloth around them; False where
     unclear."""
-    side = max(mask.shape)
     away = _weighted(lab - backdrop.surface)
     radius = round(NEAR * side)
     core = morph(mask, cv2.MORPH_ERODE, EDGE * side)
-    coloured = core & (np.linalg.norm(away, axis=-1) > 10.0)
+    coloured = core & (magnitude(away) > 10.0)
     if coloured.sum() > 0.8 * core.sum():  # else the background's colour is one of the cloth's, too
         core = coloured
     cloth = _mean_inside(away, core, radius)
-    squared = (cloth * cloth).sum(axis=-1)
-    spread = np.maximum(_mean_inside((away * away).sum(axis=-1), core, radius) - squared, 0.0)
-    share = (away * cloth).sum(axis=-1) / np.maximum(squared, 1e-3)
+    squared = dot(cloth, cloth)
+    spread = np.maximum(_mean_inside(dot(away, away), core, radius) - squared, 0.0)
+    share = dot(away, cloth) / np.maximum(squared, 1e-3)
     return np.asarray((squared > 100.0) & (squared > 2.5 * spread) & (share < 0.42), bool)
 
 
-def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
+def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
     """Places inside a mask where the bare background shows: gaps beside sleeves, between legs, true holes.
 
     Such a place has the background's colour, ends at clear edges on most of its rim, and opens to the outside
     or lies beside the torso; white prints are in the middle.
     """
-    away = np.linalg.norm(lab - backdrop.surface, axis=-1)
+    away = magnitude(lab - backdrop.surface)
     if not mask.any() or float(np.median(away[mask])) < PALE:
         return np.zeros_like(mask)  # pale cloth cannot be told from a hole
     slope = gradient(lab, 0.8)
@@ -77,7 +76,7 @@ def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(same.astype(np.uint8), connectivity=4)
     if count < 2:
         return same
-    smallest = HOLE * mask.size
+    smallest = HOLE * side * side
     if same[:, chest].sum() > CLOTH_TOO * mask[:, chest].sum():
         # then a gap must be larger than any such patch
         inner = np.bincount(labels[:, chest].ravel(), minlength=count)
@@ -86,7 +85,7 @@ def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     rim = morph(same, cv2.MORPH_DILATE, reach) & ~same & mask
     owner = _nearest_label(np.asarray(labels, np.int32), same)[rim]
     # shadows in a gap blur its rim: the cloth's edge may be a few pixels on
-    steep = cv2.dilate(slope, disc(RIM * max(mask.shape)))[rim] > max(3.0, 3.0 * plain)
+    steep = cv2.dilate(slope, disc(RIM * side))[rim] > max(3.0, 3.0 * plain)
     total = np.maximum(np.bincount(owner, minlength=count), 1)
     closed = np.bincount(owner, weights=steep.astype(np.float64), minlength=count) / total
     outer = np.zeros(count, bool)
@@ -108,18 +107,18 @@ def _nearest_label(labels: NDArray[np.int32], source: Bool) -> NDArray[np.int32]
     return np.asarray(table[index], np.int32)
 
 
-def snap(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
+def snap(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
     """Move the outline to the steepest edge near it (watershed between what is surely cloth and surely
     ground).
 
     A soft shadow has no steep edge, so it falls to the ground; stripes do not matter, as each has cloth
     inside.
     """
-    reach = BAND * max(mask.shape)
-    bare = bare_ground(lab, mask, backdrop)
+    reach = BAND * side
+    bare = bare_ground(lab, mask, backdrop, side)
     inside = cv2.distanceTransform((mask & ~bare).astype(np.uint8), cv2.DIST_L2, 5)
     thick = cv2.dilate(inside, disc(reach))  # thin straps keep a core too
-    cloth = (inside > np.minimum(reach, 0.6 * thick)) & ~_like_ground(lab, mask, backdrop)
+    cloth = (inside > np.minimum(reach, 0.6 * thick)) & ~_like_ground(lab, mask, backdrop, side)
     ground = ~morph(mask, cv2.MORPH_DILATE, reach / 2) | morph(bare, cv2.MORPH_ERODE, 1.0)
     markers = np.zeros(mask.shape, np.int32)
     markers[cloth], markers[ground] = 1, 2
@@ -130,31 +129,30 @@ def snap(lab: Lab, mask: Bool, backdrop: Backdrop) -> Bool:
     return morph((found != 2) & (found != 0) & ~ground, cv2.MORPH_OPEN, 1.0)
 
 
-def calm(mask: Bool) -> Bool:
+def calm(mask: Bool, side: int) -> Bool:
     """A smoother outline for garments that hardly differ from the background, whose edge is found in
     pieces."""
-    side = max(mask.shape)
     joined = morph(morph(mask, cv2.MORPH_CLOSE, 0.012 * side), cv2.MORPH_OPEN, 0.008 * side)
     return np.asarray(cv2.GaussianBlur(joined.astype(np.float32), (0, 0), 0.005 * side) > 0.5, bool)
 
 
-def _nearest(values: Lab, source: Bool) -> Lab:
-    """For each pixel the value at the nearest source pixel."""
-    _, labels = cv2.distanceTransformWithLabels(
+def _nearest(values: Lab, source: Bool) -> tuple[Lab, NDArray[np.int32]]:
+    """``(table, index)``: ``table[index]`` is for each pixel the value at the nearest source pixel."""
+    _, index = cv2.distanceTransformWithLabels(
         (~source).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    table = np.zeros((int(labels.max()) + 1, 3), np.float32)
-    table[labels[source]] = values[source]
-    return np.asarray(table[labels], np.float32)
+    table = np.zeros((int(index.max()) + 1, 3), np.float32)
+    table[index[source]] = values[source]
+    return table, np.asarray(index, np.int32)
 
 
-def soften(lab: Lab, mask: Bool, backdrop: Backdrop) -> Alpha:
+def soften(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Alpha:
     """Anti-aliased matte of a mask: in a thin band alpha is where the pixel lies between cloth and ground.
 
     Cloth is the colour of the nearest pixel surely inside, ground that of the nearest surely outside (so a
     shadow counts as ground). Where the two hardly differ, the distance to the mask's edge decides.
     """
-    reach = max(2.0, EDGE * max(mask.shape))
+    reach = max(2.0, EDGE * side)
     inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
     signed = cv2.GaussianBlur(inside - outside, (0, 0), 1.2)
@@ -162,27 +160,36 @@ def soften(lab: Lab, mask: Bool, backdrop: Backdrop) -> Alpha:
     rough = cv2.GaussianBlur(inside - outside, (0, 0), 0.8 * reach)
     plain = np.clip(0.5 + rough / 2.0, 0.0, 1.0).astype(np.float32)
     band = np.abs(signed) < reach
-    sure_in, sure_out = (signed >= reach) & mask, (signed <= -reach) & ~mask
+    # nearest pixels lie just beyond the band, no others need a label
+    near = np.abs(signed) < reach + 3.0
+    sure_in, sure_out = (signed >= reach) & near & mask, (signed <= -reach) & near & ~mask
     if not sure_in.any() or not sure_out.any():
         return np.asarray(plain, np.float32)
     soft = np.asarray(cv2.GaussianBlur(lab, (0, 0), 1.0), np.float32)
-    cloth, ground = _nearest(soft, sure_in), _nearest(soft, sure_out)
-    span = cloth - ground
-    squared = (span * span).sum(axis=-1)
-    share = ((lab - ground) * span).sum(axis=-1) / np.maximum(squared, 1e-3)
-    measured = np.clip((share - 0.08) / 0.84, 0.0, 1.0)
-    trust = np.clip((np.sqrt(squared) - 3.0 * backdrop.noise) / 8.0, 0.0, 1.0)
-    alpha = np.where(band, trust * measured + (1.0 - trust) * plain, (signed > 0).astype(np.float32))
+    table, index = _nearest(soft, sure_in)
+    cloth = table[index]
+    table, index = _nearest(soft, sure_out)
+    alpha = (signed > 0).astype(np.float32)
+    alpha[band] = _between(lab[band], cloth[band], table[index[band]], plain[band], backdrop.noise)
     # where stripes or prints meet the edge, the nearest cloth may be of the wrong colour: smooth along the
     # edge
     busy = np.clip(cv2.GaussianBlur(gradient(cloth), (0, 0), 3.0) / 3.0, 0.0, 1.0)
-    alpha = alpha.astype(np.float32)
     even = np.clip((cv2.GaussianBlur(alpha, (0, 0), 0.6 * reach) - 0.5) * 1.8 + 0.5, 0.0, 1.0)
     alpha = busy * even + (1.0 - busy) * alpha
     # what lies outside the mask by more than half the band must be joined to it: no floating specks
     solid = morph(mask, cv2.MORPH_DILATE, reach / 2)
-    alpha = np.where(solid, alpha, 0.0)
-    return alpha.astype(np.float32)
+    return np.where(solid, alpha, 0.0).astype(np.float32)
+
+
+def _between(lab: Float, cloth: Float, ground: Float, plain: Float, noise: float) -> Float:
+    """Alpha of pixels ``(N, 3)`` between the colours of cloth and ground; ``plain`` where those hardly
+    differ."""
+    span = cloth - ground
+    squared = dot(span, span)
+    share = dot(lab - ground, span) / np.maximum(squared, 1e-3)
+    measured = np.clip((share - 0.08) / 0.84, 0.0, 1.0)
+    trust = np.clip((np.sqrt(squared) - 3.0 * noise) / 8.0, 0.0, 1.0)
+    return np.asarray(trust * measured + (1.0 - trust) * plain, np.float32)
 
 
 def largest_with(alpha: Alpha) -> Alpha:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.garment.backdrop import length, to_lab
+from preprocess.garment.backdrop import magnitude, to_lab
 from preprocess.types import Alpha, Points, Rgb
 
 Float = NDArray[np.float32]
@@ -105,7 +105,7 @@ def _clear_step(gu: Float, gv: Float, cloth: Float) -> float:
     """Colour change of the upper cloth's strongest edges, taken column by column: a label or a print fills a
     few columns with strong edges, the collar crosses them all."""
     us, vs = grid()
-    steps = length(np.concatenate([gu, gv], axis=-1))
+    steps = np.hypot(magnitude(gu), magnitude(gv))
     inside = np.asarray(cv2.erode(cloth, np.ones((9, 9), np.uint8))) > 0.9
     zone = steps[(vs > 0.02) & (vs < UPPER)][:, np.abs(us) < 1.0]
     within = inside[(vs > 0.02) & (vs < UPPER)][:, np.abs(us) < 1.0]
@@ -119,7 +119,7 @@ def _clear_step(gu: Float, gv: Float, cloth: Float) -> float:
 def _label_marks(gu: Float, gv: Float, clear: float) -> Float:
     """For each place the amount of upright edges below it within the label zone, per column of the zone."""
     us, vs = grid()
-    upright = np.linalg.norm(gu, axis=-1) - 0.7 * np.linalg.norm(gv, axis=-1)
+    upright = magnitude(gu) - 0.7 * magnitude(gv)
     marks = np.clip(upright / max(clear, 5.0), 0.0, 1.0)
     marks[(vs < LABEL_ZONE[0]) | (vs > LABEL_ZONE[1])] = 0.0
     spread = np.asarray(cv2.blur(marks, (25, 1)), np.float32)  # a label's two sides speak for all its columns

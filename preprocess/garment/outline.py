@@ -53,9 +53,12 @@ class Outline:
 
 def runs_of(row: Bool) -> list[tuple[float, float]]:
     """Stretches of True as ``(start, end)`` edges."""
-    step = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
-    starts, ends = np.flatnonzero(step == 1), np.flatnonzero(step == -1)
-    return [(float(a), float(b)) for a, b in zip(starts, ends, strict=True)]
+    edges = (np.flatnonzero(row[1:] != row[:-1]) + 1.0).tolist()
+    if row[0]:
+        edges.insert(0, 0.0)
+    if row[-1]:
+        edges.append(float(len(row)))
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def trace(mask: Bool) -> Outline:

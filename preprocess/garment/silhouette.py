@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from preprocess.garment.backdrop import NOISE_FLOOR, Backdrop, Bool, Float, Lab, gradient, ring_of
+from preprocess.garment.backdrop import NOISE_FLOOR, Backdrop, Bool, Float, Lab, gradient, magnitude, ring_of
 
 WALLS = (1.6, 2.5, 4.0, 7.0, 12.0)
 """Wall heights as multiples of the gradient that 99 % of the border ring stays below."""
@@ -28,6 +28,8 @@ SHADOW_DEPTH = 32.0
 """A cast shadow on a studio background darkens it by at most about this much L."""
 SHADOW_TINT = 5.0
 """... and changes its a, b by at most this much."""
+ALIKE = 0.0015
+"""Share of a mask in which two hypotheses may differ to count as one: a few pixels of the outline."""
 MIN_PIECE = 0.06
 """Parts smaller than this share of the largest one are dust or props."""
 
@@ -117,10 +119,8 @@ def mirror_axis(mask: Bool) -> tuple[float, float]:
 def _outline_steps(lab: Lab, mask: Bool) -> Float:
     """Colour step across the outline, one value per contour pixel, Lab units."""
     reach = 3.0  # pixels to either side: beyond the blur of the edge, short of the next seam
-    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
-    outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
-    signed = cv2.GaussianBlur(inside - outside, (0, 0), 1.5)
-    nx, ny = cv2.Sobel(signed, cv2.CV_32F, 1, 0), cv2.Sobel(signed, cv2.CV_32F, 0, 1)
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0)
+    nx, ny = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     y, x = np.nonzero(morph(mask, cv2.MORPH_GRADIENT, 1) & mask)
     length = np.maximum(np.hypot(nx[y, x], ny[y, x]), 1e-3)
     dx, dy = reach * nx[y, x] / length, reach * ny[y, x] / length
@@ -132,7 +132,7 @@ def _outline_steps(lab: Lab, mask: Bool) -> Float:
         return np.asarray(found, np.float32).reshape(-1, 3)
 
     inner = (x > reach) & (y > reach) & (x < mask.shape[1] - reach - 1) & (y < mask.shape[0] - reach - 1)
-    steps = np.linalg.norm(at(1.0) - at(-1.0), axis=-1)[inner]
+    steps = magnitude(at(1.0) - at(-1.0))[inner]
     return steps if len(steps) else np.zeros(1, np.float32)
 
 
@@ -188,16 +188,21 @@ def _floods(passable: Bool, away: Float, slope: Float, quiet: float, noise: floa
             yield reachable(away < close)
 
 
+def _alike(one: Bool, other: Bool) -> bool:
+    """The same hypothesis but for single pixels: judged once."""
+    return int(np.count_nonzero(one ^ other)) < ALIKE * int(np.count_nonzero(other))
+
+
 def silhouettes(lab: Lab, backdrop: Backdrop) -> list[Shape]:
     """All plausible hypotheses at the resolution of ``lab``, best first."""
     slope = gradient(lab)
     quiet = max(0.15, float(np.percentile(slope[ring_of(lab.shape[:2])], 90)))
-    away = np.linalg.norm(lab - backdrop.surface, axis=-1)
+    away = magnitude(lab - backdrop.surface)
     edges = slope > max(WALLS[1] * quiet, 2.5 * (backdrop.noise - NOISE_FLOOR))  # not traces of compression
     bare = (away < backdrop.noise + 2.0) & (slope < quiet + 0.3)
     found: list[Shape] = []
     for ground in _floods(_passable(lab, backdrop), away, slope, quiet, backdrop.noise):
         mask = main_pieces(morph(~ground, cv2.MORPH_OPEN, 1.5))
-        if 0.01 < mask.mean() < 0.97:
+        if 0.01 < mask.mean() < 0.97 and not any(_alike(mask, other.mask) for other in found):
             found.append(judge(lab, mask, backdrop.noise, edges, bare))
     return sorted(found, key=lambda shape: -shape.score)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +42,23 @@ def covering_edge(
     return (float(notch[0] + offsets[best]), float(y)), clear
 
 
+@cache
+def _parabolas(length: int) -> tuple[NDArray[np.float64], ...]:
+    """For each count an orthonormal basis ``(count, 3)`` of the parabolas over its points."""
+    t = np.linspace(0.0, 1.0, length)
+    terms = np.stack([np.ones(length), t, t * t], axis=1)
+    return tuple(np.linalg.qr(terms[:count])[0] for count in range(length + 1))
+
+
 def _curve_costs(points: Float) -> NDArray[np.float64]:
     """``(N,)``: squared distance of the first k points from a parametric parabola."""
     costs = np.zeros(len(points))
-    t = np.linspace(0.0, 1.0, len(points))
-    for count in range(4, len(points) + 1):
-        terms = np.stack([np.ones(count), t[:count], t[:count] ** 2], axis=1)
-        left = points[:count] - terms @ np.linalg.lstsq(terms, points[:count], rcond=None)[0]
-        costs[count - 1] = float((left * left).sum())
+    centred = points.astype(np.float64) - points.mean(axis=0)
+    total = np.cumsum((centred * centred).sum(axis=1))
+    for count, basis in enumerate(_parabolas(len(points))):
+        if count >= 4:
+            fitted = basis.T @ centred[:count]
+            costs[count - 1] = max(0.0, total[count - 1] - float((fitted * fitted).sum()))
     return costs
 
 
@@ -138,12 +149,18 @@ def sleeve_region(polygon: Points, alpha: Alpha) -> Alpha:
     """``(H, W)``: the polygon's share of the garment, its soft rim included, fading over a pixel at the
     armhole."""
     scale = 4  # sub-pixel precision of the polygon, as a power of two for fillPoly's shift
-    inside = np.zeros(alpha.shape, np.uint8)
-    cv2.fillPoly(
-        inside, [np.round((polygon - 0.5) * 2**scale).astype(np.int32).reshape(-1, 1, 2)], 255, shift=scale
-    )
+    margin = 12  # reach of the rim and of the fading
+    height, width = alpha.shape
+    low, high = polygon.min(axis=0).astype(int) - margin, polygon.max(axis=0).astype(int) + margin
+    x0, y0, x1, y1 = max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+    matte = alpha[y0:y1, x0:x1]
+    inside = np.zeros(matte.shape, np.uint8)
+    corners = np.round((polygon - 0.5 - (x0, y0)) * 2**scale).astype(np.int32).reshape(-1, 1, 2)
+    cv2.fillPoly(inside, [corners], 255, shift=scale)
     grown = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
     # the soft rim outside the polygon is the sleeve's, except where it borders on more cloth
-    rim = (alpha < 0.9) & (grown > 0)
-    region = np.where(rim, 1.0, cv2.GaussianBlur(inside, (0, 0), 0.8).astype(np.float32) / 255.0)
-    return (region * (alpha > 0)).astype(np.float32)
+    rim = (matte < 0.9) & (grown > 0)
+    faded = cv2.GaussianBlur(inside, (0, 0), 0.8).astype(np.float32) / 255.0
+    region = np.zeros(alpha.shape, np.float32)
+    region[y0:y1, x0:x1] = np.where(rim, 1.0, faded) * (matte > 0)
+    return region
