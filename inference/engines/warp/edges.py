@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from inference.engines.warp.fields import Bool, Float, blur, box_of, smoothstep
@@ -15,6 +16,12 @@ _EDGE = 0.008
 
 _RAMP = (0.25, 0.75)
 """Share of cloth under the smoothing window that is mapped to 0..1: a ramp of about two pixels."""
+
+_TAIL = 0.1
+"""Shoulder widths: narrower strips at the sides are no cloth of the torso; the tails of a knot are wider."""
+
+_BESIDE = 0.3
+"""Share of the torso's width from its middle outwards where its sides begin."""
 
 _HEM_WINDOW = 0.3
 """Shoulder widths along the hem that are looked at together: scraps of the product's shadow are shorter."""
@@ -31,7 +38,7 @@ def even_edges(garment: WarpedGarment, unit: float) -> WarpedGarment:
     sleeves = garment.sleeves
     return replace(
         garment,
-        alpha=even_hem(_smooth(garment.alpha, unit), unit),
+        alpha=even_hem(without_tails(_smooth(garment.alpha, unit), unit), unit),
         sleeves=None
         if sleeves is None
         else Sides(left=_smooth_sleeve(sleeves.left, unit), right=_smooth_sleeve(sleeves.right, unit)),
@@ -48,6 +55,18 @@ def _smooth(alpha: Alpha, unit: float) -> Alpha:
     if even[window].size:
         even[window] = smoothstep(blur(alpha[window], _EDGE * unit), *_RAMP)
     return even
+
+
+def without_tails(alpha: Alpha, unit: float) -> Alpha:
+    """Drop narrow strips hanging beside the torso: rests of sleeves that lay against it in the product."""
+    window = box_of(alpha > 0.5)
+    low = np.zeros_like(alpha, dtype=np.uint8)
+    half = (window[0].start + window[0].stop) // 2
+    low[half:] = alpha[half:] > 0.05
+    solid = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, 2 * int(0.5 * _TAIL * unit) + 1), np.uint8))
+    middle = 0.5 * (window[1].start + window[1].stop)
+    beside = np.abs(np.arange(alpha.shape[1]) + 0.5 - middle) > _BESIDE * (window[1].stop - window[1].start)
+    return np.where((low > 0) & (solid == 0) & beside, 0.0, alpha).astype(np.float32)
 
 
 def even_hem(alpha: Alpha, unit: float) -> Alpha:
