@@ -19,7 +19,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Recipes call the programs of .venv by name.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup setup-dev models demo run test lint format type bench sheet images docs clean
+.PHONY: help setup setup-dev models demo run test lint format type bench quality sheet images docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ format: $(VENV)/.dev ## rewrite files in the project's format
 type: $(VENV)/.dev ## strict type check
 	@mypy
 
-bench: setup-dev ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
+bench: setup ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
 	@for name in warp parsing garment quality; do echo; echo "== bench.$$name"; python -m bench.$$name; done
+
+quality: bench ## the same, and the tables into docs/quality.md
+	@python -m bench.report
 
 OUT ?= out/sheet.png
 EACH ?= 1

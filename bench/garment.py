@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.table import print_table
+from bench.table import Table, show
 from preprocess.decode import Limits, decode
 from preprocess.garment import prepare_garment
 from preprocess.types import Garment
@@ -65,6 +65,11 @@ def row_of(path: Path, truth: Path | None) -> Row:
     }
 
 
+def tables(rows: list[Row]) -> tuple[Table, ...]:
+    """One row a garment."""
+    return (Table(columns=list(rows[0]), rows=[list(row.values()) for row in rows]),)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -79,7 +84,7 @@ def main() -> None:
         for path in sorted((options.samples / "garments").glob("*.jpg"))
     ]
     rows += [row_of(path, None) for path in options.photos]
-    print_table(list(rows[0]), [list(row.values()) for row in rows])
+    show(tables(rows))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.table import print_table
+from bench.table import Table, show
 from preprocess.decode import Limits, decode
 from preprocess.geometry import unframe
 from preprocess.parsing import parse
@@ -70,6 +70,14 @@ def measure(person: Person, truth: Path, name: str) -> Row:
     return row | {"matte": float(error.mean()), "edge": float(error[band].mean()), "waist": person.waist}
 
 
+def tables(rows: dict[str, Row]) -> tuple[Table, ...]:
+    """IoU per part, one row a person."""
+    columns = (*PARTS, "matte", "edge", "waist", "cpu_s")
+    shown = [column for column in columns if any(column in row for row in rows.values())]
+    cells = [[name, *(row.get(column) for column in shown)] for name, row in rows.items()]
+    return (Table(columns=("person", *shown), rows=cells),)
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Accuracy of the parsing on the rendered samples")
     arguments.add_argument("--models", type=Path, default=Path("models"))
@@ -84,9 +92,7 @@ def main() -> None:
         start = time.process_time()
         parse(person.image, person.pose, person.face, person.matte.alpha)
         rows[file.stem] = row | {"cpu_s": time.process_time() - start}
-    columns = (*PARTS, "matte", "edge", "waist", "cpu_s")
-    cells = [[name, *(row.get(column) for column in columns)] for name, row in rows.items()]
-    print_table(("person", *columns), cells)
+    show(tables(rows))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows, indent=2) + "\n")
 

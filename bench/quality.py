@@ -23,7 +23,7 @@ from PIL import Image
 
 from bench import metrics
 from bench.metrics import BoolMask
-from bench.table import print_table
+from bench.table import Table, show
 from bench.tryon import FittingRoom
 from preprocess.types import Rgb
 
@@ -222,16 +222,25 @@ def new_garment(picture: Rgb, pair: Pair, room: FittingRoom) -> BoolMask:
     return room.upper_clothes(picture) & (cv2.medianBlur(change.astype(np.uint8), 5) > LEAST_CHANGE)
 
 
+def tables(reports: dict[str, dict[str, Measures]]) -> tuple[Table, ...]:
+    """One table a pair, one row an answer."""
+    return tuple(
+        Table(
+            title=f"{name} on p1_man",
+            columns=["answer", *next(iter(rows.values()))],
+            rows=[[answer, *found.values()] for answer, found in rows.items()],
+        )
+        for name, rows in reports.items()
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, default=Path("bench/results/quality.json"))
     options = parser.parse_args()
     room = FittingRoom.open()
     reports = {name: report(load_pair(name), room) for name in PAIRS}
-    for name, rows in reports.items():
-        print(f"\n{name} on p1_man")
-        titles = next(iter(rows.values()))
-        print_table(["answer", *titles], [[answer, *found.values()] for answer, found in rows.items()])
+    show(tables(reports))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(reports, indent=1))
 

@@ -1,18 +1,20 @@
-"""Speed and memory of the warp engine from bytes to PNG, stage by stage, in a fresh process.
+"""Speed and memory of a try-on with the warp engine, from bytes to PNG, in a fresh process.
 
     python -m bench.warp [--runs 5] [--json bench/results/warp.json]
 
-Two sizes of person photo: the sample as it is (768x1024) and enlarged to 25 megapixels. The first try-on of a
-process (models loaded, caches empty) stands apart; the table shows the median of the others. Peak memory is
-that of the whole process with its libraries.
+Two sizes of person photo: the sample as it is (768x1024) and enlarged to 25 megapixels. The first table is
+what a request costs: the pipeline of the service with its own stages, where person and garment are prepared
+side by side. The second runs its steps one after another, so that wall and CPU time of each can be told.
+The first try-on of a process (models loaded, caches empty) stands apart; the others are medians. Peak memory
+is that of the whole process with its libraries. A load above the number of cores lengthens wall times.
 Goals on 2 cores: under 4 s and 1 GB at 768x1024, 25 megapixels in under twice that time.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -27,62 +29,100 @@ from typing import Any
 
 from PIL import Image
 
-from bench.table import print_table
+from bench.table import Table, show
 
 PERSON, GARMENT = Path("samples/people/p1_man__base.jpg"), Path("samples/garments/tshirt_print.jpg")
 LARGE = (4330, 5774)
 """25 megapixels in the sample's aspect."""
-STAGES = (
-    *("decode", "pose", "parse", "person, rest", "garment", "mask"),
+STAGES = ("decode", "person", "garment", "mask", "engine", "restore", "encode")
+"""Of the service's pipeline, by their names in its timings."""
+STEPS = (
+    *("decode", "pose", "parse", "person, rest", "worn?", "garment", "mask"),
     *("measure", "lay", "compose", "judge"),
     *("restore", "encode"),
 )
 Seconds = dict[str, float]
+Clocks = tuple[float, float]
+"""Wall and CPU seconds; CPU is that of all threads of the process."""
+
+
+def clocks() -> Clocks:
+    return time.perf_counter(), time.process_time()
 
 
 class Stopwatch:
-    """Adds up the seconds spent in named stages."""
+    """Adds up wall and CPU seconds spent in named steps that follow each other."""
 
     def __init__(self) -> None:
-        self.seconds: Seconds = defaultdict(float)
+        self.wall: Seconds = defaultdict(float)
+        self.cpu: Seconds = defaultdict(float)
 
-    def timed(self, stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(self, step: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            start = time.perf_counter()
+            wall, cpu = clocks()
             try:
                 return work(*args, **kwargs)
             finally:
-                self.seconds[stage] += time.perf_counter() - start
+                after = clocks()
+                self.wall[step] += after[0] - wall
+                self.cpu[step] += after[1] - cpu
 
         return run
 
-    def watch(self, owner: ModuleType | type, name: str, stage: str) -> None:
+    def watch(self, owner: ModuleType | type, name: str, step: str) -> None:
         """Time a function where its callers look it up; the pipeline itself stays as it is."""
-        setattr(owner, name, self.timed(stage, getattr(owner, name)))
+        setattr(owner, name, self.timed(step, getattr(owner, name)))
 
 
 def measure(person: Path, garment: Path, runs: int) -> dict[str, Any]:
-    """One cold and ``runs`` warm try-ons in this process."""
-    watch = Stopwatch()
-    try_on = _watched_try_on(watch)
-    results: list[Seconds] = []
-    for _ in range(1 + runs):
-        watch.seconds.clear()
-        start, cpu = time.perf_counter(), time.process_time()
-        try_on(person.read_bytes(), garment.read_bytes())
-        stages = {**watch.seconds, "total, CPU": time.process_time() - cpu}
-        stages["person, rest"] = stages.pop("person") - stages["pose"] - stages["parse"]
-        results.append({**stages, "total": time.perf_counter() - start})
+    """Everything about one size of photo. Libraries are loaded here: the parent process stays small."""
+    files = person.read_bytes(), garment.read_bytes()
+    request = _pipeline(*files)
+    first, *warm = [request() for _ in range(1 + runs)]
     unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    steps = _steps(*files)
+    walls, cpus = zip(*(steps() for _ in range(runs)), strict=True)
     return {
-        "first": results[0]["total"],
-        "seconds": {name: statistics.median(run[name] for run in results[1:]) for name in results[0]},
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6,
+        "first": first["total"],
+        "request": _medians(warm),
+        "peak_mb": peak,
+        "wall": _medians(walls),
+        "cpu": _medians(cpus),
     }
 
 
-def _watched_try_on(watch: Stopwatch) -> Callable[[bytes, bytes], bytes]:
-    """The whole way of a request. Imported here: the parent process stays small."""
+def _medians(runs: Any) -> Seconds:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def _pipeline(person: bytes, garment: bytes) -> Callable[[], Seconds]:
+    """One try-on as the service does it: seconds of its stages, ``total`` and ``total, CPU``."""
+    from inference.config import Settings
+    from inference.embedded import EmbeddedPreparation
+    from inference.engines.registry import discover
+    from inference.pipeline import Stages, encode_pictures, try_on
+    from inference.selection import choose
+    from inference.service import build
+    from inference.tryon import GarmentRequest, TryOn
+
+    settings, registry = Settings(), discover()
+    service = build(settings, registry, EmbeddedPreparation(settings.models, settings.threads))
+    choice = choose("warp", registry, settings)
+    asked = TryOn(person=person, garments=(GarmentRequest(source=garment),))
+
+    def request() -> Seconds:
+        wall, cpu = clocks()
+        stages = Stages()
+        encode_pictures(try_on(asked, choice, service.tools, stages), "png", stages)
+        after = clocks()
+        return {**stages.seconds, "total": after[0] - wall, "total, CPU": after[1] - cpu}
+
+    return request
+
+
+def _steps(person: bytes, garment: bytes) -> Callable[[], tuple[Seconds, Seconds]]:
+    """The same work one step after another: wall and CPU seconds of each."""
     import preprocess.person
     from bench.tryon import MODELS, THREADS
     from inference.encode import encode, mark
@@ -92,29 +132,44 @@ def _watched_try_on(watch: Stopwatch) -> Callable[[bytes, bytes], bytes]:
     from preprocess.agnostic import agnostic_mask
     from preprocess.decode import Limits, decode
     from preprocess.garment import prepare_garment
-    from preprocess.person import prepare_person
+    from preprocess.person import person_score, prepare_person
     from preprocess.providers.embedded import EmbeddedProvider
 
-    watch.watch(EmbeddedProvider, "find_people", "pose")
-    watch.watch(EmbeddedProvider, "estimate", "pose")
-    watch.watch(preprocess.person, "parse", "parse")
-    for name in ("measure", "lay", "compose", "judge"):
-        watch.watch(warp, name, name)
+    watch = Stopwatch()
     provider, engine = EmbeddedProvider(MODELS, threads=THREADS), warp.create()
     xmp = mark(engine.spec)
+    for name in ("measure", "lay", "compose", "judge"):
+        watch.watch(warp, name, name)
+    watch.watch(preprocess.person, "parse", "parse")
 
-    def try_on(person_data: bytes, garment_data: bytes) -> bytes:
-        photo = watch.timed("decode", decode)(person_data, Limits())
-        product = watch.timed("decode", decode)(garment_data, Limits())
-        person = watch.timed("person", prepare_person)(photo, provider, engine.spec.canvas)
-        garment = watch.timed("garment", prepare_garment)(product)
-        mask = watch.timed("mask", agnostic_mask)(person, garment.category)
-        prepared = Prepared(person=person, garments=(garment,), agnostic=mask)
+    class Watched:
+        """The provider while a person is prepared, which also asks it whether garments are worn."""
+
+        find_people = staticmethod(watch.timed("pose", provider.find_people))
+        estimate = staticmethod(watch.timed("pose", provider.estimate))
+
+    def steps() -> tuple[Seconds, Seconds]:
+        watch.wall.clear()
+        watch.cpu.clear()
+        photo = watch.timed("decode", decode)(person, Limits())
+        product = watch.timed("decode", decode)(garment, Limits())
+        body = watch.timed("person", prepare_person)(photo, Watched(), engine.spec.canvas)
+        watch.timed("worn?", person_score)(product, provider)
+        cut = watch.timed("garment", prepare_garment)(product)
+        mask = watch.timed("mask", agnostic_mask)(body, cut.category)
+        prepared = Prepared(person=body, garments=(cut,), agnostic=mask)
         result = engine.run(prepared, Params(seed=0), lambda *_: None, lambda: False)
         restored = watch.timed("restore", restore)(photo, result.images[0])
-        return watch.timed("encode", encode)(restored.rgb, "png", xmp)
+        watch.timed("encode", encode)(restored.rgb, "png", xmp)
+        return _with_rest(watch.wall), _with_rest(watch.cpu)
 
-    return try_on
+    return steps
+
+
+def _with_rest(seconds: Seconds) -> Seconds:
+    steps = dict(seconds)
+    steps["person, rest"] = steps.pop("person") - steps["pose"] - steps["parse"]
+    return steps
 
 
 def in_fresh_process(person: Path, runs: int) -> dict[str, Any]:
@@ -130,18 +185,29 @@ def enlarged(person: Path, folder: Path) -> Path:
     return path
 
 
-def report(small: dict[str, Any], large: dict[str, Any]) -> str:
-    out = io.StringIO()
-    rows = [
-        [stage, *(part["seconds"][stage] for part in (small, large))]
-        for stage in (*STAGES, "total", "total, CPU")
-    ]
-    rows.append(["first try-on", small["first"], large["first"]])
-    rows.append(["peak memory, MB", small["peak_mb"], large["peak_mb"]])
-    print_table(["seconds", "768x1024", f"{LARGE[0]}x{LARGE[1]}"], rows, out)
-    growth = large["seconds"]["total, CPU"] / small["seconds"]["total, CPU"]
-    print(f"25 megapixels cost {growth:.2f} times the CPU time of 768x1024", file=out)
-    return out.getvalue()
+def tables(results: dict[str, Any]) -> tuple[Table, ...]:
+    """What a request costs, and where the time goes."""
+    small, large = results["768x1024"], results["25 MP"]
+    both = (small, large)
+    request = [[name, *(part["request"][name] for part in both)] for name in (*STAGES, "total", "total, CPU")]
+    request.append(["first try-on", *(part["first"] for part in both)])
+    request.append(["peak memory, MB", *(part["peak_mb"] for part in both)])
+    steps = [[name, *(part[clock][name] for part in both for clock in ("wall", "cpu"))] for name in STEPS]
+    sums = [sum(part[clock].values()) for part in both for clock in ("wall", "cpu")]
+    columns = [f"{size}, {clock}" for size in ("768x1024", "25 MP") for clock in ("wall", "CPU")]
+    load = ", ".join(f"{value:.1f}" for value in results["load"])
+    return (
+        Table(
+            title=f"One request, seconds ({results['cores']} cores, load before and after: {load})",
+            columns=["stage", "768x1024", "25 MP"],
+            rows=request,
+        ),
+        Table(
+            title="Its steps one after another, seconds",
+            columns=["step", *columns],
+            rows=[*steps, ["sum", *sums]],
+        ),
+    )
 
 
 def main() -> None:
@@ -153,12 +219,17 @@ def main() -> None:
     if options.measure:
         json.dump(measure(options.measure, GARMENT, options.runs), sys.stdout)
         return
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         small = in_fresh_process(PERSON, options.runs)
         large = in_fresh_process(enlarged(PERSON, Path(folder)), max(1, options.runs // 2))
-    print(report(small, large), end="")
+    load = [before, os.getloadavg()[0]]
+    results = {"cores": os.cpu_count(), "load": load, "768x1024": small, "25 MP": large}
+    show(tables(results))
+    growth = large["request"]["total, CPU"] / small["request"]["total, CPU"]
+    print(f"\n25 megapixels cost {growth:.2f} times the CPU time of 768x1024")
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"768x1024": small, "25 MP": large}, indent=1))
+    options.json.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -110,11 +110,12 @@ def rendered() -> Iterable[tuple[Path, str]]:
     for name, blocks in BLOCKS.items():
         text = (ROOT / name).read_text()
         for block, render in blocks.items():
-            text = _replaced(text, block, render())
+            text = replace_block(text, block, render())
         yield ROOT / name, text
 
 
-def _replaced(text: str, block: str, content: str) -> str:
+def replace_block(text: str, block: str, content: str) -> str:
+    """``text`` with ``content`` between the marks of ``block``; raises ``ValueError`` without such marks."""
     pattern = re.compile(rf"(<!-- begin: {block} -->\n).*?(<!-- end: {block} -->)", re.DOTALL)
     if len(pattern.findall(text)) != 1:
         raise ValueError(f"expected the block {block!r} exactly once")
