@@ -19,7 +19,7 @@ from inference.engines.warp.drape import (
 )
 from inference.engines.warp.edges import even_edges
 from inference.engines.warp.evidence import Dressed, measures
-from inference.engines.warp.fields import grow, mix, smoothstep
+from inference.engines.warp.fields import grow, largest_gap, mix, smoothstep
 from inference.engines.warp.limbs import Limb, measure_limb, place_limb
 from inference.engines.warp.occlusion import Front, front_layers
 from inference.engines.warp.relabel import relabel
@@ -114,7 +114,7 @@ def changed(scene: Scene, picture: FloatRgb) -> Alpha:
 
     Scattered islands away from the garment are dropped: they are noise of the layers' borders.
     """
-    different = (np.abs(picture - scene.photo).max(axis=-1) > _LEAST_CHANGE).astype(np.uint8)
+    different = (largest_gap(picture, scene.photo) > _LEAST_CHANGE).astype(np.uint8)
     _, islands, stats, _ = cv2.connectedComponentsWithStats(different, connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     area[0] = 0

@@ -64,6 +64,12 @@ def luma(image: FloatRgb) -> Float:
     return np.asarray(image @ LUMA, np.float32)
 
 
+def largest_gap(a: FloatRgb, b: FloatRgb) -> Float:
+    """Largest difference of the three channels, ``(h, w)``."""
+    gap = np.abs(a - b)
+    return np.asarray(np.maximum(np.maximum(gap[..., 0], gap[..., 1]), gap[..., 2]), np.float32)
+
+
 def ellipse(radius: float) -> NDArray[np.uint8]:
     """Round structuring element of the nearest odd size."""
     side = 2 * max(1, round(radius)) + 1

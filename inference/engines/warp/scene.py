@@ -14,7 +14,7 @@ from inference.engines.warp.fields import blur, grow
 from inference.engines.warp.types import Arm, Body, SleeveLayer, Vec, WarpedGarment
 from preprocess.types import Alpha, LabelMap, Person, Sides
 
-MARGIN = 0.35
+MARGIN = 0.25
 """Border around old and new garment in shoulder widths: enough background to continue into what is
 uncovered."""
 
@@ -23,6 +23,9 @@ REACH = 0.03
 
 _PRESENT = 0.02
 """A weight below this is not part of a region when boxes are drawn."""
+
+_CRUMB = 0.015
+"""Shoulder widths: rows and columns with less of a region hold nothing but misread specks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +87,11 @@ class Scene:
 def scene_box(person: Person, body: Body, garment: WarpedGarment) -> Box:
     """Box around the old and the new garment with a margin, inside the frame."""
     covered = (garment_cover(garment) > _PRESENT) | (person.parsing.weight("upper") > 0.25)
-    ys, xs = np.where(covered.any(axis=1))[0], np.where(covered.any(axis=0))[0]
+    least = _CRUMB * body.shoulder_width
+    ys = np.flatnonzero(covered.sum(axis=1) > least)
+    xs = np.flatnonzero(covered.sum(axis=0) > least)
     height, width = covered.shape
-    if len(ys) == 0:
+    if len(ys) == 0 or len(xs) == 0:
         return Box(x0=0, y0=0, x1=width, y1=height)
     pad = int(MARGIN * body.shoulder_width) + 1
     return Box(

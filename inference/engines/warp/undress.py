@@ -9,7 +9,7 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.background import background_plate
 from inference.engines.warp.bottoms import bottoms_plate
-from inference.engines.warp.fields import Bool, blur, grow, mix, nearest, shrink
+from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix, nearest, shrink
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, old_garment
 from inference.engines.warp.scene import Scene
@@ -99,7 +99,7 @@ def ghosts(scene: Scene, background: FloatRgb) -> Alpha:
     """Remains of the old garment that the matte counts to the background: they differ from it beside the
     cloth."""
     clear = scene.matte < 0.02
-    gap = np.abs(scene.photo - background).max(axis=-1)
+    gap = largest_gap(scene.photo, background)
     usual = float(np.percentile(gap[clear], 90)) if clear.any() else 255.0
     if usual > _PLAIN_BACKGROUND:
         return np.zeros_like(scene.matte)
