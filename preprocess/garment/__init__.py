@@ -7,7 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from preprocess.garment.category import classify
+from preprocess.garment.category import resolve
 from preprocess.garment.collar import find_collar
 from preprocess.garment.cutout import cut_out
 from preprocess.garment.landmarks import measure_top
@@ -54,15 +54,17 @@ def prepare_garment(
 
     ``category`` ``auto`` takes the one the silhouette shows. Landmarks and collar are measured for
     ``upper`` only. ``kind`` ``auto`` counts as ``flat``: whether a person wears the garment is for the
-    caller's person detector. Raises :class:`~preprocess.errors.InputError` ``no-garment``.
+    caller's person detector. Raises :class:`~preprocess.errors.InputError` ``no-garment``, or
+    ``category-conflict`` when the photo clearly shows another category than the one given.
     """
     frame = working_frame(photo, max_side)
     image = _scaled(photo, frame)
     cutout = cut_out(image)
     alpha = cutout.alpha
     outline = trace(alpha > 0.5)
-    resolved = classify(outline)[0] if category == "auto" else category
-    notices = (OUTLINE_UNSURE,) if cutout.confidence < SURE else ()
+    resolved, notices = resolve(category, outline)
+    if cutout.confidence < SURE:
+        notices = (*notices, OUTLINE_UNSURE)
     worn: Literal["flat", "worn"] = "worn" if kind == "worn" else "flat"
     if resolved != "upper":
         return Garment(

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from preprocess.errors import InputError
 from preprocess.garment.outline import Outline, runs_of
-from preprocess.types import Category
+from preprocess.types import Category, Notice
 
 DRESS_LENGTH = 2.5
 """Height over chest width above which a garment with a neck is a dress: shirts reach 2.1, dresses begin at
 2.8."""
+
+
+FLARE = (1.3, 1.5)
+"""Hem over waist from which a skirt flares (tops reach 1.3), and what more of it counts as extra length."""
+CONTRADICTED = 0.9
+"""Confidence from which a caller's category is contradicted; on 29 tops none came near for another one."""
+UNSURE = 0.7
+"""Confidence below which the result carries a notice."""
+OPPOSED = {"upper": {"lower", "dress"}, "lower": {"dress"}, "dress": {"lower"}}
+"""Recognised categories that contradict a claimed one. ``upper`` is what remains, it contradicts nothing."""
 
 
 def _widths(outline: Outline, shares: tuple[float, ...]) -> list[float]:
@@ -101,7 +112,36 @@ def classify(outline: Outline) -> tuple[Category, float]:
     dip = _top_dip(outline)
     if flat > 0.93 and dents < 0.03 and widening and dip < 0.05:
         return "lower", 0.9 if aspect > 0.8 and dip < 0.03 else 0.7
-    length = outline.height / max(1.0, _chest(outline))
+    flare = FLARE[1] * max(0.0, low / max(1.0, middle) - FLARE[0])
+    length = outline.height / max(1.0, _chest(outline)) + flare
     if length > DRESS_LENGTH:
         return "dress", float(np.clip(0.5 + (length - DRESS_LENGTH), 0.0, 0.95))
     return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, 0.95))
+
+
+def resolve(claimed: Category, outline: Outline) -> tuple[Category, tuple[Notice, ...]]:
+    """The category to go on with, and a notice where the picture leaves doubt.
+
+    ``claimed`` ``auto`` takes what the silhouette shows; any other stands unless it is clearly wrong. Raises
+    :class:`InputError` ``category-conflict`` then.
+    """
+    seen, confidence = classify(outline)
+    if claimed == "auto":
+        return seen, () if confidence >= UNSURE else (_unsure(seen, seen),)
+    if seen not in OPPOSED.get(claimed, set()):
+        return claimed, ()
+    if confidence >= CONTRADICTED:
+        raise InputError(
+            "category-conflict",
+            f"the category is {claimed!r}, but the photo clearly shows a garment of category {seen!r}; "
+            "send the photo that belongs to it, or leave the category out",
+        )
+    return claimed, (_unsure(claimed, seen),) if confidence >= UNSURE else ()
+
+
+def _unsure(taken: Category, seen: Category) -> Notice:
+    doubt = "its shape leaves that open" if taken == seen else f"it looks more like category {seen}"
+    return Notice(
+        name="garment-category-unsure",
+        detail=f"the garment was taken for category {taken}, but {doubt}; say which it is, or send its photo",
+    )

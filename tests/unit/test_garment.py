@@ -9,11 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from preprocess.errors import InputError
 from preprocess.garment import prepare_garment
+from preprocess.garment.category import resolve
 from preprocess.garment.cutout import cut_out
+from preprocess.garment.outline import trace
 from preprocess.types import Garment, Photo, Rgb
 
 Prepared = Callable[[str], Garment]
@@ -23,8 +26,8 @@ def photo_of(rgb: Rgb) -> Photo:
     return Photo(rgb=rgb, sha256=hashlib.sha256(rgb.tobytes()).hexdigest(), format="PNG")
 
 
-def drawn_shirt(cloth: tuple[int, int, int], paper: tuple[int, int, int], noise: float = 1.0) -> Rgb:
-    """A flat T-shirt with a soft shadow below, 480x400."""
+def drawn_outline() -> NDArray[np.uint8]:
+    """Where the drawn T-shirt is, 0..255, 480x400."""
     outline = np.array(
         [(150, 90), (180, 80), (220, 80), (250, 90), (340, 170), (305, 205), (265, 175)]
         + [(265, 400), (135, 400), (135, 175), (95, 205), (60, 170)],
@@ -32,16 +35,18 @@ def drawn_shirt(cloth: tuple[int, int, int], paper: tuple[int, int, int], noise:
     )
     mask = np.zeros((480, 400), np.uint8)
     cv2.fillPoly(mask, [outline.reshape(-1, 1, 2)], 255, lineType=cv2.LINE_AA)
+    return mask
+
+
+def drawn_shirt(cloth: tuple[int, int, int], paper: tuple[int, int, int], noise: float = 1.0) -> Rgb:
+    """A flat T-shirt with a soft shadow below, 480x400."""
+    mask = drawn_outline()
     soft = mask[..., None] / 255.0
     shade = cv2.GaussianBlur(np.roll(mask, 8, axis=0), (0, 0), 9)[..., None] / 255.0
     light = np.linspace(1.0, 0.95, 480)[:, None, None]
     picture = np.array(paper) * light * (1 - 0.12 * shade) * (1 - soft) + np.array(cloth) * soft
     grain = np.random.default_rng(7).normal(0, noise, picture.shape)
     return np.clip(picture + grain, 0, 255).astype(np.uint8)
-
-
-def drawn_mask() -> np.ndarray:
-    return cut_out(drawn_shirt((20, 30, 90), (235, 235, 235))).alpha > 0.5
 
 
 @pytest.mark.parametrize(
@@ -73,13 +78,20 @@ def test_matte_is_soft_and_carries_no_background(garments: Prepared, samples: Pa
     assert garment.image[garment.alpha > 0.95].mean(axis=1).max() < 190
 
 
-@pytest.mark.parametrize("cloth", [(250, 250, 248), (222, 214, 200), (20, 30, 90), (200, 40, 40)])
-@pytest.mark.parametrize("paper", [(235, 235, 235), (214, 190, 170)])
+@pytest.mark.parametrize(
+    ("cloth", "paper"),
+    [
+        ((250, 250, 248), (235, 235, 235)),  # lighter than the paper
+        ((250, 250, 248), (214, 190, 170)),
+        ((222, 214, 200), (235, 235, 235)),  # pale on pale
+        ((200, 40, 40), (214, 190, 170)),
+    ],
+)
 def test_drawn_shirts_of_any_colour_are_cut_out(
     cloth: tuple[int, int, int], paper: tuple[int, int, int]
 ) -> None:
     found = cut_out(drawn_shirt(cloth, paper)).alpha > 0.5
-    truth = drawn_mask()
+    truth = drawn_outline() > 127
     assert (found & truth).sum() / (found | truth).sum() > 0.93
 
 
@@ -193,17 +205,51 @@ def test_opening_takes_label_and_inner_back_but_no_front(garments: Prepared, nam
     assert np.abs(turn).max() < 2.5  # smooth: no step from one point to the next
 
 
-@pytest.mark.parametrize(("name", "category"), [("skirt_navy", "lower"), ("trousers_denim", "lower")])
-def test_bottoms_are_told_from_tops(garments: Prepared, name: str, category: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "category"), [("skirt_navy", "lower"), ("trousers_denim", "lower"), ("dress_floral", "dress")]
+)
+def test_bottoms_and_dresses_are_told_from_tops(garments: Prepared, name: str, category: str) -> None:
     garment = garments(name)
     assert garment.category == category
     assert garment.landmarks is None
     assert garment.collar is None
 
 
-def test_a_given_category_wins(samples: Path) -> None:
-    photo = photo_of(np.asarray(Image.open(samples / "garments" / "dress_floral.jpg")))
-    assert prepare_garment(photo, category="dress").category == "dress"
+@pytest.mark.parametrize("name", ["skirt_navy", "trousers_denim"])
+def test_a_claim_that_is_clearly_wrong_is_refused(garments: Prepared, name: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        resolve("upper", trace(garments(name).alpha > 0.5))
+    assert refusal.value.slug == "category-conflict"
+    assert "'lower'" in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "claim", "warned"),
+    [
+        ("dress_floral", "dress", False),
+        ("dress_floral", "upper", True),  # knee-long tunics have its shape, too
+        ("tshirt_mustard", "upper", False),
+        ("longsleeve_stripes", "upper", False),
+    ],
+)
+def test_any_other_claim_stands(garments: Prepared, name: str, claim: str, warned: bool) -> None:
+    category, notices = resolve(claim, trace(garments(name).alpha > 0.5))
+    assert category == claim
+    assert [notice.name for notice in notices] == ["garment-category-unsure"] * warned
+
+
+def test_a_print_below_the_neck_does_not_pull_the_collar_down() -> None:
+    """White tee, faint neckline, a dark print right below it: the curve stays above the print."""
+    picture = drawn_shirt((250, 250, 248), (226, 226, 226), noise=0.4)
+    cv2.ellipse(picture, (200, 80), (22, 10), 0, 0, 180, (236, 236, 234), -1, cv2.LINE_AA)
+    cv2.ellipse(picture, (200, 80), (22, 10), 0, 0, 180, (215, 215, 213), 1, cv2.LINE_AA)
+    for x in (180, 220):
+        cv2.circle(picture, (x, 118), 16, (25, 20, 20), -1, cv2.LINE_AA)
+    cv2.rectangle(picture, (188, 118), (212, 150), (190, 20, 30), -1)
+    garment = prepare_garment(photo_of(picture), category="upper")
+    assert garment.collar is not None
+    lowest = garment.frame.to_photo(garment.collar.front)[:, 1].max()
+    assert 84 < lowest < 104
 
 
 def test_the_frame_is_bounded_and_leads_back_to_the_photo(samples: Path) -> None:
@@ -221,4 +267,4 @@ def test_a_photo_pasted_onto_a_page_is_cut_out_inside_it() -> None:
     page = np.full((700, 600, 3), 255, np.uint8)
     page[110:590, 100:500] = drawn_shirt((20, 30, 90), (240, 240, 240), noise=0.5)
     found = cut_out(page).alpha > 0.5
-    assert 0.8 < found.sum() / drawn_mask().sum() < 1.2
+    assert 0.8 < found.sum() / (drawn_outline() > 127).sum() < 1.2
