@@ -61,8 +61,9 @@ sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [EACH=garments
 	@test -n "$(PEOPLE)" -a -n "$(GARMENTS)" || { echo "usage: make sheet PEOPLE=dir GARMENTS=dir [EACH=n] [OUT=file.png]" >&2; exit 2; }
 	@python -m bench.sheet "$(PEOPLE)" "$(GARMENTS)" --each "$(EACH)" --out "$(OUT)"
 
-images: setup ## the pictures of the README, from the samples
+images: setup ## the pictures of the README, from the samples; those of the page where Chromium and playwright are
 	@python -m scripts.readme_images
+	@python -m scripts.page_images
 
 docs: $(VENV)/.runtime ## settings and engines tables, from the code
 	@python -m scripts.render_docs
