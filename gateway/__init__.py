@@ -20,6 +20,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Build the WSGI application; without ``settings`` they are read from the environment."""
     settings = settings or Settings()
     app = Flask(__name__)
+    # A redirect from /v1//x would name whatever the Host header says.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.extensions["cabine.settings"] = settings
     app.extensions["cabine.inference"] = InferenceClient(settings)

@@ -1,4 +1,7 @@
-"""Sample photos offered on the page: read once, served with small thumbnails made in memory."""
+"""Sample photos offered on the page: read once, served with small thumbnails made in memory.
+
+The only pictures that the gateway decodes: the operator's own, never a caller's.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ def _sample(path: Path, kind: str) -> Sample:
 
 @lru_cache(maxsize=128)
 def thumbnail(path: Path) -> bytes:
-    """A WebP of :data:`THUMB_HEIGHT`. Only for the operator's own samples: uploads are never decoded here."""
+    """A WebP of :data:`THUMB_HEIGHT`."""
     with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
         image.draft("RGB", (THUMB_HEIGHT, THUMB_HEIGHT))
         width = max(1, round(image.width * THUMB_HEIGHT / image.height))

@@ -7,6 +7,8 @@ import threading
 import time
 from typing import IO, Any
 
+from gunicorn.http.errors import ParseException
+
 from gateway.problems import ProblemError
 
 DRAIN_S = 5.0
@@ -20,7 +22,7 @@ DRAIN_PLACES = 4
 
 
 class UploadBody:
-    """Hands the client's bytes on; knows whether all came (``complete``) or the client left (``gone``).
+    """Hands the client's bytes on; knows whether all came (``complete``) or nothing more can (``gone``).
 
     ``requests`` keeps ``Content-Length`` for a body with ``__len__`` and sends one with ``__iter__`` chunked.
     """
@@ -39,11 +41,17 @@ class UploadBody:
             raise self._too_large(f"{self._expected} bytes")
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; ``cancelled`` when the client stops early, ``image-too-large`` above the limit."""
+        """The next bytes; ``cancelled`` when the client stops early, ``image-too-large`` above the limit.
+
+        ``request-malformed`` for broken chunks.
+        """
         try:
             block = self._stream.read(size)
         except OSError as error:
             raise self._cancelled() from error
+        except ParseException as error:
+            self.gone = True  # where the body ends cannot be known any more
+            raise ProblemError("request-malformed", "The chunks of the body are malformed.") from error
         self._received += len(block)
         if self._received > self._most:
             raise self._too_large(f"more than {self._most} bytes")

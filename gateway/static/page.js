@@ -16,7 +16,7 @@ const stage = new Stage(document.querySelector("#stage"));
 const slotOptions = { maxFileMb: Number(form.dataset.maxFileMb), onTrouble: complainOf, onChange: refresh };
 const person = new Slot(form.querySelector('[data-kind="person"]'), slotOptions);
 const garment = new Slot(form.querySelector('[data-kind="garment"]'), slotOptions);
-let busy = false;
+let running = null; // the AbortController of the try-on under way
 
 function complain(words, field = "") {
   trouble.textContent = words;
@@ -26,17 +26,22 @@ function complain(words, field = "") {
 }
 
 function complainOf(error) {
-  if (error instanceof ServiceError) complain(inWordsOfThePage(error.message), error.field ?? "");
+  if (error instanceof ServiceError) complain(wordsFor(error), error.field ?? "");
   else complain("The server cannot be reached. Is it still running?");
 }
 
-/** Advice is given in terms of the API; the page has names of its own for some of them. */
-function inWordsOfThePage(message) {
-  return message.replace("send photo=flat", "choose “the garment alone” under “Photo shows”");
+/** The API advises in names of its fields; where a choice of the page is meant, the page has its own words. */
+function wordsFor({ slug, field, message }) {
+  if (slug !== "option-unsupported" || field !== "garment") return message;
+  const offered = [...category.options].filter(({ value, hidden }) => value !== "auto" && !hidden);
+  const kinds = offered.map(({ text }) => text).join(" or ");
+  return `The photo must show the garment alone (${kinds}), worn by nobody. ` +
+    "If it does, say so under “Worn as” and “Photo shows”.";
 }
 
 function refresh(slot) {
   complain("");
+  cancel();
   if (slot === person) stage.showOriginal(person.previewUrl);
   if (slot === garment) {
     category.value = garment.category;
@@ -46,40 +51,52 @@ function refresh(slot) {
 }
 
 function markReady() {
-  button.setAttribute("aria-disabled", String(busy || !person.chosen || !garment.chosen));
+  button.setAttribute("aria-disabled", String(Boolean(running) || !person.chosen || !garment.chosen));
 }
 
 async function tryOn() {
-  busy = true;
+  const attempt = new AbortController();
+  running = attempt;
   markReady();
   complain("");
   stage.work();
   try {
-    stage.showResult(await composeTwiceIfNeeded());
+    const result = await composeTwiceIfNeeded(attempt.signal);
+    if (running === attempt) stage.showResult(result);
   } catch (error) {
+    if (running !== attempt) return;
     stage.giveUp();
     complainOf(error);
   } finally {
-    busy = false;
+    if (running === attempt) running = null;
     markReady();
   }
 }
 
+/** Another choice was made: nobody waits for this result any more, and the server stops working on it. */
+function cancel() {
+  if (!running) return;
+  running.abort();
+  running = null;
+  stage.giveUp();
+}
+
 /** The server forgets held photos after a while; the page still has them. */
-async function composeTwiceIfNeeded() {
+async function composeTwiceIfNeeded(signal) {
   try {
-    return await composeOnce();
+    return await composeOnce(signal);
   } catch (error) {
     if (!(error instanceof ServiceError) || !error.assetGone) throw error;
     person.forget();
     garment.forget();
-    return composeOnce();
+    return composeOnce(signal);
   }
 }
 
-async function composeOnce() {
+async function composeOnce(signal) {
   const [personId, garmentId] = await Promise.all([person.assetId(), garment.assetId()]);
-  return compose({ person: personId, garment: garmentId, category: category.value, photo: photo.value });
+  const fields = { person: personId, garment: garmentId, category: category.value, photo: photo.value };
+  return compose(fields, signal);
 }
 
 function offerOnly({ categories, photos }) {
@@ -91,10 +108,19 @@ function offerOnly({ categories, photos }) {
 form.noValidate = true; // the file inputs are "required" only where no script checks
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (busy) return;
+  if (running) return;
   if (person.chosen && garment.chosen) tryOn();
   else complain(person.chosen ? "Choose a garment first." : "Choose a person first.");
 });
+
+// A file dropped beside the cards would replace the page.
+for (const type of ["dragover", "drop"]) {
+  addEventListener(type, (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "none";
+  });
+}
 
 addEventListener("pagehide", () => {
   person.release();

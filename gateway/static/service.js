@@ -32,13 +32,14 @@ export function discard(id) {
 }
 
 /** Put the garment on: resolves to the picture and what the engine says about it. */
-export async function compose({ person, garment, category, photo }) {
+export async function compose({ person, garment, category, photo }, signal) {
   const body = new FormData();
   body.append("person", person);
   body.append("garment", garment);
   body.append("category", category);
   body.append("photo", photo);
-  const response = await fetch("/compose", { method: "POST", body, headers: { Accept: "application/json" } });
+  const headers = { Accept: "application/json" };
+  const response = await fetch("/compose", { method: "POST", body, headers, signal });
   if (!response.ok) throw await problemOf(response);
   const answer = await response.json();
   return { ...answer, picture: pngOf(answer.images[0]) };

@@ -120,7 +120,9 @@ export class Slot {
   }
 
   #takeSample(radio) {
-    const { category } = radio.closest(".sample").dataset;
+    const sample = radio.closest(".sample");
+    sample.parentElement.scrollLeft = sample.offsetLeft - (sample.parentElement.clientWidth - sample.offsetWidth) / 2;
+    const { category } = sample.dataset;
     this.#become({ sampleUrl: radio.value, name: radio.dataset.name, url: radio.value, category });
   }
 

@@ -23,14 +23,19 @@ export class Stage {
     this.#slider = root.querySelector(".compare");
     this.#slider.addEventListener("input", () => this.#split());
     this.#before.addEventListener("load", () => this.#fit(this.#before));
-    this.#after.addEventListener("load", () => this.#fit(this.#after));
+    this.#after.addEventListener("load", () => {
+      this.#fit(this.#after);
+      this.#frame.classList.add("revealing");
+    });
+    this.#frame.addEventListener("animationend", () => this.#frame.classList.remove("revealing"));
     this.#before.addEventListener("error", () => {
-      this.#before.hidden = true; // a format that this browser cannot show
+      this.#invite("This browser cannot show the photo. The preview appears here."); // HEIC for one
     });
   }
 
   showOriginal(url) {
     this.#before.hidden = false;
+    this.#root.classList.remove("unseen");
     this.#before.src = url;
     this.#after.hidden = true;
     this.#root.querySelector(".verdict").hidden = true;
@@ -41,16 +46,16 @@ export class Stage {
   work() {
     this.#had = this.#root.dataset.state;
     this.#state("working");
-    const text = this.#root.querySelector(".working-text");
-    text.textContent = "Trying it on …";
+    this.#tell("Trying it on …");
     this.#clock = setTimeout(() => {
-      text.textContent = "Still at it; large photos and slow engines take longer …";
+      this.#tell("Still at it; large photos and slow engines take longer …");
     }, PATIENCE_MS);
     if (matchMedia("(max-width: 860px)").matches) this.#root.scrollIntoView({ block: "start" });
   }
 
   giveUp() {
     clearTimeout(this.#clock);
+    this.#tell("");
     this.#state(this.#had);
   }
 
@@ -62,6 +67,7 @@ export class Stage {
     this.#after.hidden = false;
     this.#slider.value = 0;
     this.#state("done");
+    this.#tell("The preview is ready.");
     this.#split();
     this.#describe({ confidence, warnings, engine });
     const download = this.#root.querySelector(".download");
@@ -82,7 +88,22 @@ export class Stage {
       "It shows the look and guarantees no fit.";
   }
 
+  /** In place of an original that cannot be shown: then there is nothing to compare with either. */
+  #invite(words) {
+    this.#before.hidden = true;
+    this.#root.classList.add("unseen");
+    const invitation = this.#root.querySelector(".invitation");
+    invitation.textContent = words;
+    invitation.hidden = false;
+  }
+
+  /** Also heard by screen readers; seen while the work lasts. */
+  #tell(words) {
+    this.#root.querySelector(".working-text").textContent = words;
+  }
+
   #split() {
+    this.#frame.classList.remove("revealing");
     const share = Number(this.#slider.value);
     this.#frame.style.setProperty("--split", `${share}%`);
     this.#root.classList.toggle("mixed", share > 8 && share < 92);

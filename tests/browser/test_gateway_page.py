@@ -133,6 +133,28 @@ def test_too_large_a_file_is_named_before_it_is_sent(page: Any, stub: Stub) -> N
     assert [request for request in stub.requests if request["method"] == "POST"] == []
 
 
+def test_another_choice_cancels_the_work(page: Any, stub: Stub) -> None:
+    stub.left.clear()
+    page.route("**/compose", lambda route: route.continue_(url=f"{page.url}v1/patient"))
+    page.click("text=Try it on")
+    page.wait_for_timeout(300)
+    page.check("input[data-name='p1_man__base.jpg']", force=True)
+    assert page.get_attribute("#stage", "data-state") == "chosen"
+    assert page.get_attribute(".primary", "aria-disabled") == "false"
+    assert stub.left.wait(3), "nobody works on a result that nobody waits for"
+    assert page.inner_text(".trouble") == ""
+
+
+def test_a_file_dropped_beside_the_cards_does_not_replace_the_page(page: Any) -> None:
+    for kind in ("dragover", "drop"):
+        prevented = page.evaluate(
+            """type => !document.body.dispatchEvent(new DragEvent(type,
+               {bubbles: true, cancelable: true, dataTransfer: new DataTransfer()}))""",
+            kind,
+        )
+        assert prevented
+
+
 def test_held_photos_are_given_back_on_leaving(page: Any, stub: Stub) -> None:
     page.click("text=Try it on")
     done(page)

@@ -163,6 +163,17 @@ def test_an_upload_that_breaks_off_reaches_inference_as_broken(gateway: Process,
     assert not [request for request in stub.requests[seen:] if request["length"] == 1000]
 
 
+@pytest.mark.parametrize("chunks", [b"zz\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloXX0\r\n\r\n"])
+def test_malformed_chunks_are_the_clients_fault(gateway: Process, chunks: bytes) -> None:
+    with gateway.connect() as client:
+        client.sendall(b"POST /compose HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert json.loads(answer.read())["type"] == "urn:cabine:error:request-malformed"
+        assert client.recv(1) == b"", "what follows is not taken for a request"
+
+
 def test_sigterm_lets_running_requests_finish(stub: Stub) -> None:
     with running_gateway(stub.url, GATEWAY_THREADS=16, GATEWAY_GRACE_S=10) as gateway:
         answers: list[requests.Response] = []

@@ -99,6 +99,11 @@ def test_query_and_odd_paths_are_kept(client: FlaskClient, stub: Stub) -> None:
     assert stub.requests[0]["target"] == "/v1/a%20b/%C3%A9%3F?x=1&y=%2F&x=2"
 
 
+def test_double_slashes_are_no_redirect(client: FlaskClient, stub: Stub) -> None:
+    assert_problem(client.post("/v1//tryon", data=b"x"), "not-found", 404)
+    assert stub.requests == []
+
+
 @pytest.mark.parametrize(
     "path", ["/v1/../docs", "/v1/%2e%2e/docs", "/v1/a/..", "/v1/./tryon", "/v1/..%2f..%2fdocs"]
 )
