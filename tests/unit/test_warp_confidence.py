@@ -14,6 +14,7 @@ CALM = {
     "new_arms_over": 0.0,
     "background_texture": 2.0,
     "layers": 5.0,
+    "trimmed": 0.0,
 }
 
 

@@ -51,7 +51,8 @@ class Composed:
 
 def compose(person: Person, body: Body, warped: WarpedGarment) -> Composed:
     """Dress the person in a garment laid on them. Deterministic."""
-    scene = build_scene(person, body, even_edges(warped, body.shoulder_width))
+    even = even_edges(warped, body.shoulder_width)
+    scene = build_scene(person, body, even)
     shape = scene.matte.shape
     usual = Sides(
         left=place_limb(scene.arms.left, shape, scene.unit),
@@ -67,7 +68,9 @@ def compose(person: Person, body: Body, warped: WarpedGarment) -> Composed:
     full = np.zeros(person.matte.alpha.shape, np.float32)
     rgb[scene.box.window] = np.clip(np.rint(dressed.picture), 0, 255).astype(np.uint8)
     full[scene.box.window] = alpha
-    return Composed(rgb=rgb, alpha=full, metrics=measures(scene, front, stripped, dressed))
+    trimmed = float(np.maximum(warped.alpha - even.alpha, 0.0).sum()) / body.shoulder_width**2
+    metrics = {**measures(scene, front, stripped, dressed), "trimmed": trimmed}
+    return Composed(rgb=rgb, alpha=full, metrics=metrics)
 
 
 def bare_limbs(scene: Scene, usual: Sides[Limb]) -> Sides[Limb]:
