@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from inference.engines.warp.background import background_plate
 from inference.engines.warp.body import measure
 from inference.engines.warp.composite import compose
 from inference.engines.warp.edges import even_edges, even_hem
@@ -72,3 +73,20 @@ def test_below_the_hem_only_its_shadow_falls(
     trousers = below & (person.parsing.weight("lower") > 0.9) & ~old
     assert trousers.sum() > 5000
     assert (composed.alpha[trousers] == 0).mean() > 0.99
+
+
+def test_busy_backgrounds_run_on_behind_the_body() -> None:
+    rng = np.random.default_rng(1)
+    columns = np.arange(240)
+    stripes = np.where(columns // 12 % 2 == 0, 60.0, 200.0)
+    photo = np.repeat(np.tile(stripes, (200, 1))[..., None], 3, axis=2).astype(np.float32)
+    photo += rng.normal(0, 2, photo.shape).astype(np.float32)
+    matte = np.zeros((200, 240), np.float32)
+    matte[80:, 96:144] = 1.0
+    dressed = photo.copy()
+    dressed[matte > 0] = (250, 20, 20)
+    plate = background_plate(dressed, matte, 100.0)
+    strip = np.s_[84:92, 100:140]
+    assert np.abs(plate[strip] - photo[strip]).mean() < 25
+    plain = background_plate(np.full_like(photo, 128.0), matte, 100.0)
+    assert np.abs(plain - 128.0).max() < 8

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Bool, blur, grow, luma
+from inference.engines.warp.background import detail
+from inference.engines.warp.fields import grow
 from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene
 from inference.engines.warp.undress import Stripped
@@ -49,17 +50,9 @@ def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -
         "gap_fill": float(dressed.filled.sum()) / new,
         "hair_over": float((front.head * scene.garment.alpha).sum()) / new,
         "arms_over": float((front.skin * scene.garment.alpha).sum()) / new,
-        "background_texture": texture(scene.photo, ~grow(scene.matte > 0.03, _EDGE)),
+        "background_texture": detail(scene.photo, ~grow(scene.matte > 0.03, _EDGE)),
         "layers": layers(scene),
     }
-
-
-def texture(photo: FloatRgb, region: Bool) -> float:
-    """Mean absolute detail in levels of what is coarser than grain and finer than gradients."""
-    if region.sum() < 100:
-        return 0.0
-    light = luma(photo)
-    return float(np.abs(blur(light, 1.5) - blur(light, 8.0))[region].mean())
 
 
 def layers(scene: Scene) -> float:
