@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ from tests.bad_inputs import PAIR
 from tests.contract.conftest import until
 
 ROOT = Path(__file__).resolve().parents[2]
+AT_WORK_S = 0.3
+"""CPU seconds after which a try-on, which needs several, has certainly been read and is being worked on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +60,20 @@ def is_ready(client: httpx.Client) -> bool:
         return False
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of all threads of a process so far (proc(5): user and system time follow the name and eleven fields)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="whether a process works is read from /proc")
 def test_finishes_running_requests_on_sigterm_and_logs_no_secrets(served: Served) -> None:
+    before = cpu_seconds(served.process.pid)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(
             served.client.post, "/v1/tryon", files=list(PAIR), headers={"x-request-id": "the-last-one"}
         )
-        time.sleep(0.5)  # a try-on takes seconds: now it has been read and is being worked on
+        until(lambda: cpu_seconds(served.process.pid) > before + AT_WORK_S, seconds=60)
         served.process.send_signal(signal.SIGTERM)
         answer = running.result()
     said = served.process.communicate(timeout=30)[0]

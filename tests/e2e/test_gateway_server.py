@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.gateway_process import Process, running_gateway, wait_until
+from tests.gateway_process import Process, is_up, running_gateway, wait_until
 from tests.gateway_stub import PNG, Stub, running_stub
 
 MB = 1_000_000
@@ -81,8 +81,8 @@ def test_events_arrive_as_they_happen_and_leaving_is_noticed(gateway: Process, s
         assert answer.headers["Content-Type"] == "text/event-stream"
         lines = (line for line in answer.iter_lines() if line)
         delays = [time.monotonic() - float(next(lines).split()[2]) for _ in range(5)]
-    assert max(delays) < 1.0
-    assert stub.left.wait(3), "inference learns that nobody listens any more"
+    assert max(delays) < 5.0, "the stream lasts a minute: gathered events would be older"
+    assert stub.left.wait(15), "inference learns that nobody listens any more"
 
 
 def test_leaving_before_the_answer_stops_inference(gateway: Process, stub: Stub) -> None:
@@ -91,15 +91,18 @@ def test_leaving_before_the_answer_stops_inference(gateway: Process, stub: Stub)
         client.sendall(b"POST /v1/patient HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
         wait_until(lambda: stub.requests[-1]["target"] == "/v1/patient")
         assert not stub.left.is_set()
-    assert stub.left.wait(3)
+    assert stub.left.wait(15)
 
 
-def test_a_request_sent_ahead_is_no_leaving(gateway: Process) -> None:
-    request = b"POST /v1/late HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
+def test_a_request_sent_ahead_is_no_leaving(gateway: Process, stub: Stub) -> None:
+    request = b"POST /v1/hang HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
+    stub.release.clear()
     with gateway.connect() as client:
         client.sendall(request)
-        time.sleep(0.3)
+        wait_until(lambda: stub.requests[-1]["target"] == "/v1/hang")
         client.sendall(request)
+        time.sleep(0.3)  # for the gateway to look; on a slow machine it sees less, nothing fails
+        stub.release.set()
         for _ in range(2):
             answer = http.client.HTTPResponse(client)
             answer.begin()
@@ -110,17 +113,15 @@ def test_slow_clients_do_not_starve_health(gateway: Process, stub: Stub) -> None
     """More crawling uploads, streams and half-sent headers than there are threads."""
     head = f"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: {MB}\r\n\r\n".encode()
     starts = [b"GET /v1/drip HTTP/1.1\r\nHost: x\r\n\r\n"] * 3 + [head + b"x"] * 10 + [b"GET / HT"] * 10
-    crawlers = []
+    crawlers, seen = [], len(stub.requests)
     for start in starts:
         crawler = gateway.connect()
         crawler.sendall(start)
         crawlers.append(crawler)
     try:
-        time.sleep(0.3)
-        started = time.monotonic()
+        wait_until(lambda: sum(request["target"] == "/v1/drip" for request in stub.requests[seen:]) == 3)
         assert requests.get(f"{gateway.url}/health/live", timeout=10).ok
         assert requests.get(f"{gateway.url}/health/ready", timeout=10).ok
-        assert time.monotonic() - started < 4
     finally:
         for crawler in crawlers:
             crawler.close()
@@ -137,10 +138,8 @@ def test_a_hanging_inference_leaves_health_and_page_alone(gateway: Process, stub
         thread.start()
     try:
         wait_until(lambda: requests.post(f"{gateway.url}/compose", data=b"x", timeout=5).status_code == 429)
-        started = time.monotonic()
-        assert requests.get(f"{gateway.url}/health/ready", timeout=5).ok
-        assert requests.get(gateway.url, timeout=5).ok
-        assert time.monotonic() - started < 2
+        assert requests.get(f"{gateway.url}/health/ready", timeout=10).ok
+        assert requests.get(gateway.url, timeout=10).ok
     finally:
         stub.release.set()
         for thread in waiting:
@@ -175,17 +174,21 @@ def test_malformed_chunks_are_the_clients_fault(gateway: Process, chunks: bytes)
 
 
 def test_sigterm_lets_running_requests_finish(stub: Stub) -> None:
-    with running_gateway(stub.url, GATEWAY_THREADS=16, GATEWAY_GRACE_S=10) as gateway:
+    stub.release.clear()
+    seen = len(stub.requests)
+    with running_gateway(stub.url, GATEWAY_THREADS=16, GATEWAY_GRACE_S=20) as gateway:
         answers: list[requests.Response] = []
         call = threading.Thread(
-            target=lambda: answers.append(requests.post(f"{gateway.url}/v1/late", data=b"x", timeout=10))
+            target=lambda: answers.append(requests.post(f"{gateway.url}/v1/hang", data=b"x", timeout=20))
         )
         call.start()
-        wait_until(lambda: any(request["target"] == "/v1/late" for request in stub.requests))
+        wait_until(lambda: any(request["target"] == "/v1/hang" for request in stub.requests[seen:]))
         gateway.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not is_up(f"{gateway.url}/health/live"))
+        stub.release.set()
         call.join()
         assert answers[0].content == PNG
-        assert gateway.process.wait(5) == 0
+        assert gateway.process.wait(15) == 0
 
 
 def test_a_wrong_setting_is_named_and_ends_the_start() -> None:
