@@ -15,9 +15,13 @@ Array = NDArray[np.float64]
 _SLOPE = 0.27
 """Length of the slope between the neck points and the pit of the neck, where the chest begins, in shoulder
 widths of cloth. A crew neck ends there: flat it is half as deep as wide."""
-_SLOPE_SEEN = 0.47
-"""Share of that length that a camera in front sees: the fronts of crew necks lie 0.15 to 0.30 neck widths
-below their ends on photographed and rendered people, 0.5 to 0.6 on garments that lie flat."""
+_SLOPE_SEEN = 0.62
+"""Share of that length that a camera in front sees."""
+_COLLAR_SEEN = 0.45
+"""The same for the front edge of a collar, which stands up against the neck: on photographed and rendered
+people crew necks lie 0.10 to 0.30 neck widths below their ends, flat 0.5 to 0.6."""
+_DRAWN_UP = 0.45
+"""Length over which the cloth below a collar is drawn up with it, in shoulder widths."""
 _GATHERED = 0.92
 """Cloth that is too long for its room is pushed together near the hem, where there is rarely a print and
 where it bulges over the hips, down to this share; only what is left is spread over the whole length."""
@@ -61,5 +65,7 @@ class Fall:
         rest = float(np.clip(share, _GATHERED, 1.0))
         shares = hanging / max(length, 1.0)
         hung = (shares - (1 - rest) * shares**3) * room / rest
-        levels: Array = self.top + (on_slope + hung) / self.body.torso_length
+        released = np.clip(hanging / (_DRAWN_UP * self.body.shoulder_width), 0.0, 1.0)
+        drawn_up = on_slope * (1 - _COLLAR_SEEN / _SLOPE_SEEN) * (1 - released)
+        levels: Array = self.top + (on_slope + hung - drawn_up) / self.body.torso_length
         return levels

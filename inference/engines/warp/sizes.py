@@ -19,8 +19,10 @@ _HEM_USUAL = (1.05, 1.16)
 """Levels on the spine between which most tops end."""
 _NECK_ABOVE = 0.15
 """How far neck points lie above the shoulder line, in torso lengths."""
-_LENGTH_TRUST = 1.11
+_LENGTH_TRUST = (0.9, 1.11)
 """How far the length may correct what the shoulders say about the scale."""
+_ACROSS_SHARE = 1 / 3
+"""Share of that correction (as a power) that goes across: the rest is the body's own length."""
 _CROPPED = 0.95
 """Length over chest width of a top that is cut short."""
 _ON_SHOULDERS = 0.98
@@ -66,8 +68,8 @@ def cloth_half_widths(marks: GarmentLandmarks, heights: Array) -> Array:
 def scale_of(marks: GarmentLandmarks, body: Body) -> tuple[float, float, float]:
     """Scale of the cloth across and along the body, and the ease they lead to.
 
-    The shoulders give it, within what the chest allows. Of what the length says against it one half is put
-    down to the shoulder tips, which are the least certain landmarks, the other to the body's own length.
+    The shoulders give it, within what the chest allows. What the length says against it is put down
+    partly to the shoulder tips, which are the least certain landmarks, partly to the body's own length.
     """
     chest = 2 * float(cloth_half_widths(marks, np.array([mean_y(marks.armpit)]))[0])
     body_chest = _CHEST * body.shoulder_width
@@ -81,7 +83,7 @@ def scale_of(marks: GarmentLandmarks, body: Body) -> tuple[float, float, float]:
         scale = _VEST_EASE * body_chest / chest
     scale = float(np.clip(scale, least, most))
     correction = _length_says(marks, chest, scale, body)
-    across = min(scale * correction**0.5, most)
+    across = min(scale * correction**_ACROSS_SHARE, most)
     return across, scale * correction, chest * across / body_chest
 
 
@@ -94,10 +96,10 @@ def _length_says(marks: GarmentLandmarks, chest: float, scale: float, body: Body
     length = max(float(seen_length(flat * scale, body)) / body.torso_length, 1e-3)
     least, most = (level + _NECK_ABOVE for level in _HEM_USUAL)
     if length > most:
-        return max(most / length, 1 / _LENGTH_TRUST)
+        return max(most / length, _LENGTH_TRUST[0])
     if length < least:
         uncropped = float(np.clip((flat / chest - _CROPPED) / 0.15, 0.0, 1.0))
-        return min(least / length, 1 + (_LENGTH_TRUST - 1) * uncropped)
+        return min(least / length, 1 + (_LENGTH_TRUST[1] - 1) * uncropped)
     return 1.0
 
 

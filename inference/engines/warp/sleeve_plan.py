@@ -46,10 +46,12 @@ _LOOSE = 0.4
 """Share of the cloth beyond that which stands away sideways."""
 _LOOSEST = 1.5
 """Widest a sleeve may hang, in arm radii."""
-_SHOULDER_TURN = 0.10
+_SHOULDER_TURN = 0.05
 """Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
 _ARMPIT_TURN = 0.12
 """The same from the armpit onto the inner outline."""
+_ROUND_SHOULDER = 0.25
+"""Part of the arm, in shoulder widths, on which the shoulder's own roundness shows."""
 _PROBES = 24
 """Places along the arm at which its outline is read."""
 
@@ -121,7 +123,10 @@ def _hanging(
     radii = arm_radii(wearing.silhouette, body, bone.place_of(probe), centres, normals)
     widths = []
     for a, radius in zip((a_outer, a_inner), radii, strict=True):
-        arm = np.interp(a, probe, smoothed(radius[:, None], 2.0)[:, 0]) + _SKIN_GAP * body.shoulder_width
+        # Where the shoulder rounds off the outline is steep: smoothing must not cut into it.
+        held = np.where(probe < _ROUND_SHOULDER * body.shoulder_width, radius, 0.0)
+        outline = np.maximum(smoothed(radius[:, None], 2.0)[:, 0], held)
+        arm = np.interp(a, probe, outline) + _SKIN_GAP * body.shoulder_width
         loose = _LOOSE * np.maximum(0.0, cloth * wearing.fit.scale - _WRAP * arm)
         widths.append(np.minimum(arm + loose, _LOOSEST * arm))
     return widths[0], widths[1]

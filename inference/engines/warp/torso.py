@@ -7,7 +7,7 @@ import numpy as np
 from inference.engines.warp.fit import Array, Fit
 from inference.engines.warp.rays import first_exit
 from inference.engines.warp.silhouette import SIDES, SideName, Silhouette, on_spine
-from inference.engines.warp.sizes import cloth_half_widths, mean_y
+from inference.engines.warp.sizes import cloth_half_widths
 from inference.engines.warp.tps import Tps, fit_tps
 from inference.engines.warp.types import Body, Vec
 from preprocess.types import Garment, GarmentLandmarks
@@ -23,12 +23,13 @@ cloth."""
 _SQUEEZE_RANGE = (0.92, 1.0)
 """How far the scale across follows the one along: cloth that is gathered falls in folds, which does not make
 it narrower, and cloth that is drawn out in length does not grow wider."""
-_ON_EDGE = (0.33, 0.67)
+_ON_EDGE = (0.2, 0.4, 0.6, 0.8)
 """Points of the shoulder seam that are pinned to the silhouette."""
 _CLOTH = 0.008
 """How far the seam lies outside the silhouette, in shoulder widths."""
-_EDGE_RANGE = 0.06
-"""How far the silhouette may lie off the straight shoulder line, in shoulder widths, to be followed."""
+_EDGE_RANGE = (-0.01, 0.06)
+"""How far in and out the silhouette is followed off the straight shoulder line, in shoulder widths: hardly
+inwards, where hair or a badly seen edge eats into the shoulder."""
 _STIFFER = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 100.0)
 """Bending penalties tried in turn until the map does not fold; the last is all but affine."""
 
@@ -89,19 +90,23 @@ def _control_points(
 
 def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[float, float] | Vec, Vec]]:
     """Above the armpits the cloth lies flat on the body: true to scale about the middle, level by level."""
-    neck_y = mean_y(marks.neck)
-    middle = marks.centre_x
-    half = float(cloth_half_widths(marks, fit.heights[:1])[0])
+    neck_y = fit.fall.neck_y
     offset = (fit.half_widths.right[0] - fit.half_widths.left[0]) / 2
-    across = _scales_across(fit, body)[0]
     neck = ((fit.neck.left + fit.neck.right) / 2 - body.shoulder_mid) @ body.across
-    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+    across = _scales_across(fit, body)[0]
+
+    def placed(x: float, height: float, level: float) -> tuple[tuple[float, float], Vec]:
+        share = (height - neck_y) / max(fit.heights[0] - neck_y, 1.0)
+        beside = neck + share * (offset - neck) + (x - marks.centre_x) * across
+        return (x, height), on_spine(body, level) + body.across * beside
+
+    half = float(cloth_half_widths(marks, fit.heights[:1])[0])
     heights = neck_y + np.array(_CHEST_ROWS) * (fit.heights[0] - neck_y)
-    for share, height, level in zip(_CHEST_ROWS, heights, fit.fall.levels(heights), strict=True):
-        centre = on_spine(body, level) + body.across * (neck + share * (offset - neck))
-        for inner in _CHEST_INNER:
-            point = (middle + inner * half, float(height))
-            pairs.append((point, centre + body.across * (inner * half * across)))
+    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+    for height, level in zip(heights, fit.fall.levels(heights), strict=True):
+        pairs += [
+            placed(marks.centre_x + share * half, float(height), float(level)) for share in _CHEST_INNER
+        ]
     return pairs
 
 
@@ -148,11 +153,9 @@ def _shoulder_seam(
         if len(inside) == 0:
             continue
         straight = fit.neck[side] + (fit.shoulder[side] - fit.neck[side]) * share
-        depth = 3 * _EDGE_RANGE * unit
+        depth = 3 * _EDGE_RANGE[1] * unit
         rise = first_exit(silhouette.shoulders, straight - body.up * depth, body.up, 2 * depth)
-        offset = 0.0 if rise is None else rise - depth + _CLOTH * unit
-        if abs(offset) > _EDGE_RANGE * unit:
-            offset = 0.0
+        offset = 0.0 if rise is None else float(np.clip((rise - depth) / unit + _CLOTH, *_EDGE_RANGE)) * unit
         pairs.append(((float(seam[0]), float(inside[0])), straight + body.up * offset))
     return pairs
 
