@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.garment.backdrop import Backdrop, Bool, Float, Lab, dot, gradient, magnitude
-from preprocess.garment.silhouette import disc, main_pieces, morph
+from preprocess.garment.silhouette import SHADOW_DEPTH, SHADOW_TINT, disc, main_pieces, morph, reachable
 from preprocess.types import Alpha
 
 EDGE = 0.0032
@@ -24,6 +24,10 @@ RIM = 0.006
 """Distance within which a gap's rim must show the edge of the cloth, as a share of the longest side."""
 CLOTH_TOO = 0.05
 """Share of a garment's middle in the background's colour from which that is a colour of its cloth, too."""
+DISTINCT = 28.0
+"""Distance of the cloth from the background (weighted Lab) from which a grey fringe is surely a shadow."""
+DARKER = 6.0
+"""What a shadow is darker than the background at least, L: white flowers at the outline are not."""
 HOLE = 0.00011
 """Smallest hole, as a share of the longest side squared: anything smaller is a button or a speck."""
 
@@ -43,9 +47,9 @@ def _mean_inside(values: Float, mask: Bool, radius: int) -> Float:
     return np.asarray(mean / (share if values.ndim == 2 else share[..., None]), np.float32)
 
 
-def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
-    """Pixels nearer to the background, shadows included, than to the cloth around them; False where
-    unclear."""
+def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> tuple[Bool, Bool]:
+    """Pixels nearer to the background, shadows included, than to the cloth around them, False where
+    unclear; and those of them that are cast shadows beyond doubt."""
     away = _weighted(lab - backdrop.surface)
     radius = round(NEAR * side)
     core = morph(mask, cv2.MORPH_ERODE, EDGE * side)
@@ -56,7 +60,12 @@ def _like_ground(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
     squared = dot(cloth, cloth)
     spread = np.maximum(_mean_inside(dot(away, away), core, radius) - squared, 0.0)
     share = dot(away, cloth) / np.maximum(squared, 1e-3)
-    return np.asarray((squared > 100.0) & (squared > 2.5 * spread) & (share < 0.42), bool)
+    like = (squared > 100.0) & (squared > 2.5 * spread) & (share < 0.42)
+    delta = lab - backdrop.surface
+    shade = (np.hypot(delta[..., 1], delta[..., 2]) < SHADOW_TINT) & (delta[..., 0] > -SHADOW_DEPTH)
+    shade &= delta[..., 0] < -DARKER
+    shadow = like & shade & (squared > DISTINCT * DISTINCT) & (share < 0.25)
+    return np.asarray(like, bool), np.asarray(shadow, bool)
 
 
 def bare_ground(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
@@ -118,8 +127,12 @@ def snap(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
     bare = bare_ground(lab, mask, backdrop, side)
     inside = cv2.distanceTransform((mask & ~bare).astype(np.uint8), cv2.DIST_L2, 5)
     thick = cv2.dilate(inside, disc(reach))  # thin straps keep a core too
-    cloth = (inside > np.minimum(reach, 0.6 * thick)) & ~_like_ground(lab, mask, backdrop, side)
+    like, shadow = _like_ground(lab, mask, backdrop, side)
+    cloth = (inside > np.minimum(reach, 0.6 * thick)) & ~like
     ground = ~morph(mask, cv2.MORPH_DILATE, reach / 2) | morph(bare, cv2.MORPH_ERODE, 1.0)
+    # a shadow with hard edges of its own lies along the outline; prints of its colour lie inside
+    fringe = morph(shadow & (inside < 2.0 * reach), cv2.MORPH_OPEN, 1.0)
+    ground |= reachable(fringe | ~mask | (inside < 3.0)) & fringe
     markers = np.zeros(mask.shape, np.int32)
     markers[cloth], markers[ground] = 1, 2
     away = lab - backdrop.surface

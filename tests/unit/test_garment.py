@@ -35,7 +35,7 @@ def drawn_outline() -> NDArray[np.uint8]:
     )
     mask = np.zeros((480, 400), np.uint8)
     cv2.fillPoly(mask, [outline.reshape(-1, 1, 2)], 255, lineType=cv2.LINE_AA)
-    return mask
+    return np.asarray(mask, np.uint8)
 
 
 def drawn_shirt(cloth: tuple[int, int, int], paper: tuple[int, int, int], noise: float = 1.0) -> Rgb:
@@ -46,7 +46,7 @@ def drawn_shirt(cloth: tuple[int, int, int], paper: tuple[int, int, int], noise:
     light = np.linspace(1.0, 0.95, 480)[:, None, None]
     picture = np.array(paper) * light * (1 - 0.12 * shade) * (1 - soft) + np.array(cloth) * soft
     grain = np.random.default_rng(7).normal(0, noise, picture.shape)
-    return np.clip(picture + grain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture + grain, 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize(
