@@ -61,7 +61,7 @@ def is_ready(client: httpx.Client) -> bool:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of all threads of a process so far (proc(5): user and system time follow the name and eleven fields)."""
+    """Of all threads of a process so far (proc(5): user and system time, 11 fields after the name)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

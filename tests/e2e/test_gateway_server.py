@@ -130,10 +130,13 @@ def test_slow_clients_do_not_starve_health(gateway: Process, stub: Stub) -> None
 
 def test_a_hanging_inference_leaves_health_and_page_alone(gateway: Process, stub: Stub) -> None:
     stub.release.clear()
-    waiting = [
-        threading.Thread(target=requests.post, args=(f"{gateway.url}/v1/hang",), kwargs={"data": b"x"})
-        for _ in range(4)
-    ]
+
+    def hang() -> None:
+        """Places that the clients of the test before still hold become free in a moment."""
+        while requests.post(f"{gateway.url}/v1/hang", data=b"x", timeout=40).status_code == 429:
+            time.sleep(0.05)
+
+    waiting = [threading.Thread(target=hang) for _ in range(4)]
     for thread in waiting:
         thread.start()
     try:
