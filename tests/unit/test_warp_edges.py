@@ -90,3 +90,24 @@ def test_busy_backgrounds_run_on_behind_the_body() -> None:
     assert np.abs(plate[strip] - photo[strip]).mean() < 25
     plain = background_plate(np.full_like(photo, 128.0), matte, 100.0)
     assert np.abs(plain - 128.0).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("person_name", "garment_name"),
+    [("p1_man__longsleeve_stripes", "tshirt_print"), ("p3_woman__base", "longsleeve_stripes")],
+)
+def test_hands_and_hair_in_front_are_the_photo_s_own(
+    people: People, garments: Garments, person_name: str, garment_name: str
+) -> None:
+    """White sleeves are no reason to take pale fingers for cloth."""
+    person, garment = people(person_name), garments(garment_name)
+    body = measure(person)
+    warped = lay(garment, person, body)
+    composed = compose(person, body, warped)
+    old = grow(person.parsing.region("upper"), 0.1 * body.shoulder_width)
+    sleeves = warped.sleeves
+    assert sleeves is not None
+    new = grow(np.maximum(sleeves.left.alpha, sleeves.right.alpha) > 0.02, 0.1 * body.shoulder_width)
+    untouched = person.parsing.region("hands", "hair", "face") & ~old & ~new
+    assert untouched.sum() > 5000
+    assert composed.alpha[untouched].max() == 0.0

@@ -29,7 +29,7 @@ _OTHER_COLOUR = 17.0
 _RIM = 0.015
 """Shoulder widths: half the width of the thinnest piece of arm or hand that stays bare beside a cuff."""
 
-_SAME_COLOUR = 14.0
+_SAME_COLOUR = 10.0
 """Lab distance from the old garment's colour within which it is taken for the garment."""
 
 _CUFF = 0.12
@@ -57,7 +57,7 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     closed = cv2.morphologyEx(upper.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_NEAR * unit))
     beside_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 1.5
     strays |= (closed > 0) & beside_arm & (bare < 0.5) & (parts.lower < 0.5)
-    strays |= slivers((parts.arms + parts.hands > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
+    strays |= slivers((parts.arms > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
     shaded = like_skin(scene, upper, limbs)
     upper &= ~shaded
     strays &= ~(upper | shaded)
@@ -112,7 +112,7 @@ def like_cloth(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
     for label in (skin, lower):
         if (label & far).sum() >= 50:
             to_own = _colour_distance(lab, label & far)
-            found |= (to_own > _OTHER_COLOUR) & (to_cloth < np.minimum(_SAME_COLOUR, 0.5 * to_own))
+            found |= (to_own > _OTHER_COLOUR) & (to_cloth < np.minimum(_SAME_COLOUR, 0.4 * to_own))
     full = cv2.resize(found.astype(np.uint8), upper.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     near = grow(upper, _CUFF * scene.unit) & (around_cuff(limbs.left) | around_cuff(limbs.right))
     straps = (parts.neck > 0.5) | ((parts.upper > 0.5) & ~upper)

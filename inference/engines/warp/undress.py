@@ -48,6 +48,9 @@ silhouette of the clothes bounds it anyway."""
 _GHOST = 0.05
 """Shoulder widths around the old garment in which its remains are looked for."""
 
+_EVEN_BACKGROUND = 5.0
+"""Levels: such a background is like its own fill: all of it beside the cloth may be filled."""
+
 _PLAIN_BACKGROUND = 12.0
 """Levels by which most of the background may differ from its smooth fill for remains to be told from it."""
 
@@ -105,5 +108,6 @@ def ghosts(scene: Scene, background: FloatRgb) -> Alpha:
         return np.zeros_like(scene.matte)
     beside = grow(scene.parts.upper > 0.5, _GHOST * scene.unit) & (scene.parts.upper < 0.5)
     body = np.clip(scene.parts.skin + scene.parts.hair + scene.parts.lower, 0.0, 1.0) > 0.3
-    stray = beside & (gap > 2.0 * usual + 6.0) & ~grow(body, 2.0)
+    least = 0.0 if usual < _EVEN_BACKGROUND else 2.0 * usual + 6.0
+    stray = beside & (gap >= least) & ~grow(body, 2.0)
     return blur(grow(stray, 1.5).astype(np.float32), 0.8)
