@@ -154,4 +154,4 @@ def _problem_of(error: requests.RequestException) -> ProblemError:
         return ProblemError("upstream-timeout", "Inference did not answer in time; try again.")
     if isinstance(error, requests.ConnectTimeout) or isinstance(_cause(error), NewConnectionError):
         return ProblemError("upstream-unavailable", "Inference cannot be reached; it may still be starting.")
-    return ProblemError("upstream-bad", "Inference broke off or sent something that is not HTTP.")
+    return ProblemError("upstream-bad", "Inference broke off or sent something that is not HTTP; try again.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import IO, Any
 
 from gunicorn.http.errors import ParseException
 
 from gateway.problems import ProblemError
+from gateway.watched_connection import BLOCK
 
 DRAIN_S = 5.0
 """How long the rest of a refused upload is read: else the client sees a reset connection, not the refusal."""
@@ -79,14 +81,8 @@ class SizedUploadBody(UploadBody):
 class ChunkedUploadBody(UploadBody):
     """A body of unknown length."""
 
-    def __iter__(self) -> ChunkedUploadBody:
-        return self
-
-    def __next__(self) -> bytes:
-        block = self.read(65536)
-        if not block:
-            raise StopIteration
-        return block
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.read(BLOCK), b"")
 
 
 class Drain:
@@ -114,7 +110,7 @@ def _read_to_end(stream: IO[bytes], client: socket.socket | None) -> bool:
     until = time.monotonic() + DRAIN_S
     try:
         while time.monotonic() < until:
-            if not stream.read(65536):
+            if not stream.read(BLOCK):
                 return True
     except OSError:
         return False
