@@ -19,6 +19,9 @@ from bench.metrics import (
     stripe_profile,
     stripe_shift,
 )
+from bench.report import PAGE, TABLES
+from bench.table import Table
+from scripts.render_docs import replace_block
 
 WHITE, NAVY, RED = (235, 235, 230), (30, 50, 90), (200, 60, 50)
 
@@ -103,3 +106,29 @@ def test_stripes_are_measured_by_period_and_phase():
     assert stripe_period(stripe_profile(stripes(31, 0), rows, columns)) == pytest.approx(31, abs=0.3)
     assert stripe_shift(stripe_profile(stripes(25, 5), rows, columns), truth, 25) == pytest.approx(0.2)
     assert stripe_period(stripe_profile(np.full((300, 40, 3), 200, np.uint8), rows, columns)) is None
+
+
+def test_a_table_reads_the_same_on_the_terminal_and_on_the_page():
+    table = Table(
+        title="Times", columns=("stage", "s"), rows=[["decode", 0.01234], ["all", 123.4], ["x", None]]
+    )
+    assert table.text().splitlines() == [
+        "Times",
+        "stage        s",
+        "------  ------",
+        "decode  0.0123",
+        "all        123",
+        "x",
+    ]
+    assert table.markdown().splitlines()[2:] == [
+        "| stage | s |",
+        "| --- | --- |",
+        "| decode | 0.0123 |",
+        "| all | 123 |",
+        "| x |  |",
+    ]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_benchmark_has_its_place_on_the_page(name):
+    assert "new numbers" in replace_block(PAGE.read_text(), name, "new numbers")
