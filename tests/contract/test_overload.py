@@ -48,7 +48,7 @@ def test_full_queue_is_busy_and_the_event_loop_stays_free(slow: Rig) -> None:
 
 def test_late_means_504_for_waiting_and_running_requests() -> None:
     with (
-        running(Settings(concurrency=1, max_queue=4, request_timeout_s=1.5)) as rig,
+        running(Settings(concurrency=1, max_queue=4, request_timeout_s=2.5)) as rig,
         ThreadPoolExecutor(2) as pool,
     ):
         rig.warp.gate.clear()

@@ -118,13 +118,14 @@ def test_running_work_is_told_and_waited_for() -> None:
 def test_never_more_at_once_than_allowed() -> None:
     now, most = 0, 0
     lock = threading.Lock()
+    three = threading.Barrier(3, timeout=10)  # nobody goes on before three are at work
 
     def work(_: Ticket) -> None:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.01)
+        three.wait()
         with lock:
             now -= 1
 
