@@ -99,3 +99,12 @@ def test_every_sample_fits_everybody(people: People, garments: Garments, name: s
     middle = body.shoulder_mid + (body.hip_mid - body.shoulder_mid) * 0.5
     assert covered[int(middle[1]), int(middle[0])]
     assert covered.sum() > 0.15 * person.matte.alpha.sum()
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_crew_neck_ends_at_the_base_of_the_neck(people: People, garments: Garments, name: str) -> None:
+    person = people(name)
+    line = lay(garments("tshirt_print"), person, measure(person)).neckline
+    width = line[-1, 0] - line[0, 0]
+    depth = line[:, 1].max() - (line[0, 1] + line[-1, 1]) / 2
+    assert 0.10 < depth / width < 0.38

@@ -52,7 +52,7 @@ _SLIM = 0.92
 slim body of the usual widths, of which this is the share."""
 _ARMPIT_ROWS = 3
 """Rows below the armpit over which the sides fall back to the level of the middle."""
-_ARMPIT_LEVEL = (0.18, 0.45)
+_ARMPIT_LEVEL = (0.18, 0.53)
 _ARMPIT_HALF = (0.48, 0.68)
 """Where armpits can be: level on the spine, and shoulder widths beside it."""
 

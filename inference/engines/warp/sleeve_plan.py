@@ -123,9 +123,10 @@ def _hanging(
     radii = arm_radii(wearing.silhouette, body, bone.place_of(probe), centres, normals)
     widths = []
     for a, radius in zip((a_outer, a_inner), radii, strict=True):
-        # Where the shoulder rounds off the outline is steep: smoothing must not cut into it.
-        held = np.where(probe < _ROUND_SHOULDER * body.shoulder_width, radius, 0.0)
-        outline = np.maximum(smoothed(radius[:, None], 2.0)[:, 0], held)
+        # Where the shoulder rounds off the outline is steep: strong smoothing must not cut into it.
+        near = np.clip(2 - 2 * probe / (_ROUND_SHOULDER * body.shoulder_width), 0.0, 1.0)
+        strong, weak = (smoothed(radius[:, None], sigma)[:, 0] for sigma in (2.0, 0.8))
+        outline = np.maximum(strong, weak * near + strong * (1 - near))
         arm = np.interp(a, probe, outline) + _SKIN_GAP * body.shoulder_width
         loose = _LOOSE * np.maximum(0.0, cloth * wearing.fit.scale - _WRAP * arm)
         widths.append(np.minimum(arm + loose, _LOOSEST * arm))
