@@ -130,11 +130,11 @@ def of_picture(metrics: Mapping[str, float]) -> Iterator[Penalty]:
             max(0.45, 1.0 - 1.3 * (skin - 0.08)),
             Notice(name="skin-invented", detail="the old garment covered skin that had to be painted"),
         )
-    if metrics["uncovered"] > 0.35:
+    if metrics["uncovered"] > 0.42:
         yield 0.9, Notice(name="old-garment-larger", detail="much of the old garment had to be painted over")
     if metrics["gap_fill"] > 0.08:
         yield 0.7, Notice(name="gaps-closed", detail="gaps between body and sleeves had to be filled")
-    if metrics["new_arms_over"] > 0.08:
+    if metrics["new_arms_over"] > 0.07:
         yield (
             0.55,
             Notice(name="arms-invented", detail="sleeved arms in front of the body had to be painted bare"),
@@ -154,4 +154,4 @@ def of_picture(metrics: Mapping[str, float]) -> Iterator[Penalty]:
     if metrics["hair_over"] > 0.25:
         yield 0.9, Notice(name="hair-over-garment", detail="long hair lies over much of the garment")
     if metrics["background_filled"] > 0.05 and metrics["background_texture"] > 6.0:
-        yield 0.85, Notice(name="background-filled", detail="a busy background had to be painted in")
+        yield 0.9, Notice(name="background-filled", detail="a busy background had to be painted in")
