@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 
 log = logging.getLogger("cabine.gateway.access")
 
-ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 """What a caller may choose as id: it goes into headers and logs and must not break out of either."""
 
 

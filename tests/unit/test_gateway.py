@@ -124,9 +124,9 @@ def test_redirects_do_not_show_the_address_of_inference(client: FlaskClient) -> 
 
 
 def test_request_ids_go_through(client: FlaskClient, stub: Stub) -> None:
-    response = client.post("/compose", data=b"x", headers={"X-Request-Id": "mine-1"})
-    assert response.headers["X-Request-Id"] == "mine-1"
-    assert stub.requests[0]["headers"]["x-request-id"] == "mine-1"
+    response = client.post("/compose", data=b"x", headers={"X-Request-Id": "mine-0001"})
+    assert response.headers["X-Request-Id"] == "mine-0001"
+    assert stub.requests[0]["headers"]["x-request-id"] == "mine-0001"
 
 
 @pytest.mark.parametrize("offered", ["", "a b", "x" * 65, "é", '"><script>'])
