@@ -32,6 +32,12 @@ from preprocess.types import Alpha, Person, Rgb, Sides
 _LEAST_CHANGE = 0.6
 """Levels: a smaller difference to the photo is no change, and the pixel stays the photo's own."""
 
+_SEEN_CHANGE = 4.0
+"""Levels: a difference that could be seen; such a pixel is always replaced."""
+
+_BORDER_WINDOW = 0.08
+"""Shoulder widths: the neighbourhood whose majority decides on unseen changes."""
+
 _LEAST_ALPHA = 1.0 / 512.0
 """Less than half a level of a white pixel on black: numerical dust of the blurred margin."""
 
@@ -115,9 +121,13 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
 def changed(scene: Scene, picture: FloatRgb) -> Alpha:
     """Where the picture differs from the photo, with a short ramp outside, within the permitted reach.
 
-    Scattered islands away from the garment are dropped: they are noise of the layers' borders.
+    What cannot be seen (grain on a refilled background) counts by the majority of its neighbours, so that the
+    border is smooth. Scattered islands away from the garment are dropped: noise of the layers' borders.
     """
-    different = (largest_gap(picture, scene.photo) > _LEAST_CHANGE).astype(np.uint8)
+    gap = largest_gap(picture, scene.photo)
+    window = max(3, round(_BORDER_WINDOW * scene.unit)) | 1
+    most = cv2.boxFilter((gap > _LEAST_CHANGE).astype(np.float32), -1, (window, window)) > 0.5
+    different = (most | (gap > _SEEN_CHANGE)).astype(np.uint8)
     _, islands, stats, _ = cv2.connectedComponentsWithStats(different, connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     area[0] = 0
