@@ -22,7 +22,7 @@ State = Literal["ok", "note", "bad"]
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "fastapi", "uvicorn", "ai-edge-litert")
 OPTIONAL = {
     "pillow-heif": "HEIC photos of phones are refused; pip install 'cabine[heic]'",
-    "torch": "only needed by diffusion engines; pip install 'cabine[torch]'",
+    "torch": "only needed by diffusion engines; pip install -e '.[torch]' (docs/install.md)",
 }
 
 LITERT_BUILDS = {("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")}

@@ -48,7 +48,7 @@ TYPES: Mapping[str, ProblemType] = MappingProxyType(
         "several-people": _type(422, "There is more than one person"),
         "body-not-visible": _type(422, "Too little of the body is visible"),
         "no-garment": _type(422, "No garment was found"),
-        "category-conflict": _type(422, "These garments cannot be worn together"),
+        "category-conflict": _type(422, "The garments do not fit their categories or each other"),
         "option-unsupported": _type(422, "An option is not supported"),
         "engine-unknown": _type(422, "There is no such engine"),
         "engine-unavailable": _type(503, "The engine cannot run here"),

@@ -65,4 +65,5 @@ def needs_device(spec: EngineSpec) -> str | None:
     """Engines that only run on a GPU need torch; whether it finds one is seen when they load."""
     if "cpu" in spec.devices or importlib.util.find_spec("torch"):
         return None
-    return f"{spec.name} needs a GPU ({', '.join(spec.devices)}) and torch: pip install 'cabine[torch]'."
+    devices = ", ".join(spec.devices)
+    return f"{spec.name} needs a GPU ({devices}) and torch: pip install -e '.[torch]' (docs/install.md)."

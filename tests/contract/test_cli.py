@@ -127,6 +127,6 @@ def test_doctor_tells_what_keeps_an_engine_away() -> None:
         finding.subject: finding for finding in examine(Settings(engine="gpu-only", fallback="wrap"), engines)
     }
 
-    assert "cabine[torch]" in findings["engine gpu-only"].words
+    assert ".[torch]" in findings["engine gpu-only"].words
     assert findings["engine=auto"].state == "bad"
     assert "there is no engine 'wrap'" in findings["CABINE_FALLBACK"].words

@@ -79,7 +79,7 @@ def test_engines_say_what_they_take_and_why_not(rig: Rig) -> None:
     assert engines["warp"]["preview"] is True
     assert engines["warp"]["reason"] is None
     assert engines["gpu-only"]["available"] is False
-    assert "cabine[torch]" in engines["gpu-only"]["reason"]
+    assert ".[torch]" in engines["gpu-only"]["reason"]
     steps = next(option for option in engines["diffusion"]["options"] if option["name"] == "steps")
     assert (steps["least"], steps["most"], steps["default"]) == (1, 50, 30)
 
