@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.pose import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, seen_from_behind
-from preprocess.types import Alpha, Notice, Photo, Pose, Rgb
+from preprocess.types import Alpha, Notice, Pose, Rgb
 
 # Set on 40 photos of people, each as it is, blurred and darkened.
-LOW_SIDE = 512  # of the design
 LOW_TORSO = 155  # torso of a figure of 512 px height, in photo pixels
 TURNED = (
     0.45  # shoulder width over torso: .51 to .73 from the front, so the body is turned by about 50 degrees
@@ -19,11 +18,11 @@ BLURRED = 0.75  # sharp photos have 1.28 and more, Gaussian blur of sigma 2 leav
 TOO_DARK = 70  # 95th percentile of luma on the figure: 120 and more in normal photos
 
 
-def person_notices(photo: Photo, image: Rgb, pose: Pose, matte: Alpha) -> tuple[Notice, ...]:
+def person_notices(image: Rgb, pose: Pose, matte: Alpha) -> tuple[Notice, ...]:
     """Named warnings about a photo that can be used, but will not give its best."""
     found = []
     torso = _torso_length(pose)
-    if min(photo.width, photo.height) < LOW_SIDE or torso / pose.frame.scale < LOW_TORSO:
+    if torso / pose.frame.scale < LOW_TORSO:
         detail = "the person is small in the picture; a larger or closer photo gives a sharper result"
         found.append(Notice(name="low-resolution", detail=detail))
     shoulders = float(np.hypot(*(pose.points[LEFT_SHOULDER] - pose.points[RIGHT_SHOULDER])))

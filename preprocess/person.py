@@ -60,7 +60,7 @@ def prepare_person(photo: Photo, provider: BodyProvider, canvas: Size) -> Person
         parsing=parsing.labels,
         waist=parsing.waist,
         waist_confidence=parsing.waist_confidence,
-        notices=(*person_notices(photo, image, pose, parsing.matte.alpha), *parsing.notices),
+        notices=(*person_notices(image, pose, parsing.matte.alpha), *parsing.notices),
     )
 
 

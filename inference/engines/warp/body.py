@@ -59,11 +59,8 @@ def measure(person: Person) -> Body:
         left=_arm(pose, _LEFT_ARM if back_view else _RIGHT_ARM),
         right=_arm(pose, _RIGHT_ARM if back_view else _LEFT_ARM),
     )
-    shoulder_mid = (points[11] + points[12]) / 2
-    hip_mid = (points[23] + points[24]) / 2
-    spine = shoulder_mid - hip_mid
-    torso_length = max(float(np.hypot(*spine)), 1.0)
-    up = spine / torso_length if np.hypot(*spine) >= 1 else np.array([0.0, -1.0])
+    shoulder_mid, hip_mid = points[[11, 12]].mean(axis=0), points[[23, 24]].mean(axis=0)
+    torso_length, up = _length_and_direction(shoulder_mid - hip_mid)
     across = np.array([-up[1], up[0]])
     if across @ (arms.right.shoulder - arms.left.shoulder) < 0:
         across = -across
@@ -87,6 +84,12 @@ def measure(person: Person) -> Body:
         waist=person.waist,
         back_view=back_view,
     )
+
+
+def _length_and_direction(spine: Vec) -> tuple[float, Vec]:
+    """Pixels, at least 1, and the unit vector; upright where hips and shoulders coincide."""
+    length = float(np.hypot(*spine))
+    return (length, spine / length) if length >= 1 else (1.0, np.array([0.0, -1.0]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def of_person(person: Person, body: Body) -> Iterator[Penalty]:
     if shown < 0.42 or depth > 1.5 * body.shoulder_width:
         yield (
             0.7,
-            Notice(name="person-turned", detail="the person is turned away; a frontal photo works better"),
+            Notice(name="turned-away", detail="the person is turned away; a frontal photo works better"),
         )
     if person.waist_confidence < 0.3:
         yield 0.9, Notice(name="waist-unclear", detail="top and bottom clothes could not be told apart well")
