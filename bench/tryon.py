@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.engines.base import Engine, Params, Prepared
+from inference.engines.base import Engine, Params, Prepared, Runtime
 from inference.engines.warp.engine import create
 from inference.restore import restore
 from preprocess.agnostic import agnostic_mask
@@ -47,7 +47,7 @@ class FittingRoom:
     @staticmethod
     def open() -> FittingRoom:
         engine = create()
-        engine.load(device="cpu", profile="default")
+        engine.load(Runtime())
         engine.warmup()
         return FittingRoom(provider=EmbeddedProvider(MODELS, threads=THREADS), engine=engine)
 
@@ -58,7 +58,7 @@ class FittingRoom:
         """Raises ``InputError`` as the service would refuse."""
         start = time.perf_counter()
         prepared = Prepared(
-            person=person, garments=(garment,), agnostic=agnostic_mask(person, garment.category)
+            person=person, garments=(garment,), agnostic=(agnostic_mask(person, garment.category),)
         )
         result = self.engine.run(prepared, Params(seed=0), lambda *_: None, lambda: False)
         restored = restore(person.photo, result.images[0])

@@ -104,7 +104,7 @@ def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outc
         judge_inputs(person_picture, pictures, tools.policy)
     person, garments = prepare(request, person_picture, pictures, spec, tools.preparation, stages)
     with stages.stage("mask"):
-        agnostic = agnostic_mask(person, garments, limit, tools.preparation)
+        agnostic = agnostic_masks(person, garments, limit, tools.preparation)
     with tools.engines.engine(spec.name, stages.cancelled) as engine, stages.stage("engine"):
         prepared = Prepared(person=person, garments=garments, agnostic=agnostic)
         result = run(engine, prepared, params, stages)
@@ -238,15 +238,14 @@ def refuse_worn(picture: Picture, preparation: Preparation, *, field: str, taker
     )
 
 
-def agnostic_mask(
+def agnostic_masks(
     person: Person, garments: tuple[Garment, ...], limit: Mask8 | None, preparation: Preparation
-) -> Mask:
-    """What may change, in the person's frame: the caller's mask, or the union over the garments."""
+) -> tuple[Mask, ...]:
+    """What may change for each garment, in the person's frame: the caller's mask, or one by category."""
     if limit is not None:
         seen = frame_image(np.dstack([limit, limit, limit]), person.frame)[..., 0]
-        return Mask(tag="input", frame=person.frame, alpha=(seen / 255).astype(np.float32))
-    masks = [preparation.agnostic(person, garment.category) for garment in garments]
-    return Mask(tag="agnostic", frame=person.frame, alpha=np.maximum.reduce([mask.alpha for mask in masks]))
+        return (Mask(tag="input", frame=person.frame, alpha=(seen / 255).astype(np.float32)),)
+    return tuple(preparation.agnostic(person, garment.category) for garment in garments)
 
 
 def run(engine: Engine, prepared: Prepared, params: Params, stages: Stages) -> EngineResult:

@@ -172,6 +172,19 @@ class LabelMap:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DensePose:
+    """Which part of the body's surface each pixel shows (Güler et al., DensePose, CVPR 2018)."""
+
+    tag: Literal["densepose-parts"]
+    frame: Frame
+    parts: NDArray[np.uint8]
+    """``(H, W)`` 0 = background, 1..24 = DensePose's body parts (1, 2 torso back and front, 3, 4 right and
+    left hand, ... 23, 24 face right and left)."""
+    approximate: bool
+    """Painted from pose and parsing, not predicted by a DensePose network."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mask:
     """A soft region of a frame: 1 = belongs to it (agnostic mask: may change)."""
 

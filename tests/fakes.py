@@ -20,6 +20,7 @@ from inference.engines.base import (
     Params,
     Prepared,
     Progress,
+    Runtime,
     Stopped,
 )
 from inference.engines.registry import Entry, Registry, needs_device
@@ -96,7 +97,7 @@ class FakeEngine:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def load(self, *, device: str, profile: str) -> None:
+    def load(self, runtime: Runtime) -> None:
         pass
 
     def warmup(self) -> None:

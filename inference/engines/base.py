@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.types import Alpha, Frame, Garment, Mask, Notice, Person, Rgb
+from preprocess.types import Alpha, DensePose, Frame, Garment, Mask, Notice, Person, Rgb
 
 MaskSource = Literal["input", "derived", "full"]
 Quality = Literal["fast", "balanced", "best"]
@@ -71,6 +72,30 @@ class EngineSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where and how engines run here: the operator's settings, the same for every engine.
+
+    An engine ignores what means nothing to it; ``auto`` is the engine's own choice.
+    """
+
+    weights: Path = Path("weights")
+    """Folder of downloaded checkpoints: ``<weights>/<engine>/<variant>/<path inside the repository>``."""
+    device: str = "auto"
+    """``auto``, ``cuda``, ``cuda:1``, ``mps``, ``cpu``."""
+    profile: str = "auto"
+    """Memory profile: ``auto`` or a key of :attr:`EngineSpec.vram_mb`."""
+    dtype: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
+    attention: Literal["auto", "flash", "efficient", "cudnn", "math"] = "auto"
+    """Kernel of scaled dot product attention."""
+    compile: bool = False
+    channels_last: bool = False
+    garment_cache_mb: int = 0
+    """Most memory for garment features kept between requests; 0 = none are kept."""
+    uncond_lse: bool = False
+    """Unconditional half of the self-attention by log-sum-exp, where an engine has that option."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Params:
     """The options of one request, defaults already filled in from the engine's spec."""
 
@@ -88,8 +113,10 @@ class Prepared:
 
     person: Person
     garments: tuple[Garment, ...]
-    agnostic: Mask
-    """In the person's frame; ``tag`` ``input`` when the caller brought it."""
+    agnostic: tuple[Mask, ...]
+    """One for each garment, in the person's frame; ``tag`` ``input`` when the caller brought it."""
+    densepose: DensePose | None = None
+    """In the person's frame; there for engines whose artefacts name ``densepose-rgb``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +154,7 @@ class Engine(Protocol):
 
     spec: EngineSpec
 
-    def load(self, *, device: str, profile: str) -> None:
+    def load(self, runtime: Runtime) -> None:
         """Bring weights to the device; raise :class:`EngineUnavailable`, naming the fix, where it cannot."""
 
     def warmup(self) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from inference.engines.base import Cancelled, Engine, Stopped
+from inference.engines.base import Cancelled, Engine, Runtime, Stopped
 from inference.engines.registry import Entry, Registry
 
 POLL_S = 0.1
@@ -14,8 +14,8 @@ POLL_S = 0.1
 
 
 class EnginePool:
-    def __init__(self, registry: Registry) -> None:
-        self._slots = {name: _Slot(entry) for name, entry in registry.entries.items()}
+    def __init__(self, registry: Registry, runtime: Runtime) -> None:
+        self._slots = {name: _Slot(entry, runtime) for name, entry in registry.entries.items()}
 
     @contextmanager
     def engine(self, name: str, cancelled: Cancelled) -> Iterator[Engine]:
@@ -36,15 +36,15 @@ class EnginePool:
 
 
 class _Slot:
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, runtime: Runtime) -> None:
         self.lock = threading.Lock()
         self._entry = entry
+        self._runtime = runtime
         self._engine: Engine | None = None
 
     def loaded(self) -> Engine:
         if self._engine is None:
             engine = self._entry.create()
-            devices = self._entry.spec.devices
-            engine.load(device="cpu" if "cpu" in devices else devices[0], profile="default")
+            engine.load(self._runtime)
             self._engine = engine
         return self._engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inference.config import Settings
+from inference.engines.base import Runtime
 from inference.engines.pool import EnginePool
 from inference.engines.registry import discover
 from inference.problems import Problem
@@ -65,10 +66,10 @@ def test_engines_load_once() -> None:
     loads = []
 
     class Counting(FakeEngine):
-        def load(self, *, device: str, profile: str) -> None:
-            loads.append(device)
+        def load(self, runtime: Runtime) -> None:
+            loads.append(runtime.device)
 
-    pool = EnginePool(registry(Counting(spec=spec())))
+    pool = EnginePool(registry(Counting(spec=spec())), Runtime(device="cpu"))
     pool.warm("warp")
     with pool.engine("warp", cancelled=lambda: False) as engine:
         assert engine.spec.name == "warp"

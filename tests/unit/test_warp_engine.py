@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.engines.base import EngineUnavailable, Params, Prepared, Stopped
+from inference.engines.base import Params, Prepared, Stopped
 from inference.engines.warp.engine import STAGES, create
 from inference.engines.warp.spec import SPEC
 from preprocess.errors import InputError
@@ -21,7 +21,8 @@ Garments = Callable[[str], Garment]
 def prepared(person: Person, *garments: Garment, mask: Alpha | None = None) -> Prepared:
     tag = "agnostic" if mask is None else "input"
     alpha = np.ones_like(person.matte.alpha) if mask is None else mask
-    return Prepared(person=person, garments=garments, agnostic=Mask(tag=tag, frame=person.frame, alpha=alpha))
+    agnostic = Mask(tag=tag, frame=person.frame, alpha=alpha)
+    return Prepared(person=person, garments=garments, agnostic=(agnostic,))
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +45,6 @@ def test_spec_says_what_it_is() -> None:
     assert SPEC.categories == {"upper"}
     assert "steps" not in SPEC.options
     assert "samples" not in SPEC.options
-
-
-def test_load_accepts_the_cpu_only() -> None:
-    engine = create()
-    engine.load(device="cpu", profile="default")
-    engine.warmup()
-    with pytest.raises(EngineUnavailable, match="cpu"):
-        engine.load(device="cuda", profile="default")
 
 
 def test_run_reports_stages_and_repeats_itself(person: Person, polo: Garment) -> None:

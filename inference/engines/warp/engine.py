@@ -13,10 +13,10 @@ from inference.engines.base import (
     EngineImage,
     EngineResult,
     EngineSpec,
-    EngineUnavailable,
     Params,
     Prepared,
     Progress,
+    Runtime,
     Stopped,
 )
 from inference.engines.warp.body import measure
@@ -37,10 +37,8 @@ class WarpEngine:
 
     spec: EngineSpec = SPEC
 
-    def load(self, *, device: str, profile: str) -> None:
-        """Accept the CPU; there are no weights."""
-        if device not in SPEC.devices:
-            raise EngineUnavailable(f"warp runs on {', '.join(SPEC.devices)}, got {device!r}")
+    def load(self, runtime: Runtime) -> None:
+        """Nothing to load: there are no weights, and it runs on the CPU whatever the device setting is."""
 
     def warmup(self) -> None:
         """Nothing to warm: the models belong to the preparation."""
@@ -70,10 +68,11 @@ class WarpEngine:
         composed = stage(2, lambda: compose(person, body, warped))
         if cancelled():
             raise Stopped
-        own_mask = prepared.agnostic.tag == "input"
+        agnostic = prepared.agnostic[0]
+        own_mask = agnostic.tag == "input"
         alpha = composed.alpha
         if own_mask:
-            alpha = np.minimum(alpha, prepared.agnostic.alpha)
+            alpha = np.minimum(alpha, agnostic.alpha)
         confidence, notices = judge(person, body, garment, warped, composed.metrics)
         image = EngineImage(frame=person.frame, rgb=composed.rgb, alpha=alpha)
         return EngineResult(
