@@ -12,8 +12,9 @@ from fastapi_offline import FastAPIOffline
 import inference
 from inference import problems
 from inference.config import Settings
-from inference.embedded import EmbeddedPreparation, needs_embedded_models
-from inference.engines.registry import Registry, discover, needs_device
+from inference.embedded import EmbeddedPreparation
+from inference.engines.registry import Registry
+from inference.installed import engines_here
 from inference.middleware import RequestContext
 from inference.preparation import Preparation
 from inference.routes import assets, engines, health, preprocess, tryon
@@ -36,7 +37,7 @@ def create_app(
     """
     service = build(
         settings,
-        registry or discover((needs_device, needs_embedded_models(settings.models))),
+        registry or engines_here(settings),
         preparation or EmbeddedPreparation(settings.models, settings.threads),
     )
 

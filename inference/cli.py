@@ -19,11 +19,11 @@ from inference import doctor as checkup
 from inference import logs
 from inference.app import create_app
 from inference.config import Settings
-from inference.embedded import EmbeddedPreparation, needs_embedded_models
+from inference.embedded import EmbeddedPreparation
 from inference.encode import encode_grey
 from inference.engines.base import EngineUnavailable
-from inference.engines.registry import Registry, discover, needs_device
 from inference.form import read_tryon
+from inference.installed import engines_here
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
 from inference.policy import PolicyMissing
 from inference.problems import Problem
@@ -131,7 +131,7 @@ def _run(
     registry = engines_here(settings)
     service = build(settings, registry, EmbeddedPreparation(settings.models, settings.threads))
     request = read_tryon(parts, service.assets, service.form_limits)
-    choice = choose(request.options.engine, registry, settings)
+    choice = choose(request.options.engine, registry, settings, request.categories)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("load models", total=None)
@@ -223,10 +223,6 @@ def doctor() -> None:
         out.print(f"{finding.subject}: {finding.words}")
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
-
-
-def engines_here(settings: Settings) -> Registry:
-    return discover((needs_device, needs_embedded_models(settings.models)))
 
 
 def load_settings() -> Settings:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from inference.engines.base import Runtime
+
 Names = Annotated[tuple[str, ...], NoDecode]
 """Comma-separated in the environment."""
 
@@ -26,6 +28,11 @@ class Settings(BaseSettings):
         description="Folder of the model files that `python -m preprocess.models fetch` brings.",
     )
 
+    weights: Path = Field(
+        Path("weights"),
+        description="Folder of the checkpoints that `cabine weights pull` brings, and of accepted licences.",
+    )
+
     engine: str = Field(
         "auto",
         description="Engine used for `engine=auto`: `auto` or a name; a name never falls back silently.",
@@ -40,11 +47,43 @@ class Settings(BaseSettings):
     )
     accepted_licenses: Names = Field(
         (),
-        description="Engines whose non-commercial licence you accept, comma separated; others never run.",
+        description="Engines whose non-commercial licence you accept, comma separated; "
+        "`cabine weights pull --accept-license` records the same.",
     )
     policy: str = Field(
         "",
         description="Content policy, `module:factory` (inference/policy.py); empty: nothing is refused.",
+    )
+
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="Where engines with weights run: `cuda`, `cuda:1`, `mps`, `cpu` (takes minutes); "
+        "`auto`: a GPU, never the CPU.",
+    )
+    memory_profile: Literal["auto", "24gb", "16gb", "12gb", "8gb", "cpu"] = Field(
+        "auto",
+        description="What lives where while an engine with weights runs; `auto`: the fastest that fits.",
+    )
+    dtype: Literal["auto", "fp16", "bf16", "fp32"] = Field(
+        "auto", description="Arithmetic of engines with weights; `auto`: fp16 on a GPU, fp32 on the CPU."
+    )
+    attention: Literal["auto", "flash", "efficient", "cudnn", "math"] = Field(
+        "auto", description="Attention kernel of engines with weights; `auto`: the fastest that torch offers."
+    )
+    compile: bool = Field(
+        False, description="Compile the repeated blocks of a network: minutes at the first request."
+    )
+    channels_last: bool = Field(
+        False, description="Channels-last memory format for convolutions; may be faster on a GPU."
+    )
+    garment_cache_mb: int = Field(
+        0,
+        ge=0,
+        description="Most memory for garment features kept between requests, in megabytes; 0: none kept.",
+    )
+    uncond_lse: bool = Field(
+        False, description="Skip the zero keys of the unconditional half (exact; not yet profiled on a GPU)."
     )
 
     max_file_mb: int = Field(20, ge=1, description="Largest image file, in megabytes.")
@@ -102,6 +141,21 @@ class Settings(BaseSettings):
             tuple(part.strip() for part in names.split(",") if part.strip())
             if isinstance(names, str)
             else names
+        )
+
+    @property
+    def runtime(self) -> Runtime:
+        """What engines are loaded with."""
+        return Runtime(
+            weights=self.weights,
+            device=self.device,
+            profile=self.memory_profile,
+            dtype=self.dtype,
+            attention=self.attention,
+            compile=self.compile,
+            channels_last=self.channels_last,
+            garment_cache_mb=self.garment_cache_mb,
+            uncond_lse=self.uncond_lse,
         )
 
     @property

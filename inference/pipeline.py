@@ -16,7 +16,6 @@ from inference.engines.base import (
     Cancelled,
     Engine,
     EngineResult,
-    EngineSpec,
     MaskSource,
     Params,
     Prepared,
@@ -95,14 +94,14 @@ def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outc
     spec = choice.spec
     params = fill_params(request.options, spec)
     check_mask(request, spec)
-    check_garments(request.garments, spec)
+    check_garments(request.garments, choice)
     with stages.stage("decode"):
         person_picture = open_picture(request.person, tools.limits, field="person")
         pictures = open_garments(request.garments, tools.limits)
         limit = None if request.mask is None else open_mask(request.mask, person_picture.photo, tools.limits)
     with stages.stage("policy"):
         judge_inputs(person_picture, pictures, tools.policy)
-    person, garments = prepare(request, person_picture, pictures, spec, tools.preparation, stages)
+    person, garments = prepare(request, person_picture, pictures, choice, tools.preparation, stages)
     with stages.stage("mask"):
         agnostic = agnostic_masks(person, garments, limit, tools.preparation)
     with tools.engines.engine(spec.name, stages.cancelled) as engine, stages.stage("engine"):
@@ -184,7 +183,7 @@ def prepare(
     request: TryOn,
     person: Picture,
     garments: tuple[Picture, ...],
-    spec: EngineSpec,
+    choice: Choice,
     preparation: Preparation,
     stages: Stages,
 ) -> tuple[Person, tuple[Garment, ...]]:
@@ -195,23 +194,23 @@ def prepare(
 
     def cut() -> tuple[Garment, ...]:
         with stages.stage("garment"):
-            return prepare_garments(request.garments, garments, spec, preparation)
+            return prepare_garments(request.garments, garments, choice, preparation)
 
     with ThreadPoolExecutor(1) as beside:
         with stages.stage("person"), named("person"):
             cutting = beside.submit(cut)
-            prepared = person.person(preparation, spec.canvas)
+            prepared = person.person(preparation, choice.spec.canvas)
         return prepared, cutting.result()
 
 
 def prepare_garments(
     requests: tuple[GarmentRequest, ...],
     pictures: tuple[Picture, ...],
-    spec: EngineSpec,
+    choice: Choice,
     preparation: Preparation,
 ) -> tuple[Garment, ...]:
     """Cut the garments out and see that the engine takes them and that they can be worn together."""
-    garments = []
+    spec, garments = choice.spec, []
     for index, (request, picture) in enumerate(zip(requests, pictures, strict=True)):
         name = garment_field(index, len(requests))
         if request.photo == "auto" and "worn" not in spec.photo_kinds:
@@ -220,7 +219,7 @@ def prepare_garments(
             garment = picture.garment(
                 preparation, category=request.category, kind=request.photo, description=request.description
             )
-        check_category(garment.category, spec, field=name, seen=True)
+        check_category(garment.category, choice, field=name, seen=True)
         garments.append(garment)
     check_conflicts([garment.category for garment in garments])
     return tuple(garments)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from inference.config import Settings
 from inference.engines.base import EngineSpec
@@ -14,22 +15,48 @@ from inference.problems import Problem
 class Choice:
     spec: EngineSpec
     reason: str
-    """Why this one, for the answer: ``requested``, ``default``, ``first available``, ``fallback: ...``."""
+    """Why this one, for the answer: ``requested``, ``default``, ``first available...``, ``fallback: ...``."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Categories of the engine that it cannot serve here, and what each lacks with the command."""
+
+    def serves(self, categories: Collection[str]) -> bool:
+        return all(name in self.spec.categories and name not in self.lacking for name in categories)
 
 
-def choose(requested: str, registry: Registry, settings: Settings) -> Choice:
-    """Raises ``engine-unknown`` (lists the known ones) or ``engine-unavailable`` (says what is missing)."""
+def choose(
+    requested: str, registry: Registry, settings: Settings, categories: Collection[str] = ()
+) -> Choice:
+    """The engine for garments of these categories (those that the caller named).
+
+    Raises ``engine-unknown`` (lists the known ones) or ``engine-unavailable`` (says what is missing).
+    """
     if requested != "auto":
-        return Choice(spec=_able(_known(requested, registry), registry, settings), reason="requested")
+        return _chosen(_able(_known(requested, registry), registry, settings), "requested", registry)
     if settings.engine != "auto":
         return _default(registry, settings)
-    missing = []
+    missing, able = [], []
     for spec in registry.in_order(settings.engines):
         reason = why_not(spec, registry, settings)
         if reason is None:
-            return Choice(spec=spec, reason="first available")
-        missing.append(reason)
-    raise Problem("engine-unavailable", " ".join(missing) or "No engine is installed.", field="engine")
+            able.append(_chosen(spec, _first(spec), registry))
+        else:
+            missing.append(reason)
+    if not able:
+        raise Problem("engine-unavailable", " ".join(missing) or "No engine is installed.", field="engine")
+    # where none takes the garments, the checks of the first say so in terms of the garment
+    return next((choice for choice in able if choice.serves(categories)), able[0])
+
+
+def _chosen(spec: EngineSpec, reason: str, registry: Registry) -> Choice:
+    reasons = {name: registry.why_not_category(spec, name) for name in sorted(spec.categories)}
+    return Choice(spec=spec, reason=reason, lacking={name: why for name, why in reasons.items() if why})
+
+
+def _first(spec: EngineSpec) -> str:
+    if not spec.variants:
+        return "first available"
+    here = "weights and device" if spec.commercial_use else "weights, device and accepted licence"
+    return f"first available: {here} are there"
 
 
 def why_not(spec: EngineSpec, registry: Registry, settings: Settings) -> str | None:
@@ -45,13 +72,13 @@ def why_not(spec: EngineSpec, registry: Registry, settings: Settings) -> str | N
 def _default(registry: Registry, settings: Settings) -> Choice:
     reason = _why_not_named("CABINE_ENGINE", settings.engine, registry, settings)
     if reason is None:
-        return Choice(spec=registry.entries[settings.engine].spec, reason="default")
+        return _chosen(registry.entries[settings.engine].spec, "default", registry)
     if not settings.fallback:
         raise Problem("engine-unavailable", reason, field="engine")
     worse = _why_not_named("CABINE_FALLBACK", settings.fallback, registry, settings)
     if worse is not None:
         raise Problem("engine-unavailable", f"{reason} {worse}", field="engine")
-    return Choice(spec=registry.entries[settings.fallback].spec, reason=f"fallback: {reason}")
+    return _chosen(registry.entries[settings.fallback].spec, f"fallback: {reason}", registry)
 
 
 def _why_not_named(variable: str, name: str, registry: Registry, settings: Settings) -> str | None:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from inference.assets import AssetStore
 from inference.config import Settings
 from inference.dispatch import Dispatcher, Ticket
-from inference.engines.base import EngineUnavailable, Runtime
+from inference.engines.base import EngineUnavailable
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
 from inference.form import FormLimits
@@ -151,7 +151,7 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
         registry=registry,
         tools=Tools(
             preparation=preparation,
-            engines=EnginePool(registry, Runtime()),
+            engines=EnginePool(registry, settings.runtime),
             policy=load_policy(settings.policy),
             limits=image_limits(settings),
             low_resolution_side=settings.low_resolution_side,

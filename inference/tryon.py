@@ -12,6 +12,7 @@ from inference.engines.base import EngineSpec, Limit, OptionName, Params, Qualit
 from inference.pictures import Picture
 from inference.preparation import PhotoKindAsked
 from inference.problems import Problem
+from inference.selection import Choice
 
 Source = bytes | Picture
 """A file that was just sent, or the picture of an asset."""
@@ -64,6 +65,11 @@ class TryOn:
     garments: tuple[GarmentRequest, ...]
     mask: bytes | None = None
     options: Options = Options()
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """Those that the caller named."""
+        return frozenset(garment.category for garment in self.garments) - {"auto"}
 
 
 def garment_field(index: int, count: int, name: str = "garment") -> str:
@@ -128,9 +134,9 @@ def check_mask(request: TryOn, spec: EngineSpec) -> None:
         raise Problem("option-unsupported", "An own mask goes with one garment, not several.", field="mask")
 
 
-def check_garments(garments: Sequence[GarmentRequest], spec: EngineSpec) -> None:
+def check_garments(garments: Sequence[GarmentRequest], choice: Choice) -> None:
     """What can be refused by words alone: kinds of photo, categories, conflicts between them."""
-    count = len(garments)
+    spec, count = choice.spec, len(garments)
     for index, garment in enumerate(garments):
         if garment.photo != "auto" and garment.photo not in spec.photo_kinds:
             raise Problem(
@@ -140,16 +146,21 @@ def check_garments(garments: Sequence[GarmentRequest], spec: EngineSpec) -> None
                 field=garment_field(index, count, "photo"),
             )
         if garment.category != "auto":
-            check_category(garment.category, spec, field=garment_field(index, count, "category"))
+            check_category(garment.category, choice, field=garment_field(index, count, "category"))
     check_conflicts([garment.category for garment in garments])
 
 
-def check_category(category: str, spec: EngineSpec, *, field: str, seen: bool = False) -> None:
-    """``seen``: the category was recognised on the picture, not said by the caller."""
-    if category in spec.categories:
-        return
+def check_category(category: str, choice: Choice, *, field: str, seen: bool = False) -> None:
+    """``seen``: the category was recognised on the picture, not said by the caller.
+
+    Raises ``option-unsupported``, or ``engine-unavailable`` where only this category's checkpoint is missing.
+    """
     got = f"This looks like a garment of category {category}" if seen else f"The category is '{category}'"
-    raise Problem("option-unsupported", f"{got}; {spec.name} takes {_either(spec.categories)}.", field=field)
+    if category not in choice.spec.categories:
+        words = f"{got}; {choice.spec.name} takes {_either(choice.spec.categories)}."
+        raise Problem("option-unsupported", words, field=field)
+    if category in choice.lacking:
+        raise Problem("engine-unavailable", f"{got}. {choice.lacking[category]}", field=field)
 
 
 def check_conflicts(categories: Sequence[str]) -> None:

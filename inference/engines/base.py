@@ -27,7 +27,8 @@ class Limit:
 
     least: float
     most: float
-    default: float
+    default: float | None
+    """None: the engine decides by the other options (steps by ``quality``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,10 @@ class Variant:
     revision: str
     files: Mapping[str, str]
     """Path inside the repository -> SHA-256 (empty: recorded at the first pull)."""
+    converted: Mapping[str, str] = field(default_factory=dict)
+    """Published pickle -> the file that ``cabine weights convert`` makes of it and that stands in for it."""
+    download_mb: int = 0
+    """Size of all files together, in megabytes; 0 = unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,8 @@ class EngineSpec:
     artefacts: tuple[str, ...]
     """What it needs, by convention tag: ``blaze33``, ``basic``, ``atr18``, ``densepose-rgb``, ..."""
     devices: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    """Import names of what it needs beyond the base installation; ``.[torch]`` brings them."""
     options: Mapping[OptionName, Limit | tuple[str, ...] | None] = field(default_factory=dict)
     """Options it honours: a range, a choice, or None for a plain flag; others are ``option-unsupported``."""
     variants: tuple[Variant, ...] = ()
@@ -137,6 +144,8 @@ class EngineResult:
     confidence: float
     """0..1, calibrated on pictures judged by eye where the engine's docs say so."""
     notices: tuple[Notice, ...] = ()
+    sampling: str = ""
+    """How a generative engine drew it, in words: ``30 steps of DDPM``, ``20 steps ..., approximate``."""
 
 
 Progress = Callable[[str, int, int], None]

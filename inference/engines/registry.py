@@ -10,13 +10,16 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 import inference.engines
-from inference.engines.base import Engine, EngineSpec
+from inference.engines.base import Engine, EngineSpec, Runtime
 
 Requirement = Callable[[EngineSpec], str | None]
 """Says what an engine lacks here and the command that brings it; None where nothing is missing."""
+CategoryRequirement = Callable[[EngineSpec, str], str | None]
+"""The same for one of the engine's categories, which may need a checkpoint of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +33,17 @@ class Entry:
 class Registry:
     entries: Mapping[str, Entry]
     requirements: tuple[Requirement, ...] = ()
+    """Asked in this order until one is not met: the cheap ones first."""
+    category_requirements: tuple[CategoryRequirement, ...] = ()
 
     def why_not(self, spec: EngineSpec) -> str | None:
         """Why this engine cannot run here, in words with the fix; None where it can."""
         return next((reason for lacks in self.requirements if (reason := lacks(spec))), None)
+
+    def why_not_category(self, spec: EngineSpec, category: str) -> str | None:
+        """Why an engine that can run here cannot serve one of its categories; None where it can."""
+        reasons = (lacks(spec, category) for lacks in self.category_requirements)
+        return next((reason for reason in reasons if reason), None)
 
     def in_order(self, preferred: tuple[str, ...]) -> tuple[EngineSpec, ...]:
         """The engines that ``preferred`` names, in that order; where it names none all, previews last."""
@@ -43,7 +53,9 @@ class Registry:
         return tuple(sorted(specs, key=lambda spec: (spec.preview, spec.name)))
 
 
-def discover(requirements: tuple[Requirement, ...] = ()) -> Registry:
+def discover(
+    requirements: tuple[Requirement, ...] = (), category_requirements: tuple[CategoryRequirement, ...] = ()
+) -> Registry:
     """Read the ``spec.py`` of every engine folder."""
     entries = {}
     for found in pkgutil.iter_modules(inference.engines.__path__):
@@ -51,7 +63,7 @@ def discover(requirements: tuple[Requirement, ...] = ()) -> Registry:
         if found.ispkg and importlib.util.find_spec(f"{package}.spec"):
             spec = cast(EngineSpec, importlib.import_module(f"{package}.spec").SPEC)
             entries[spec.name] = Entry(spec=spec, create=_factory(f"{package}.engine"))
-    return Registry(entries=entries, requirements=requirements)
+    return Registry(entries=entries, requirements=requirements, category_requirements=category_requirements)
 
 
 def _factory(module: str) -> Callable[[], Engine]:
@@ -61,9 +73,33 @@ def _factory(module: str) -> Callable[[], Engine]:
     return create
 
 
-def needs_device(spec: EngineSpec) -> str | None:
-    """Engines that only run on a GPU need torch; whether it finds one is seen when they load."""
-    if "cpu" in spec.devices or importlib.util.find_spec("torch"):
+def needs_packages(spec: EngineSpec) -> str | None:
+    """The packages an engine is built on, without importing them."""
+    missing = [name for name in spec.packages if importlib.util.find_spec(name) is None]
+    if not missing:
         return None
-    devices = ", ".join(spec.devices)
-    return f"{spec.name} needs a GPU ({devices}) and torch: pip install -e '.[torch]' (docs/install.md)."
+    return f"{spec.name} needs {', '.join(missing)}: pip install -e '.[torch]' (docs/install.md)."
+
+
+def needs_device(runtime: Runtime) -> Requirement:
+    """A device it can run on; the engine's folder knows (``device.lacks(runtime)``, if it has that file).
+
+    That imports torch, so it is the last requirement, and each engine is asked once.
+    """
+
+    @cache
+    def lacks(name: str) -> str | None:
+        module = f"{inference.engines.__name__}.{folder_name(name)}.device"
+        return cast("str | None", importlib.import_module(module).lacks(runtime))
+
+    def here(spec: EngineSpec) -> str | None:
+        package = f"{inference.engines.__name__}.{folder_name(spec.name)}"
+        asks = importlib.util.find_spec(package) and importlib.util.find_spec(f"{package}.device")
+        return lacks(spec.name) if asks else None
+
+    return here
+
+
+def folder_name(engine: str) -> str:
+    """``idm-vton`` lives in ``idm_vton/``."""
+    return engine.replace("-", "_")

@@ -86,7 +86,7 @@ async def post_tryon(request: Request) -> Response:
     async with service.form(request) as parts:
         asked = read_tryon(parts, service.assets, service.form_limits)
         wanted = negotiate(parts, request.headers.get("accept"), asked.options.samples or 1)
-        choice = choose(asked.options.engine, service.registry, service.settings)
+        choice = choose(asked.options.engine, service.registry, service.settings, asked.categories)
         request_id = str(request.scope["request_id"])
         return await service.in_queue(
             request, ticket, lambda turn: perform(asked, choice, wanted, service, turn, request_id)

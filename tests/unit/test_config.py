@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from inference.config import Settings
+from inference.engines.base import Runtime
 
 
 def test_defaults_are_those_of_the_design() -> None:
@@ -29,13 +32,36 @@ def test_environment_with_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given"), [("MAX_QUEUE", "-1"), ("LOG_LEVEL", "loud"), ("MAX_FILE_MB", "big")]
+    ("name", "given"), [("MAX_QUEUE", "-1"), ("LOG_LEVEL", "loud"), ("MAX_FILE_MB", "big"), ("DEVICE", "gpu")]
 )
 def test_wrong_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, given: str) -> None:
     monkeypatch.setenv(f"CABINE_{name}", given)
 
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_engines_get_their_runtime_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"WEIGHTS": "/disk", "DEVICE": "cuda:1", "MEMORY_PROFILE": "12gb", "DTYPE": "bf16"}
+    given |= {"ATTENTION": "math", "COMPILE": "true", "CHANNELS_LAST": "1", "GARMENT_CACHE_MB": "9"}
+    for name, value in (given | {"UNCOND_LSE": "yes"}).items():
+        monkeypatch.setenv(f"CABINE_{name}", value)
+
+    assert Settings().runtime == Runtime(
+        weights=Path("/disk"),
+        device="cuda:1",
+        profile="12gb",
+        dtype="bf16",
+        attention="math",
+        compile=True,
+        channels_last=True,
+        garment_cache_mb=9,
+        uncond_lse=True,
+    )
+
+
+def test_runtime_of_the_defaults_is_the_default_runtime() -> None:
+    assert Settings().runtime == Runtime()
 
 
 def test_frozen() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import types
+
 import pytest
 
 from inference.config import Settings
-from inference.engines.base import Runtime
+from inference.engines.base import EngineSpec, Runtime, Variant
 from inference.engines.pool import EnginePool
-from inference.engines.registry import discover
+from inference.engines.registry import Registry, discover, needs_device, needs_packages
 from inference.problems import Problem
 from inference.selection import choose
 from tests.fakes import DIFFUSION, FakeEngine, registry, spec
@@ -23,13 +26,38 @@ def test_every_engine_folder_is_found_and_complete() -> None:
         assert entry.spec.photo_kinds <= {"flat", "worn"}
         assert entry.spec.devices
         assert entry.spec.summary
-        assert entry.create().spec is entry.spec
+        if needs_packages(entry.spec) is None:
+            assert entry.create().spec is entry.spec
 
 
 def test_requirements_are_asked_in_order() -> None:
     found = discover((lambda _: None, lambda spec: f"{spec.name} lacks a thing", lambda _: "never asked"))
 
     assert found.why_not(found.entries["warp"].spec) == "warp lacks a thing"
+
+
+def test_packages_are_looked_for_without_importing_them() -> None:
+    lacking = needs_packages(spec("diffusion", packages=("numpy", "surely_not_installed")))
+
+    assert lacking == "diffusion needs surely_not_installed: pip install -e '.[torch]' (docs/install.md)."
+    assert needs_packages(spec(packages=("numpy",))) is None
+
+
+def test_device_is_asked_of_the_engines_folder_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    module = types.ModuleType("device")
+    module.lacks = lambda runtime: asked.append(runtime.device) or "no GPU"  # type: ignore[attr-defined]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("importlib.import_module", {"inference.engines.a_b.device": module}.__getitem__)
+    lacks = needs_device(Runtime(device="cuda:1"))
+
+    assert [lacks(spec("a-b")), lacks(spec("a-b"))] == ["no GPU", "no GPU"]
+    assert asked == ["cuda:1"]
+
+
+def test_engine_without_a_device_file_runs_anywhere() -> None:
+    assert needs_device(Runtime())(spec("warp")) is None
+    assert needs_device(Runtime())(spec("unheard-of")) is None
 
 
 def test_previews_come_last() -> None:
@@ -53,6 +81,39 @@ def test_operators_mistakes_are_not_the_callers(settings: Settings, words: str) 
         choose("auto", registry(FakeEngine(spec=spec())), settings)
 
     assert raised.value.slug == "engine-unavailable"
+
+
+def several(*engines: FakeEngine) -> Registry:
+    return dataclasses.replace(registry(*engines), category_requirements=(lacks_all_but_upper,))
+
+
+def lacks_all_but_upper(of: EngineSpec, category: str) -> str | None:
+    return f"{of.name} has no weights for {category}" if of.name == "real" and category != "upper" else None
+
+
+@pytest.mark.parametrize(
+    ("categories", "chosen"),
+    [((), "real"), (("upper",), "real"), (("lower",), "skirts"), (("dress",), "real")],
+)
+def test_auto_passes_over_an_engine_that_lacks_the_checkpoint(
+    categories: tuple[str, ...], chosen: str
+) -> None:
+    real = spec("real", **DIFFUSION)
+    skirts = spec("skirts", categories=frozenset({"lower"}))
+
+    choice = choose("auto", several(FakeEngine(spec=real), FakeEngine(spec=skirts)), Settings(), categories)
+
+    assert choice.spec.name == chosen
+    assert choice.lacking.keys() == ({"lower", "dress"} if chosen == "real" else set())
+
+
+def test_auto_says_what_it_found_there() -> None:
+    variant = Variant(name="base", categories=frozenset({"upper"}), repo="", revision="", files={})
+    real = spec("real", commercial_use=False, variants=(variant,), **DIFFUSION)
+
+    choice = choose("auto", registry(FakeEngine(spec=real)), Settings(accepted_licenses=("real",)))
+
+    assert choice.reason == "first available: weights, device and accepted licence are there"
 
 
 def test_unknown_engine_lists_the_known() -> None:
