@@ -1,0 +1,1 @@
+"""Weights of engines and of preprocessing: what is here, licences, downloads, conversion; no torch."""
