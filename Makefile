@@ -14,19 +14,34 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PINNED := $(PIP_INSTALL) --constraint constraints.txt --constraint constraints-torch.txt --editable
+
+# TORCH=no: tests and types without torch; what needs it is skipped and named.
+TORCH ?= yes
+# Address of the package index that torch comes from (docs/install.md); empty: as pip is set up.
+TORCH_INDEX ?=
+ifeq ($(filter yes no,$(TORCH)),)
+$(error TORCH is yes or no, got: '$(TORCH)')
+endif
+WITH_TORCH := $(if $(filter yes,$(TORCH)),$(VENV)/.torch)
 
 # Recipes call the programs of .venv by name.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup setup-dev models demo run test lint format type bench quality sheet images docs clean
+# Two recipes at once would run pip twice in one .venv.
+.NOTPARALLEL:
+.PHONY: help setup setup-dev setup-torch models demo run test lint format type bench quality sheet flops bench-idm-vton \
+	showcase images docs clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.runtime models ## what is needed to serve: .venv (no torch, no compiler) and three small model files
 
 setup-dev: $(VENV)/.dev models
+
+setup-torch: $(VENV)/.torch models ## setup, and what engines with weights need: torch, from TORCH_INDEX if given
 
 models: $(VENV)/.runtime
 	@python -m preprocess.models fetch
@@ -37,7 +52,7 @@ demo: setup ## start both services, try a sample garment on a sample person, wri
 run: setup ## serve the page and the API on PORT, inference on INFERENCE_PORT; Ctrl-C stops both
 	@GATEWAY_PORT=$(PORT) INFERENCE_PORT=$(INFERENCE_PORT) exec honcho start
 
-test: setup-dev ## all tests
+test: setup-dev $(WITH_TORCH) ## all tests; TORCH=no: without torch, TORCH_INDEX=address: where torch comes from
 	@python -m pytest
 
 lint: $(VENV)/.dev ## formatting and lint rules, no changes made
@@ -46,8 +61,8 @@ lint: $(VENV)/.dev ## formatting and lint rules, no changes made
 format: $(VENV)/.dev ## rewrite files in the project's format
 	@ruff format . && ruff check --fix .
 
-type: $(VENV)/.dev ## strict type check
-	@mypy
+type: $(VENV)/.dev $(WITH_TORCH) ## strict type check; TORCH=no: without the engines that are written with torch
+	@mypy $(if $(WITH_TORCH),,--exclude '^inference/engines/idm_vton/')
 
 bench: setup ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
 	@for name in warp parsing garment quality; do echo; echo "== bench.$$name"; python -m bench.$$name; done
@@ -60,6 +75,16 @@ EACH ?= 1
 sheet: setup ## contact sheet: make sheet PEOPLE=dir GARMENTS=dir [EACH=garments per person] [OUT=out/sheet.png]
 	@test -n "$(PEOPLE)" -a -n "$(GARMENTS)" || { echo "usage: make sheet PEOPLE=dir GARMENTS=dir [EACH=n] [OUT=file.png]" >&2; exit 2; }
 	@python -m bench.sheet "$(PEOPLE)" "$(GARMENTS)" --each "$(EACH)" --out "$(OUT)"
+
+flops: $(VENV)/.torch ## operations that idm-vton needs for a picture, counted without weights
+	@python -m bench.flops idm-vton
+
+bench-idm-vton: $(VENV)/.torch ## CPU time of idm-vton's denoising, exact savings on against off, on a small random checkpoint
+	@python -m bench.idm_vton_cpu
+
+ENGINE ?= idm-vton
+showcase: setup ## picture grid for the README, on your GPU: make showcase [ENGINE=name] [PEOPLE=dir] [GARMENTS=dir]
+	@python -m scripts.showcase --engine "$(ENGINE)" $(if $(PEOPLE),--people "$(PEOPLE)") $(if $(GARMENTS),--garments "$(GARMENTS)")
 
 images: setup ## the pictures of the README, from the samples; those of the page where Chromium and playwright are
 	@python -m scripts.readme_images
@@ -79,10 +104,18 @@ $(BIN)/python:
 	"$(PYTHON)" -m venv $(VENV)
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) --editable '.[gateway,inference,run]'
+	$(PINNED) '.[gateway,inference,run]'
 	@echo "installed: $$(du -sm $(VENV) | cut -f1) MB in $(VENV)"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(PIP_INSTALL) --editable '.[gateway,inference,run,heic,dev]'
+	$(PINNED) '.[gateway,inference,run,heic,dev]'
+	@touch $@
+
+# torch alone from its index, its dependencies from pip's own: an index of torch builds has only some versions of those.
+$(VENV)/.torch: $(VENV)/.runtime constraints-torch.txt
+	@echo "installing torch from $(or $(TORCH_INDEX),the index pip is set up with); sizes and smaller ways: docs/install.md"
+	$(PIP_INSTALL) --no-deps --constraint constraints-torch.txt $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") torch
+	$(PINNED) '.[gateway,inference,run,torch,full]'
+	@echo "installed: $$(du -sm $(VENV) | cut -f1) MB in $(VENV)"
 	@touch $@

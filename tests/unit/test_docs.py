@@ -101,17 +101,21 @@ def test_pictures_are_small():
     assert all(path.stat().st_size < 300_000 for path in pictures)
 
 
-def test_constraints_pin_every_direct_dependency_but_torch():
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = {
-        re.split(r"[<>=!~ ]", line, maxsplit=1)[0].lower().replace("_", "-")
-        for extra, lines in extras.items()
-        if extra != "torch"
-        for line in lines
-    }
-    text = (ROOT / "constraints.txt").read_text()
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines}
-    assert wanted <= pinned
-    assert pinned.isdisjoint({"torch", "diffusers", "transformers"})
+def pins(name: str) -> dict[str, str]:
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.!+]+", line) for line in lines)
+    return {_normal(line.partition("==")[0]): line.partition("==")[2] for line in lines}
+
+
+def _normal(package: str) -> str:
+    return package.lower().replace("_", "-")
+
+
+def test_constraints_pin_every_direct_dependency_and_torch_has_its_own_file():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = (re.split(r"[<>=!~ ]", line, maxsplit=1)[0] for lines in extras.values() for line in lines)
+    torch = pins("constraints-torch.txt")
+    assert set(map(_normal, names)) - set(pins("constraints.txt")) == {"torch"}
+    assert set(torch) == {"torch"}
+    assert "torch" not in pins("constraints.txt")
+    assert pins("constraints-torch-cpu.txt") == {"torch": f"{torch['torch']}+cpu"}
