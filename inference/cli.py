@@ -162,6 +162,8 @@ def _report(outcome: Outcome, output: Path, seconds: dict[str, float]) -> None:
     kind = " (a preview, not a photo)" if spec.preview else ""
     out.print(f"{output}: {spec.name}{kind}, confidence {outcome.confidence:.2f}, {seconds['total']:.1f} s")
     out.print(f"  seconds: {stages}")
+    if outcome.sampling:
+        out.print(f"  sampling: {outcome.sampling}, seed {outcome.params.seed}")
     for notice in outcome.notices:
         out.print(f"  warning {notice.name}: {notice.detail}")
 

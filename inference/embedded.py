@@ -6,16 +6,17 @@ import importlib.util
 import threading
 from pathlib import Path
 
-from inference.engines.base import EngineSpec, EngineUnavailable
+from inference.engines.base import EngineSpec, EngineUnavailable, MaskAlgorithm
 from inference.engines.registry import Requirement
 from inference.preparation import PhotoKindAsked
 from preprocess.agnostic import agnostic_mask
+from preprocess.densepose import approximate_densepose
 from preprocess.garment import prepare_garment
 from preprocess.models import ModelsError, verify
 from preprocess.person import person_score, prepare_person
 from preprocess.providers.base import BodyProvider
 from preprocess.providers.embedded import EmbeddedProvider
-from preprocess.types import Garment, Mask, Person, Photo
+from preprocess.types import DensePose, Garment, Mask, Person, Photo
 
 EMBEDDED_TAGS = frozenset({"blaze33", "coco18", "body25", "basic"})
 """Artefacts that the embedded models give."""
@@ -42,8 +43,11 @@ class EmbeddedPreparation:
     def garment(self, photo: Photo, *, category: str, kind: PhotoKindAsked) -> Garment:
         return prepare_garment(photo, category=category, kind=kind)
 
-    def agnostic(self, person: Person, category: str) -> Mask:
+    def agnostic(self, person: Person, category: str, algorithm: MaskAlgorithm) -> Mask:
         return agnostic_mask(person, category)
+
+    def densepose(self, person: Person) -> DensePose:
+        return approximate_densepose(person)
 
     def _bodies(self) -> BodyProvider:
         with self._lock:

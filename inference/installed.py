@@ -5,6 +5,7 @@ from __future__ import annotations
 from inference.config import Settings
 from inference.embedded import needs_embedded_models
 from inference.engines.registry import Registry, discover, needs_device, needs_packages
+from inference.weights.requirement import lacks_variant, needs_weights
 
 
 def engines_here(settings: Settings) -> Registry:
@@ -13,6 +14,8 @@ def engines_here(settings: Settings) -> Registry:
         requirements=(
             needs_packages,
             needs_embedded_models(settings.models),
+            needs_weights(settings.weights),
             needs_device(settings.runtime),
-        )
+        ),
+        category_requirements=(lacks_variant(settings.weights),),
     )

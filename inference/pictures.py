@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 import numpy as np
 
+from inference.engines.base import MaskAlgorithm
 from inference.preparation import PhotoKindAsked, Preparation
-from preprocess.types import Garment, Person, Photo
+from preprocess.types import DensePose, Garment, Mask, Person, Photo
+
+T = TypeVar("T")
 
 
 class Picture:
@@ -17,23 +22,34 @@ class Picture:
     def __init__(self, photo: Photo) -> None:
         self.photo = photo
         self._lock = threading.RLock()
-        self._people: dict[tuple[int, int], Person] = {}
-        self._garments: dict[tuple[str, str], Garment] = {}
+        self._prepared: dict[tuple[object, ...], object] = {}
         self._person_score: float | None = None
 
     def person(self, preparation: Preparation, canvas: tuple[int, int]) -> Person:
-        with self._lock:
-            if canvas not in self._people:
-                self._people[canvas] = preparation.person(self.photo, canvas)
-            return self._people[canvas]
+        return self._once(("person", canvas), lambda: preparation.person(self.photo, canvas))
+
+    def agnostic(
+        self, preparation: Preparation, canvas: tuple[int, int], category: str, algorithm: MaskAlgorithm
+    ) -> Mask:
+        """What may change on the person of this picture."""
+        person = self.person(preparation, canvas)
+        return self._once(
+            ("agnostic", canvas, category, algorithm),
+            lambda: preparation.agnostic(person, category, algorithm),
+        )
+
+    def densepose(self, preparation: Preparation, canvas: tuple[int, int]) -> DensePose:
+        person = self.person(preparation, canvas)
+        return self._once(("densepose", canvas), lambda: preparation.densepose(person))
 
     def garment(
         self, preparation: Preparation, *, category: str, kind: PhotoKindAsked, description: str
     ) -> Garment:
-        with self._lock:
-            if (category, kind) not in self._garments:
-                self._garments[category, kind] = preparation.garment(self.photo, category=category, kind=kind)
-            return dataclasses.replace(self._garments[category, kind], description=description)
+        made = self._once(
+            ("garment", category, kind),
+            lambda: preparation.garment(self.photo, category=category, kind=kind),
+        )
+        return dataclasses.replace(made, description=description)
 
     def person_score(self, preparation: Preparation) -> float:
         with self._lock:
@@ -41,11 +57,16 @@ class Picture:
                 self._person_score = preparation.person_score(self.photo)
             return self._person_score
 
+    def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        with self._lock:
+            if key not in self._prepared:
+                self._prepared[key] = make()
+            return cast(T, self._prepared[key])
+
     def forget(self) -> None:
         """Drop what was prepared, to be made again when it is needed; nothing while it is being prepared."""
         if self._lock.acquire(blocking=False):
-            self._people.clear()
-            self._garments.clear()
+            self._prepared.clear()
             self._lock.release()
 
     @property
@@ -59,7 +80,7 @@ class Picture:
             return 0
         try:
             held: dict[int, int] = {}
-            for prepared in (*self._people.values(), *self._garments.values()):
+            for prepared in self._prepared.values():
                 _measure(prepared, held)
             held.pop(id(self.photo.rgb), None)
             return sum(held.values())

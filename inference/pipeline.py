@@ -16,6 +16,8 @@ from inference.engines.base import (
     Cancelled,
     Engine,
     EngineResult,
+    EngineSpec,
+    MaskAlgorithm,
     MaskSource,
     Params,
     Prepared,
@@ -44,7 +46,13 @@ from inference.tryon import (
 from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
 from preprocess.geometry import frame_image
-from preprocess.types import Frame, Garment, Mask, Notice, Person, Photo
+from preprocess.types import DensePose, Frame, Garment, Mask, Notice, Person, Photo
+
+POSE_APPROXIMATE = Notice(
+    name="pose-approximate",
+    detail="Body parts were painted from key points, not predicted by DensePose: crossed arms and unusual "
+    "poses may come out wrong. The operator can bring its weights.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +77,8 @@ class Outcome:
     confidence: float
     notices: tuple[Notice, ...]
     working_frame: Frame
+    sampling: str = ""
+    """How a generative engine drew it, in words."""
 
 
 @dataclass(kw_only=True)
@@ -103,9 +113,15 @@ def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outc
         judge_inputs(person_picture, pictures, tools.policy)
     person, garments = prepare(request, person_picture, pictures, choice, tools.preparation, stages)
     with stages.stage("mask"):
-        agnostic = agnostic_masks(person, garments, limit, tools.preparation)
+        prepared = Prepared(
+            person=person,
+            garments=garments,
+            agnostic=agnostic_masks(
+                person_picture, garments, limit, choice, params.mask_algorithm, tools.preparation
+            ),
+            densepose=dense_pose(person_picture, spec, tools.preparation),
+        )
     with tools.engines.engine(spec.name, stages.cancelled) as engine, stages.stage("engine"):
-        prepared = Prepared(person=person, garments=garments, agnostic=agnostic)
         result = run(engine, prepared, params, stages)
     with stages.stage("restore"):
         restored = tuple(restore(person.photo, image, limit=limit) for image in result.images)
@@ -117,7 +133,8 @@ def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outc
         params=params,
         mask_source=result.mask_source if limit is None else "input",
         confidence=result.confidence,
-        notices=collect_notices(person, garments, result, tools.low_resolution_side),
+        notices=collect_notices(prepared, result, tools.low_resolution_side),
+        sampling=result.sampling,
         working_frame=person.frame,
     )
 
@@ -238,13 +255,25 @@ def refuse_worn(picture: Picture, preparation: Preparation, *, field: str, taker
 
 
 def agnostic_masks(
-    person: Person, garments: tuple[Garment, ...], limit: Mask8 | None, preparation: Preparation
+    picture: Picture,
+    garments: tuple[Garment, ...],
+    limit: Mask8 | None,
+    choice: Choice,
+    algorithm: MaskAlgorithm,
+    preparation: Preparation,
 ) -> tuple[Mask, ...]:
     """What may change for each garment, in the person's frame: the caller's mask, or one by category."""
+    canvas = choice.spec.canvas
     if limit is not None:
-        seen = frame_image(np.dstack([limit, limit, limit]), person.frame)[..., 0]
-        return (Mask(tag="input", frame=person.frame, alpha=(seen / 255).astype(np.float32)),)
-    return tuple(preparation.agnostic(person, garment.category) for garment in garments)
+        frame = picture.person(preparation, canvas).frame
+        seen = frame_image(np.dstack([limit, limit, limit]), frame)[..., 0]
+        return (Mask(tag="input", frame=frame, alpha=(seen / 255).astype(np.float32)),)
+    return tuple(picture.agnostic(preparation, canvas, garment.category, algorithm) for garment in garments)
+
+
+def dense_pose(picture: Picture, spec: EngineSpec, preparation: Preparation) -> DensePose | None:
+    """Body parts of the person, for engines that need them."""
+    return picture.densepose(preparation, spec.canvas) if "densepose-rgb" in spec.artefacts else None
 
 
 def run(engine: Engine, prepared: Prepared, params: Params, stages: Stages) -> EngineResult:
@@ -257,13 +286,14 @@ def run(engine: Engine, prepared: Prepared, params: Params, stages: Stages) -> E
         return engine.run(prepared, params, progress, stages.cancelled)
 
 
-def collect_notices(
-    person: Person, garments: tuple[Garment, ...], result: EngineResult, low_side: int
-) -> tuple[Notice, ...]:
+def collect_notices(prepared: Prepared, result: EngineResult, low_side: int) -> tuple[Notice, ...]:
     """Warnings of every stage, each name once, the engine's first."""
+    person, garments = prepared.person, prepared.garments
     notices = [*result.notices, *person.notices]
     for garment in garments:
         notices += garment.notices
+    if prepared.densepose is not None and prepared.densepose.approximate:
+        notices.append(POSE_APPROXIMATE)
     for name, photo in (("person", person.photo), *(("garment", garment.photo) for garment in garments)):
         if min(photo.width, photo.height) < low_side:
             notices.append(low_resolution(name, photo, low_side))

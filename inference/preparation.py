@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from preprocess.types import Garment, Mask, Person, Photo
+from inference.engines.base import MaskAlgorithm
+from preprocess.types import DensePose, Garment, Mask, Person, Photo
 
 PhotoKindAsked = Literal["auto", "flat", "worn"]
 
@@ -34,6 +35,10 @@ class Preparation(Protocol):
         """Cut the garment out; ``category`` and ``kind`` may be ``auto``."""
         ...
 
-    def agnostic(self, person: Person, category: str) -> Mask:
+    def agnostic(self, person: Person, category: str, algorithm: MaskAlgorithm) -> Mask:
         """What may change for a garment of this category, in the person's frame."""
+        ...
+
+    def densepose(self, person: Person) -> DensePose:
+        """Body parts of every pixel, in the person's frame; ``approximate`` where no network predicted it."""
         ...

@@ -43,6 +43,10 @@ class EngineUsed(_Answer):
         description="Why this engine: requested, default, first available, or what it replaces."
     )
     preview: bool
+    sampling: str = Field(
+        description="How a generative engine drew it, approximate or exact; empty for others.",
+        examples=["30 steps of DDPM"],
+    )
 
 
 class Resolution(_Answer):

@@ -9,6 +9,7 @@ from inference.config import Settings
 from inference.engines.base import EngineSpec
 from inference.engines.registry import Registry
 from inference.problems import Problem
+from inference.weights.licenses import accepted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +62,17 @@ def _first(spec: EngineSpec) -> str:
 
 def why_not(spec: EngineSpec, registry: Registry, settings: Settings) -> str | None:
     """What keeps an engine from running: a licence nobody accepted, or something missing on this machine."""
-    if not spec.commercial_use and spec.name not in settings.accepted_licenses:
+    if not spec.commercial_use and not _licence_accepted(spec, settings):
         return (
             f"{spec.name} is under {spec.weights_license}, which forbids commercial use; the operator "
-            f"accepts that with CABINE_ACCEPTED_LICENSES={spec.name}."
+            f"accepts that with cabine weights pull {spec.name} --accept-license, or for weights that are "
+            f"there already with CABINE_ACCEPTED_LICENSES={spec.name}."
         )
     return registry.why_not(spec)
+
+
+def _licence_accepted(spec: EngineSpec, settings: Settings) -> bool:
+    return spec.name in settings.accepted_licenses or accepted(settings.weights, spec.name)
 
 
 def _default(registry: Registry, settings: Settings) -> Choice:

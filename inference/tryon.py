@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, cast
 
-from inference.engines.base import EngineSpec, Limit, OptionName, Params, Quality
+from inference.engines.base import EngineSpec, Limit, MaskAlgorithm, OptionName, Params, Quality
 from inference.pictures import Picture
 from inference.preparation import PhotoKindAsked
 from inference.problems import Problem
@@ -96,7 +96,7 @@ def fill_params(options: Options, spec: EngineSpec) -> Params:
         guidance=_or_default("guidance", options.guidance, spec),
         samples=options.samples or 1,
         quality=cast(Quality, options.quality or "balanced"),
-        mask_algorithm=cast(Literal["default", "reference"], options.mask_algorithm or "default"),
+        mask_algorithm=cast(MaskAlgorithm, options.mask_algorithm or "default"),
     )
 
 

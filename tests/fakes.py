@@ -29,6 +29,7 @@ from preprocess.errors import InputError
 from preprocess.geometry import fit_canvas, frame_image
 from preprocess.types import (
     BASIC_LABELS,
+    DensePose,
     FaceRegion,
     Frame,
     Garment,
@@ -163,10 +164,15 @@ class FakePreparation:
             raise InputError("no-garment", "no garment stands out from the background")
         return garment(photo, category="upper" if category == "auto" else category)
 
-    def agnostic(self, person: Person, category: str) -> Mask:
+    def agnostic(self, person: Person, category: str, algorithm: str) -> Mask:
         self.counts["agnostic"] += 1
         alpha = np.ones((person.frame.height, person.frame.width), np.float32)
         return Mask(tag="agnostic", frame=person.frame, alpha=alpha)
+
+    def densepose(self, person: Person) -> DensePose:
+        self.counts["densepose"] += 1
+        parts = np.zeros((person.frame.height, person.frame.width), np.uint8)
+        return DensePose(tag="densepose-parts", frame=person.frame, parts=parts, approximate=True)
 
 
 class RefuseGarments(AllowAll):

@@ -17,6 +17,7 @@ from preprocess.types import Alpha, DensePose, Frame, Garment, Mask, Notice, Per
 
 MaskSource = Literal["input", "derived", "full"]
 Quality = Literal["fast", "balanced", "best"]
+MaskAlgorithm = Literal["default", "reference"]
 
 OptionName = Literal["seed", "steps", "guidance", "samples", "mask", "mask_algorithm", "quality"]
 
@@ -111,7 +112,7 @@ class Params:
     guidance: float | None = None
     samples: int = 1
     quality: Quality = "balanced"
-    mask_algorithm: Literal["default", "reference"] = "default"
+    mask_algorithm: MaskAlgorithm = "default"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,8 +155,7 @@ def parse_person(form: Form, picture: Picture, service: Service) -> Artefact:
 
 def make_mask(form: Form, picture: Picture, service: Service) -> Artefact:
     category = form.choice("category", CATEGORIES) or "upper"
-    person = picture.person(service.tools.preparation, CANVAS)
-    agnostic = service.tools.preparation.agnostic(person, category)
+    agnostic = picture.agnostic(service.tools.preparation, CANVAS, category, "default")
     size = (picture.photo.width, picture.photo.height)
     grey = np.rint(unframe(agnostic.alpha, agnostic.frame, size) * 255).astype(np.uint8)
     png = encode_grey(grey)

@@ -111,6 +111,7 @@ def perform(
     log.info(
         "tryon",
         engine=choice.spec.name,
+        sampling=outcome.sampling,
         confidence=round(outcome.confidence, 3),
         warnings=[notice.name for notice in outcome.notices],
         timings={name: round(seconds, 3) for name, seconds in stages.seconds.items()},
@@ -159,6 +160,7 @@ def as_json(
             license=spec.weights_license,
             reason=outcome.choice.reason,
             preview=spec.preview,
+            sampling=outcome.sampling,
         ),
         confidence=round(outcome.confidence, 4),
         warnings=warning_bodies(outcome.notices),

@@ -61,6 +61,7 @@ def test_json_guarantees_everything_outside_the_mask(rig: Rig) -> None:
         "license": "Apache-2.0",
         "reason": "default",
         "preview": True,
+        "sampling": "",
     }
     assert answer["warnings"] == [{"name": "fake", "detail": "This is not a try-on."}]
     assert set(answer["timings"]) >= {"decode", "person", "garment", "mask", "engine", "restore", "encode"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from inference.engines.base import EngineSpec, Runtime, Variant
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry, discover, needs_device, needs_packages
 from inference.problems import Problem
-from inference.selection import choose
+from inference.selection import choose, why_not
 from tests.fakes import DIFFUSION, FakeEngine, registry, spec
 
 
@@ -136,3 +137,16 @@ def test_engines_load_once() -> None:
         assert engine.spec.name == "warp"
 
     assert loads == ["cpu"]
+
+
+def test_licence_is_accepted_by_command_or_by_setting(tmp_path: Path) -> None:
+    real = spec("real", commercial_use=False, **DIFFUSION)
+    here = registry(FakeEngine(spec=real))
+
+    refusal = why_not(real, here, Settings(weights=tmp_path))
+    (tmp_path / "licenses.json").write_text('{"real": {}}')
+
+    assert refusal is not None
+    assert "cabine weights pull real --accept-license" in refusal
+    assert why_not(real, here, Settings(weights=tmp_path)) is None
+    assert why_not(real, here, Settings(accepted_licenses=("real",))) is None
