@@ -82,6 +82,25 @@ def frame_image(rgb: Rgb, frame: Frame) -> Rgb:
     return _resample(part, frame.scale, interpolation, shift, (frame.width, frame.height))
 
 
+def reframe(image: Image, source: Frame, target: Frame, *, nearest: bool = False) -> Image:
+    """A weight ``(h, w)``, label map or picture of one frame on the grid of another, 0 beyond the source.
+
+    Linear, or ``nearest`` for labels, whose values must not mix. Meant for frames of about the same scale:
+    nothing is averaged.
+    """
+    if image.shape[:2] != (source.height, source.width):
+        raise ValueError(f"the image has shape {image.shape}, the frame is {source.width}x{source.height}")
+    ratio = source.scale / target.scale
+    # centres are at + 0.5 in both grids, OpenCV counts from the centre of the first pixel
+    shift = [
+        (to - start) * source.scale + 0.5 * ratio - 0.5
+        for to, start in ((target.x0, source.x0), (target.y0, source.y0))
+    ]
+    move = np.array([[ratio, 0, shift[0]], [0, ratio, shift[1]]], np.float64)
+    flags = (cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
+    return cast(Image, cv2.warpAffine(image, move, (target.width, target.height), flags=flags))
+
+
 def footprint(frame: Frame, photo_size: Size) -> tuple[slice, slice]:
     """Rows and columns of the photo whose pixel centres lie inside the frame (possibly empty)."""
     width, height = photo_size
