@@ -21,7 +21,7 @@ from inference.app import create_app
 from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
 from inference.encode import encode_grey
-from inference.engines.base import EngineUnavailable
+from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.form import read_tryon
 from inference.installed import engines_here
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
@@ -250,6 +250,8 @@ def plain_errors() -> Iterator[None]:
         _fail(error.slug, error.detail, error.field, code, error)
     except EngineUnavailable as error:
         _fail("engine-unavailable", str(error), None, UNAVAILABLE, error)
+    except OutOfMemory as error:
+        _fail("out-of-memory", str(error), None, UNAVAILABLE, error)
     except OSError as error:
         _fail("file", f"{error.filename}: {error.strerror}", None, 1, error)
     except PolicyMissing as error:

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from inference.engines.base import EngineUnavailable
+from inference.engines.base import EngineUnavailable, OutOfMemory
 from preprocess.errors import InputError
 
 MEDIA_TYPE = "application/problem+json"
@@ -141,7 +141,11 @@ def install(app: FastAPI) -> None:
     async def on_unavailable(request: Request, error: Exception) -> Response:
         return answer(Problem("engine-unavailable", str(error), field="engine"), request_id(request))
 
+    async def on_memory(request: Request, error: Exception) -> Response:
+        return answer(Problem("out-of-memory", str(error)), request_id(request))
+
     app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(OutOfMemory, on_memory)
     app.add_exception_handler(EngineUnavailable, on_unavailable)
     app.add_exception_handler(InputError, on_input_error)
     app.add_exception_handler(HTTPException, on_http)

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from inference.assets import AssetStore
 from inference.config import Settings
 from inference.dispatch import Dispatcher, Ticket
-from inference.engines.base import EngineUnavailable
+from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
 from inference.form import FormLimits
@@ -140,6 +140,8 @@ class Service:
 def _unready(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
+    if isinstance(error, OutOfMemory):
+        return Problem("out-of-memory", str(error))
     told = isinstance(error, EngineUnavailable)
     return Problem("engine-unavailable", str(error) if told else "Loading failed; the log says why.")
 

@@ -23,7 +23,7 @@ from inference.engines.base import (
     Runtime,
     Stopped,
 )
-from inference.engines.registry import Entry, Registry
+from inference.engines.registry import CategoryRequirement, Entry, Registry
 from inference.policy import AllowAll, Refused
 from preprocess.errors import InputError
 from preprocess.geometry import fit_canvas, frame_image
@@ -72,12 +72,14 @@ DIFFUSION = {
     "preview": False,
     "categories": frozenset({"upper", "lower", "dress"}),
     "photo_kinds": frozenset({"flat", "worn"}),
+    "artefacts": ("densepose-rgb",),
     "options": {
         "seed": Limit(least=0, most=2**32 - 1, default=0),
         "steps": Limit(least=1, most=50, default=30),
         "guidance": Limit(least=0, most=10, default=2),
         "samples": Limit(least=1, most=4, default=1),
         "quality": ("fast", "balanced"),
+        "mask_algorithm": ("default", "reference"),
     },
 }
 """What a spec of a diffusion engine changes."""
@@ -143,6 +145,8 @@ class FakePreparation:
     people: frozenset[str] = frozenset({hashlib.sha256(person_photo()).hexdigest()})
     """Digests of the files that show somebody."""
     load_error: Exception | None = None
+    algorithms: list[str] = field(default_factory=list)
+    """Of the masks that were made."""
 
     def load(self) -> None:
         if self.load_error is not None:
@@ -165,7 +169,7 @@ class FakePreparation:
         return garment(photo, category="upper" if category == "auto" else category)
 
     def agnostic(self, person: Person, category: str, algorithm: str) -> Mask:
-        self.counts["agnostic"] += 1
+        self.algorithms.append(algorithm)
         alpha = np.ones((person.frame.height, person.frame.width), np.float32)
         return Mask(tag="agnostic", frame=person.frame, alpha=alpha)
 
@@ -238,7 +242,7 @@ def garment(photo: Photo, *, category: str = "upper") -> Garment:
     )
 
 
-def registry(*engines: FakeEngine) -> Registry:
+def registry(*engines: FakeEngine, category_requirements: tuple[CategoryRequirement, ...] = ()) -> Registry:
     """The engines, and one that needs a GPU, which these machines do not have."""
 
     def always(engine: FakeEngine) -> Callable[[], Engine]:
@@ -251,6 +255,7 @@ def registry(*engines: FakeEngine) -> Registry:
             for engine in (*engines, gpu_only)
         },
         requirements=(needs_gpu,),
+        category_requirements=category_requirements,
     )
 
 

@@ -180,5 +180,9 @@ class EngineUnavailable(RuntimeError):  # noqa: N818
     """The engine cannot run here; the message names what is missing and the command that brings it."""
 
 
+class OutOfMemory(RuntimeError):  # noqa: N818
+    """The device's memory does not hold this; the message names what fits, and how to choose it."""
+
+
 FloatRgb = NDArray[np.float32]
 """``float32 (H, W, 3)``, sRGB 0..255."""

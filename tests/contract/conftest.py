@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from inference import logs
 from inference.app import create_app
 from inference.config import Settings
+from inference.engines.registry import CategoryRequirement
 from inference.service import Service
 from tests.fakes import DIFFUSION, FakeEngine, FakePreparation, registry, spec
 
@@ -34,13 +35,18 @@ class Rig:
 
 
 @contextmanager
-def running(settings: Settings, preparation: FakePreparation | None = None) -> Iterator[Rig]:
+def running(
+    settings: Settings,
+    preparation: FakePreparation | None = None,
+    category_requirements: tuple[CategoryRequirement, ...] = (),
+) -> Iterator[Rig]:
     """A service of its own for a test that changes settings or timing."""
     warp = FakeEngine(spec=spec("warp"))
     diffusion = FakeEngine(spec=spec("diffusion", commercial_use=False, **DIFFUSION))
     preparation = preparation or FakePreparation()
     logs.configure("warning", "json")
-    app = create_app(settings, registry=registry(warp, diffusion), preparation=preparation)
+    engines = registry(warp, diffusion, category_requirements=category_requirements)
+    app = create_app(settings, registry=engines, preparation=preparation)
     with listening(app) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
         wait_until_settled(client)
         service: Service = app.state.service

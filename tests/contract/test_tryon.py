@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from inference.config import Settings
+from inference.engines.base import EngineSpec, OutOfMemory
 from preprocess.types import Garment, Person, Photo
 from tests.bad_inputs import GARMENT, PAIR, PERSON, file, garment_photo, person_photo, picture, value
 from tests.contract.conftest import SETTINGS, Rig, running
@@ -300,18 +301,63 @@ def test_auto_takes_the_first_that_can() -> None:
     assert answer.headers["x-cabine-engine"] == "diffusion/1"
 
 
+def lacks_all_but_upper(of: EngineSpec, category: str) -> str | None:
+    return (
+        f"{of.name} has no weights for {category}; run: cabine weights pull" if category != "upper" else None
+    )
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "recognised"])
+@pytest.mark.parametrize("engine", ["auto", "diffusion"])
+def test_missing_checkpoint_of_a_category_is_told_with_the_command(engine: str, named: bool) -> None:
+    class Trousers(FakePreparation):
+        def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+            return super().garment(photo, category="lower", kind=kind)
+
+    settings = Settings(engines=("diffusion", "warp"), accepted_licenses=("diffusion",))
+    with running(settings, Trousers(), category_requirements=(lacks_all_but_upper,)) as rig:
+        parts = [*PAIR, value("engine", engine), *([value("category", "lower")] if named else [])]
+        answer = rig.client.post("/v1/tryon", files=parts)
+
+    assert (answer.status_code, slug(answer)) == (503, "engine-unavailable")
+    assert answer.json()["detail"].endswith("diffusion has no weights for lower; run: cabine weights pull")
+    assert answer.json()["field"] == ("category" if named else "garment")
+
+
+def test_dense_pose_is_made_only_for_engines_that_need_it_and_told_when_painted(rig: Rig) -> None:
+    before = rig.preparation.counts["densepose"]
+    plain = rig.client.post("/v1/tryon", files=list(PAIR))
+    between = rig.preparation.counts["densepose"]
+    posed = rig.client.post("/v1/tryon", files=[*PAIR, value("engine", "diffusion")])
+
+    assert (between - before, rig.preparation.counts["densepose"] - between) == (0, 1)
+    assert "pose-approximate" not in plain.headers["x-cabine-warnings"]
+    assert "pose-approximate" in posed.headers["x-cabine-warnings"]
+
+
+def test_algorithm_of_the_mask_reaches_the_preparation(rig: Rig) -> None:
+    parts = [*PAIR, value("engine", "diffusion"), value("mask_algorithm", "reference")]
+
+    assert rig.client.post("/v1/tryon", files=parts).status_code == 200
+    assert rig.preparation.algorithms[-1] == "reference"
+
+
 def test_failure_of_ours_tells_nothing_to_the_caller() -> None:
     with running(SETTINGS) as rig:
         rig.warp.raises = RuntimeError("secret path /srv/weights")
         answer = rig.client.post("/v1/tryon", files=list(PAIR))
         rig.warp.raises = MemoryError("12 GB")
         memory = rig.client.post("/v1/tryon", files=list(PAIR))
+        rig.warp.raises = OutOfMemory("Choose CABINE_MEMORY_PROFILE=8gb.")
+        advice = rig.client.post("/v1/tryon", files=list(PAIR))
         rig.warp.raises = None
         good = rig.client.post("/v1/tryon", files=list(PAIR))
 
     assert (answer.status_code, slug(answer)) == (500, "internal")
     assert "secret" not in answer.text
     assert (memory.status_code, slug(memory)) == (503, "out-of-memory")
+    assert (advice.status_code, slug(advice)) == (503, "out-of-memory")
+    assert advice.json()["detail"] == "Choose CABINE_MEMORY_PROFILE=8gb."
     assert good.status_code == 200
 
 

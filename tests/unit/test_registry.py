@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def test_operators_mistakes_are_not_the_callers(settings: Settings, words: str) 
 
 
 def several(*engines: FakeEngine) -> Registry:
-    return dataclasses.replace(registry(*engines), category_requirements=(lacks_all_but_upper,))
+    return registry(*engines, category_requirements=(lacks_all_but_upper,))
 
 
 def lacks_all_but_upper(of: EngineSpec, category: str) -> str | None:
