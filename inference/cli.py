@@ -1,17 +1,14 @@
-"""The ``cabine`` program: try, serve, engines, doctor."""
+"""The ``cabine`` program: try, serve, engines, doctor, weights."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
-from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -19,19 +16,17 @@ from inference import doctor as checkup
 from inference import logs
 from inference.app import create_app
 from inference.config import Settings
+from inference.console import err, load_settings, out, plain_errors
 from inference.embedded import EmbeddedPreparation
 from inference.encode import encode_grey
-from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.form import read_tryon
 from inference.installed import engines_here
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
-from inference.policy import PolicyMissing
-from inference.problems import Problem
 from inference.selection import choose, why_not
 from inference.service import build
 from inference.tryon import ImageFormat
 from inference.uploads import Part
-from preprocess.errors import InputError
+from inference.weights.cli import app as weights_app
 
 app = typer.Typer(
     add_completion=False,
@@ -39,13 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Self-hosted virtual try-on: photos of a person and of garments in, that person wearing them out.",
 )
-out = Console(highlight=False, markup=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-
-REFUSED = 3
-"""Exit code: an input cannot be used, the message says why."""
-UNAVAILABLE = 4
-"""Exit code: something is missing on this machine, the message names the command that brings it."""
+app.add_typer(weights_app, name="weights")
 
 SUFFIXES: dict[str, ImageFormat] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
@@ -225,40 +214,3 @@ def doctor() -> None:
         out.print(f"{finding.subject}: {finding.words}")
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
-
-
-def load_settings() -> Settings:
-    """Settings from the environment; a wrong one is named with its variable."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        for wrong in error.errors():
-            name = "CABINE_" + "_".join(str(part) for part in wrong["loc"]).upper()
-            err.print(f"{name}: {wrong['msg']} (got {wrong['input']!r})")
-        raise typer.Exit(2) from error
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Refusals as one line with their name and the fix, and an exit code that scripts can tell apart."""
-    try:
-        yield
-    except InputError as error:
-        _fail(error.slug, error.detail, error.field, REFUSED, error)
-    except Problem as error:
-        code = UNAVAILABLE if error.type.status >= 500 else REFUSED
-        _fail(error.slug, error.detail, error.field, code, error)
-    except EngineUnavailable as error:
-        _fail("engine-unavailable", str(error), None, UNAVAILABLE, error)
-    except OutOfMemory as error:
-        _fail("out-of-memory", str(error), None, UNAVAILABLE, error)
-    except OSError as error:
-        _fail("file", f"{error.filename}: {error.strerror}", None, 1, error)
-    except PolicyMissing as error:
-        _fail("policy", str(error), None, UNAVAILABLE, error)
-
-
-def _fail(slug: str, detail: str, field: str | None, code: int, cause: Exception) -> None:
-    where = f" ({field})" if field else ""
-    err.print(f"{slug}{where}: {detail}")
-    raise typer.Exit(code) from cause

@@ -142,10 +142,10 @@ def checked(weights: Path, wanted: WeightSet) -> Path:
     manifest = read_manifest(folder)
     if manifest is None:
         return folder
-    damaged = [
+    damaged = [  # a file that was never recorded may be left from another commit
         path
         for path in needed(folder, wanted)
-        if path in manifest.files and not _same(folder / path, manifest.files[path])
+        if path not in manifest.files or not _same(folder / path, manifest.files[path])
     ]
     if damaged:
         raise WeightsError(damaged_words(wanted, damaged))
@@ -160,17 +160,21 @@ def needed(folder: Path, wanted: WeightSet) -> tuple[str, ...]:
     )
 
 
+def present(folder: Path, wanted: WeightSet) -> tuple[str, ...]:
+    """Everything of the set that is here, pickles beside what was made of them included."""
+    stand_ins = wanted.converted.values()
+    return tuple(path for path in (*wanted.files, *stand_ins) if (folder / path).is_file())
+
+
 def examine(folder: Path, wanted: WeightSet, manifest: Manifest) -> Iterator[tuple[str, bool]]:
-    """Compute every digest again, pickles included: pairs of path and whether it is what was recorded.
+    """Compute every digest again: pairs of path and whether it is what was recorded.
 
     A digest in the set itself (confirmed by whoever wrote it) counts above the manifest.
     """
-    paths = dict.fromkeys(
-        (*needed(folder, wanted), *(path for path in wanted.files if (folder / path).is_file()))
-    )
-    for path in paths:
-        expected = wanted.files.get(path) or (manifest.files[path].sha256 if path in manifest.files else "")
-        yield path, bool(expected) and sha256_of(folder / path) == expected
+    for path in present(folder, wanted):
+        record = manifest.files.get(path)
+        expected = wanted.files.get(path) or (record.sha256 if record else None)
+        yield path, sha256_of(folder / path) == expected
 
 
 def missing_words(wanted: WeightSet, absent: tuple[str, ...], *, most: int = 3) -> str:

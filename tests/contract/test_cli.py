@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from inference.cli import REFUSED, UNAVAILABLE, app
+from inference.cli import app
 from inference.config import Settings
+from inference.console import REFUSED, UNAVAILABLE
 from inference.doctor import examine, python, runtime_build
 from tests.fakes import FakeEngine, registry, spec
 

@@ -1,0 +1,100 @@
+"""A published pickle of weights to safetensors in float16, tensor by tensor.
+
+The pickle is opened with ``weights_only=True`` (nothing in it can run) and ``mmap=True`` (nothing of it is
+read before it is needed); the other file is written as it goes, so that memory holds one tensor at a time.
+Format of the target (safetensors, README, "Format"): 8 bytes length, a JSON header, the tensors without gaps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+
+from preprocess.weights import WeightsError
+
+Progress = Callable[[int, int], None]
+"""Called with the number of tensors written and of all."""
+
+CODES = {torch.float16: "F16", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL"}
+FLOATS = {torch.float32, torch.float16, torch.bfloat16, torch.float64}
+
+
+def convert(source: Path, target: Path, progress: Progress = lambda done, total: None) -> str:
+    """Write ``target`` and return its SHA-256; floating point becomes float16, other types stay.
+
+    The file appears whole or not at all. Raises :class:`WeightsError` for a pickle that holds anything but
+    named tensors, or numbers that float16 cannot hold.
+    """
+    state = read_pickle(source)
+    names = sorted(state, key=lambda name: (-_stored(state[name]).itemsize, name))
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        digest = hashlib.sha256()
+        with partial.open("wb") as file:
+            for done, data in enumerate(_chunks(state, names)):
+                file.write(data)
+                digest.update(data)
+                progress(done, len(names))
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return digest.hexdigest()
+
+
+def _chunks(state: Mapping[str, torch.Tensor], names: list[str]) -> Iterator[bytes]:
+    """The file from its beginning: header, then one tensor after the other."""
+    yield header(state, names)
+    for name in names:
+        yield _bytes(name, state[name])
+
+
+def read_pickle(source: Path) -> Mapping[str, torch.Tensor]:
+    """A dictionary of tensors that are still on the disk. Raises :class:`WeightsError`."""
+    try:
+        state = torch.load(source, map_location="cpu", mmap=True, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise WeightsError(
+            f"{source.name} is not a plain file of weights and was not opened: it holds code or objects, or "
+            "is damaged or older than torch 1.6. Delete it and pull it again; do not load it elsewhere"
+        ) from error
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
+    ):
+        raise WeightsError(f"{source.name} holds something else than named tensors; it cannot be converted")
+    return state
+
+
+def header(state: Mapping[str, torch.Tensor], names: list[str]) -> bytes:
+    """Length and JSON header of a safetensors file, padded with spaces to 8 bytes."""
+    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for name in names:
+        dtype = _stored(state[name])
+        if dtype not in CODES:
+            raise WeightsError(f"{name} is of type {state[name].dtype}, which is not expected among weights")
+        end = offset + state[name].numel() * dtype.itemsize
+        entries[name] = {
+            "dtype": CODES[dtype],
+            "shape": list(state[name].shape),
+            "data_offsets": [offset, end],
+        }
+        offset = end
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _stored(tensor: torch.Tensor) -> torch.dtype:
+    return torch.float16 if tensor.dtype in FLOATS else tensor.dtype
+
+
+def _bytes(name: str, tensor: torch.Tensor) -> bytes:
+    stored = tensor.to(_stored(tensor)).contiguous()
+    if stored.is_floating_point() and not bool(torch.isfinite(stored).all()):
+        raise WeightsError(f"{name} holds numbers that float16 cannot hold; it cannot be converted")
+    return stored.numpy().tobytes()

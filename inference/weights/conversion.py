@@ -1,0 +1,75 @@
+"""Pickles to safetensors, once: how is the engine's (its ``convert.py``), where and the record are ours."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import inference.engines
+from inference.engines.registry import folder_name
+from inference.weights.pull import readable
+from preprocess.weights import (
+    WeightsError,
+    WeightSet,
+    missing_words,
+    read_manifest,
+    record_of,
+    write_manifest,
+)
+
+Progress = Callable[[int, int], None]
+Convert = Callable[[Path, Path, Progress], str]
+"""Source, target, progress -> SHA-256 of what was written."""
+
+
+def pickles(wanted: WeightSet, weights: Path) -> tuple[str, ...]:
+    """Pickles that are here and not yet converted."""
+    folder = wanted.folder(weights)
+    return tuple(
+        pickle
+        for pickle, stand_in in wanted.converted.items()
+        if (folder / pickle).is_file() and not (folder / stand_in).is_file()
+    )
+
+
+def leftovers(wanted: WeightSet, weights: Path) -> tuple[Path, ...]:
+    """Pickles that are not needed any more."""
+    folder = wanted.folder(weights)
+    return tuple(
+        folder / pickle
+        for pickle, stand_in in wanted.converted.items()
+        if (folder / pickle).is_file() and (folder / stand_in).is_file()
+    )
+
+
+def convert(wanted: WeightSet, weights: Path, progress: Progress) -> tuple[str, ...]:
+    """Convert every pickle that needs it; returns the paths written. Raises :class:`WeightsError`."""
+    folder, todo = wanted.folder(weights), pickles(wanted, weights)
+    absent = [path for path in wanted.missing(weights) if path in wanted.converted]
+    if absent:
+        raise WeightsError(missing_words(wanted, tuple(absent)))
+    need = sum((folder / pickle).stat().st_size for pickle in todo) // 2
+    if todo and need > shutil.disk_usage(folder).free:
+        raise WeightsError(f"the disk of {folder} needs {readable(need)} more for the conversion; make room")
+    for pickle in todo:
+        stand_in = wanted.converted[pickle]
+        digest = _converter(wanted.owner)(folder / pickle, folder / stand_in, progress)
+        manifest = read_manifest(folder)
+        if manifest is not None:  # a folder copied by hand has none until it is verified
+            write_manifest(folder, manifest.with_file(stand_in, record_of(folder / stand_in, digest)))
+    return tuple(wanted.converted[pickle] for pickle in todo)
+
+
+def _converter(owner: str) -> Convert:
+    """Imports the engine's module, and torch with it."""
+    try:
+        module = importlib.import_module(f"{inference.engines.__name__}.{folder_name(owner)}.convert")
+    except ImportError as error:
+        raise WeightsError(
+            f"converting the weights of {owner} needs torch: pip install -e '.[torch]' (docs/install.md), "
+            f"then run: cabine weights convert {owner}"
+        ) from error
+    converter: Convert = module.convert
+    return converter
