@@ -45,8 +45,13 @@ SOFT_EDGE = 0.015
 """Shoulder widths: sigma of the mask's edge."""
 SLEEVE = 0.13
 """Shoulder widths from the forearm's bone to the outline of a sleeve."""
-CRUMB = 0.1
-"""Shoulder widths: side of the square below whose area a piece of a label is an error, not a garment."""
+CRUMB = 0.25
+"""Shoulder widths: side of the square below whose area a piece of cloth gets no margin: it is repainted, but
+if the label was wrong, a margin would be a blob on the wall or in the hair."""
+KEPT_CRUMB = 0.06
+"""The same for what stays: a speck of hand inside a garment is cloth."""
+FAINT = 0.05
+"""Weight from which pixels belong together in a piece."""
 FOOT = 0.05
 """Shoulder widths past the ankle where a bare foot begins."""
 
@@ -76,12 +81,13 @@ def default_mask(person: Person, category: str) -> Mask:
     """
     along, yardstick = spine(person)
     plan = PLANS[category](person, along, yardstick)
-    reach = distance_to(_pieces(plan.clothes, yardstick)) <= plan.margin * yardstick
-    reach |= distance_to(_pieces(plan.skin, yardstick)) <= NECK_MARGIN * yardstick
+    reach = distance_to(_pieces(plan.clothes, CRUMB * yardstick)) <= plan.margin * yardstick
+    reach |= distance_to(_pieces(plan.skin, CRUMB * yardstick)) <= NECK_MARGIN * yardstick
     sigma = max(0.7, SOFT_EDGE * yardstick)
     alpha = np.asarray(cv2.GaussianBlur(reach.astype(np.float32), (0, 0), sigma), dtype=np.float32)
     alpha = np.maximum(alpha, plan.clothes | plan.skin)
-    alpha = np.clip(np.minimum(alpha, 1.0 - plan.kept), 0.0, 1.0)
+    kept = plan.kept * _pieces(plan.kept > FAINT, KEPT_CRUMB * yardstick)
+    alpha = np.clip(np.minimum(alpha, 1.0 - kept), 0.0, 1.0)
     return Mask(tag="agnostic", frame=person.frame, alpha=alpha)
 
 
@@ -92,7 +98,7 @@ def _upper(person: Person, along: Alpha, yardstick: float) -> _Plan:
     return _Plan(
         clothes=clothes,
         margin=MARGIN,
-        skin=labels.region("neck") & (below < 0.5),
+        skin=_throat(person) & (below < 0.5),
         kept=labels.weight("face", "hair", "hands", "legs", "shoes") + labels.weight("lower") * below,
     )
 
@@ -119,7 +125,7 @@ def _dress(person: Person, along: Alpha, yardstick: float) -> _Plan:
     return _Plan(
         clothes=legs | labels.region("upper", "left_arm", "right_arm"),
         margin=_flaring(along),
-        skin=labels.region("neck"),
+        skin=_throat(person),
         kept=labels.weight("face", "hair", "hands", "shoes") + bare_feet,
     )
 
@@ -127,10 +133,10 @@ def _dress(person: Person, along: Alpha, yardstick: float) -> _Plan:
 PLANS = {"upper": _upper, "lower": _lower, "dress": _dress}
 
 
-def _pieces(region: Region, yardstick: float) -> Region:
-    """Every piece but crumbs: those are repainted, but a margin round them would be a blob on the wall."""
+def _pieces(region: Region, side: float) -> Region:
+    """The pieces of a region that cover at least a square of ``side`` pixels."""
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=8)
-    large = stats[:, cv2.CC_STAT_AREA] >= (CRUMB * yardstick) ** 2
+    large = stats[:, cv2.CC_STAT_AREA] >= side**2
     large[0] = False
     return np.asarray(large[pieces])
 
@@ -144,8 +150,18 @@ def _flaring(along: Alpha) -> Alpha:
 def _with_gap(legs: Region, yardstick: float) -> Region:
     """The legs and what lies between them, where they are not spread wide."""
     width = max(1, round(BETWEEN_LEGS * yardstick))
-    bridged = cv2.morphologyEx(legs.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, width), np.uint8))
-    return np.asarray(bridged > 0)
+    # with room on both sides: at the picture's edge closing would bridge to the edge
+    wide = np.pad(legs.astype(np.uint8), ((0, 0), (width, width)))
+    bridged = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((1, width), np.uint8))
+    return np.asarray(bridged[:, width:-width] > 0)
+
+
+def _throat(person: Person) -> Region:
+    """Bare skin of neck and torso; above the middle of the face it is a strand of light hair."""
+    (x, y), (dx, dy) = person.face.centre, person.face.down
+    height, width = person.image.shape[:2]
+    rows, columns = np.arange(height)[:, None] + 0.5 - y, np.arange(width)[None] + 0.5 - x
+    return person.parsing.region("neck") & (columns * dx + rows * dy > 0)
 
 
 def _sleeves(person: Person, yardstick: float) -> Region:
