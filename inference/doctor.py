@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inference.config import Settings
-from inference.engines.registry import Registry
+from inference.engines.registry import Registry, memory_plan
 from inference.problems import Problem
-from inference.selection import choose, why_not
+from inference.selection import choose, reasons
 from preprocess.models import verify
 
 State = Literal["ok", "note", "bad"]
@@ -118,14 +118,17 @@ def memory() -> Finding:
 
 
 def engines(settings: Settings, registry: Registry) -> list[Finding]:
-    """Which can run, why another cannot, and whether ``engine=auto`` finds one."""
+    """Which can run, all that another lacks, what would live where, and whether ``engine=auto`` finds one."""
     found = []
     for entry in registry.entries.values():
-        reason = why_not(entry.spec, registry, settings)
-        words = reason or f"can run, takes {', '.join(sorted(entry.spec.categories))}"
-        found.append(
-            Finding(state="note" if reason else "ok", subject=f"engine {entry.spec.name}", words=words)
-        )
+        spec, subject = entry.spec, f"engine {entry.spec.name}"
+        missing = tuple(reasons(spec, registry, settings))
+        found += [Finding(state="note", subject=subject, words=words) for words in missing]
+        if not missing:
+            able = sorted(name for name in spec.categories if not registry.why_not_category(spec, name))
+            found.append(Finding(state="ok", subject=subject, words=f"can run, takes {', '.join(able)}"))
+        plan = memory_plan(spec, settings.runtime)
+        found += [Finding(state="ok", subject=f"{subject}, memory", words=words) for words in plan]
     try:
         choice = choose("auto", registry, settings)
     except Problem as problem:

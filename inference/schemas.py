@@ -97,6 +97,15 @@ class OptionBody(_Answer):
     choices: list[str] | None = None
 
 
+class VariantBody(_Answer):
+    """One checkpoint of an engine."""
+
+    name: str
+    categories: list[str]
+    repo: str
+    here: bool = Field(description="All of its files are on this machine.")
+
+
 class EngineBody(_Answer):
     name: str
     title: str
@@ -112,8 +121,8 @@ class EngineBody(_Answer):
     artefacts: list[str]
     devices: list[str]
     options: list[OptionBody]
-    variants: list[str]
-    vram_mb: dict[str, int]
+    variants: list[VariantBody]
+    vram_mb: dict[str, int] = Field(description="Memory profile -> planned megabytes of VRAM.")
     validated_on: list[str]
     available: bool
     reason: str | None = Field(description="Why it cannot run here, and the command that mends it.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from inference.config import Settings
@@ -61,14 +61,19 @@ def _first(spec: EngineSpec) -> str:
 
 
 def why_not(spec: EngineSpec, registry: Registry, settings: Settings) -> str | None:
-    """What keeps an engine from running: a licence nobody accepted, or something missing on this machine."""
+    """The first thing that keeps an engine from running; None where it can."""
+    return next(reasons(spec, registry, settings), None)
+
+
+def reasons(spec: EngineSpec, registry: Registry, settings: Settings) -> Iterator[str]:
+    """A licence nobody accepted, then what is missing on this machine; looked for one by one."""
     if not spec.commercial_use and not _licence_accepted(spec, settings):
-        return (
+        yield (
             f"{spec.name} is under {spec.weights_license}, which forbids commercial use; the operator "
             f"accepts that with cabine weights pull {spec.name} --accept-license, or for weights that are "
             f"there already with CABINE_ACCEPTED_LICENSES={spec.name}."
         )
-    return registry.why_not(spec)
+    yield from registry.reasons(spec)
 
 
 def _licence_accepted(spec: EngineSpec, settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -36,9 +36,9 @@ class Registry:
     """Asked in this order until one is not met: the cheap ones first."""
     category_requirements: tuple[CategoryRequirement, ...] = ()
 
-    def why_not(self, spec: EngineSpec) -> str | None:
-        """Why this engine cannot run here, in words with the fix; None where it can."""
-        return next((reason for lacks in self.requirements if (reason := lacks(spec))), None)
+    def reasons(self, spec: EngineSpec) -> Iterator[str]:
+        """All that keeps this engine from running here, in words with the fix; looked for one by one."""
+        return (reason for lacks in self.requirements if (reason := lacks(spec)))
 
     def why_not_category(self, spec: EngineSpec, category: str) -> str | None:
         """Why an engine that can run here cannot serve one of its categories; None where it can."""
@@ -89,15 +89,27 @@ def needs_device(runtime: Runtime) -> Requirement:
 
     @cache
     def lacks(name: str) -> str | None:
-        module = f"{inference.engines.__name__}.{folder_name(name)}.device"
-        return cast("str | None", importlib.import_module(module).lacks(runtime))
+        return cast("str | None", importlib.import_module(_device_module(name)).lacks(runtime))
 
-    def here(spec: EngineSpec) -> str | None:
-        package = f"{inference.engines.__name__}.{folder_name(spec.name)}"
-        asks = importlib.util.find_spec(package) and importlib.util.find_spec(f"{package}.device")
-        return lacks(spec.name) if asks else None
+    return lambda spec: lacks(spec.name) if _can_ask(spec) else None
 
-    return here
+
+def memory_plan(spec: EngineSpec, runtime: Runtime) -> tuple[str, ...]:
+    """What would live where here, in lines for a person; empty for engines without such a plan."""
+    if not _can_ask(spec):
+        return ()
+    return cast("tuple[str, ...]", importlib.import_module(_device_module(spec.name)).plan_lines(runtime))
+
+
+def _can_ask(spec: EngineSpec) -> bool:
+    """Has its folder a ``device.py``, and are the packages there that this imports."""
+    module = _device_module(spec.name)
+    package = importlib.util.find_spec(module.rpartition(".")[0])
+    return bool(package and importlib.util.find_spec(module)) and needs_packages(spec) is None
+
+
+def _device_module(engine: str) -> str:
+    return f"{inference.engines.__name__}.{folder_name(engine)}.device"
 
 
 def folder_name(engine: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import APIRouter, Request
 
 from inference.engines.base import EngineSpec, Limit
 from inference.problems import Problem
-from inference.schemas import EngineBody, EnginesAnswer, OptionBody
+from inference.schemas import EngineBody, EnginesAnswer, OptionBody, VariantBody
 from inference.selection import choose, why_not
 from inference.service import Service, service_of
+from inference.weights.requirement import variants_here
 
 router = APIRouter(tags=["engines"])
 
@@ -23,7 +26,7 @@ def get_engines(request: Request) -> EnginesAnswer:
     return EnginesAnswer(
         default=default_engine(service),
         engines=[
-            describe(spec, why_not(spec, service.registry, service.settings))
+            describe(spec, why_not(spec, service.registry, service.settings), service.settings.weights)
             for spec in (*preferred, *others)
         ],
     )
@@ -37,7 +40,8 @@ def default_engine(service: Service) -> str | None:
         return None
 
 
-def describe(spec: EngineSpec, reason: str | None) -> EngineBody:
+def describe(spec: EngineSpec, reason: str | None, weights: Path) -> EngineBody:
+    here = variants_here(spec, weights)
     return EngineBody(
         name=spec.name,
         title=spec.title,
@@ -53,7 +57,15 @@ def describe(spec: EngineSpec, reason: str | None) -> EngineBody:
         artefacts=list(spec.artefacts),
         devices=list(spec.devices),
         options=[_option(name, accepted) for name, accepted in spec.options.items()],
-        variants=[variant.name for variant in spec.variants],
+        variants=[
+            VariantBody(
+                name=variant.name,
+                categories=sorted(variant.categories),
+                repo=variant.repo,
+                here=variant in here,
+            )
+            for variant in spec.variants
+        ],
         vram_mb=dict(spec.vram_mb),
         validated_on=list(spec.validated_on),
         available=reason is None,

@@ -131,3 +131,22 @@ def test_doctor_tells_what_keeps_an_engine_away() -> None:
     assert ".[torch]" in findings["engine gpu-only"].words
     assert findings["engine=auto"].state == "bad"
     assert "there is no engine 'wrap'" in findings["CABINE_FALLBACK"].words
+
+
+def test_doctor_lists_all_that_an_engine_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CABINE_WEIGHTS", str(tmp_path))
+
+    code, said, _ = cabine("doctor")
+
+    lacks = [line for line in said.splitlines() if line.startswith("note engine idm-vton: ")]
+    assert code == 0
+    assert any("forbids commercial use" in line for line in lacks)
+    assert any("files are missing" in line and "cabine weights pull idm-vton" in line for line in lacks)
+
+
+def test_doctor_prints_the_memory_plan_of_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.doctor.memory_plan", lambda of, runtime: (f"{runtime.profile}: 9 GB",))
+
+    findings = examine(Settings(memory_profile="12gb"), registry(FakeEngine(spec=spec())))
+
+    assert ("engine warp, memory", "12gb: 9 GB") in {(each.subject, each.words) for each in findings}

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 
 from inference.app import create_app
 from inference.config import Settings
-from inference.engines.base import EngineUnavailable
+from inference.engines.base import EngineUnavailable, Variant
 from inference.problems import TYPES
 from tests.bad_inputs import PAIR, PERSON, file, garment_photo, person_photo, value
 from tests.contract.conftest import SETTINGS, Rig, listening, running, until
@@ -82,6 +83,25 @@ def test_engines_say_what_they_take_and_why_not(rig: Rig) -> None:
     assert ".[torch]" in engines["gpu-only"]["reason"]
     steps = next(option for option in engines["diffusion"]["options"] if option["name"] == "steps")
     assert (steps["least"], steps["most"], steps["default"]) == (1, 50, 30)
+
+
+def test_engines_say_which_checkpoints_are_here(tmp_path: Path) -> None:
+    def variant(name: str) -> Variant:
+        categories = frozenset({"upper"})
+        return Variant(name=name, categories=categories, repo=f"who/{name}", revision="", files={"a": ""})
+
+    (tmp_path / "warp" / "one").mkdir(parents=True)
+    (tmp_path / "warp" / "one" / "a").touch()
+    engine = FakeEngine(spec=spec(variants=(variant("one"), variant("two"))))
+    app = create_app(Settings(weights=tmp_path), registry=registry(engine), preparation=FakePreparation())
+    with listening(app) as url:
+        answer = httpx.get(f"{url}/v1/engines", trust_env=False).json()
+
+    warp = next(engine for engine in answer["engines"] if engine["name"] == "warp")
+    assert warp["variants"] == [
+        {"name": "one", "categories": ["upper"], "repo": "who/one", "here": True},
+        {"name": "two", "categories": ["upper"], "repo": "who/two", "here": False},
+    ]
 
 
 @pytest.mark.parametrize(("tag", "joints"), [("blaze33", 33), ("coco18", 18), ("body25", 25)])

@@ -31,9 +31,15 @@ def test_every_engine_folder_is_found_and_complete() -> None:
 
 
 def test_requirements_are_asked_in_order() -> None:
-    found = discover((lambda _: None, lambda spec: f"{spec.name} lacks a thing", lambda _: "never asked"))
+    found = discover((lambda _: None, lambda spec: f"{spec.name} lacks a thing", lambda _: "and another"))
 
-    assert found.why_not(found.entries["warp"].spec) == "warp lacks a thing"
+    reasons = found.reasons(found.entries["warp"].spec)
+
+    assert (next(reasons), next(reasons), next(reasons, None)) == (
+        "warp lacks a thing",
+        "and another",
+        None,
+    )
 
 
 def test_packages_are_looked_for_without_importing_them() -> None:
