@@ -1,0 +1,161 @@
+"""Pulling weights: what is fetched, from which commit, what is compared, what is refused."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from inference.weights import pull as pulling
+from inference.weights.pull import pull
+from preprocess.weights import WeightsError, read_manifest
+from tests.fake_hub import COMMIT, FILES, PICKLE, SAFE, FakeHub, digest, lay_out, weight_set
+
+SET = weight_set()
+NEXT = "f" * 40
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_only_the_files_of_the_set_are_fetched(tmp_path: Path) -> None:
+    hub = FakeHub(files={**FILES, "README.md": b"read me", "ckpt/other.onnx": b"not ours"})
+
+    pull(SET, tmp_path, hub, quiet)
+
+    assert set(hub.brought) == set(FILES)
+    assert not SET.missing(tmp_path)
+
+
+def test_a_second_pull_brings_nothing_and_keeps_the_commit(tmp_path: Path) -> None:
+    pull(SET, tmp_path, FakeHub(), quiet)
+    again = FakeHub()
+
+    pull(SET, tmp_path, again, quiet)
+
+    assert again.brought == {}
+    assert again.asked == [f"{SET.repo}@{COMMIT}"]
+
+
+def test_another_revision_is_followed_when_asked_for(tmp_path: Path) -> None:
+    pull(SET, tmp_path, FakeHub(), quiet)
+    lay_out(SET.folder(tmp_path), {SAFE: b"made of the old pickle"})
+    moved = FakeHub(files={**FILES, PICKLE: b"new weights"}, commit=NEXT)
+
+    manifest = pull(SET, tmp_path, moved, quiet, revision="v2")
+
+    assert moved.asked == [f"{SET.repo}@v2"]
+    assert (manifest.revision, manifest.commit) == ("v2", NEXT)
+    assert PICKLE in moved.brought
+    assert "vae/model.safetensors" not in moved.brought
+    assert not (SET.folder(tmp_path) / SAFE).exists(), "made of another commit"
+
+
+def test_another_repository_is_remembered(tmp_path: Path) -> None:
+    pull(SET, tmp_path, FakeHub(), quiet, repo="me/mirror")
+    again = FakeHub()
+
+    pull(SET, tmp_path, again, quiet)
+
+    assert again.asked == [f"me/mirror@{COMMIT}"]
+
+
+def test_an_interrupted_pull_keeps_what_has_arrived(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="stopped"):
+        pull(SET, tmp_path, FakeHub(breaks_after=2000), quiet)
+    again = FakeHub()
+
+    pull(SET, tmp_path, again, quiet)
+
+    assert again.brought[PICKLE] == len(FILES[PICKLE]) - 2000
+    assert "unet/config.json" not in again.brought
+    assert (SET.folder(tmp_path) / PICKLE).read_bytes() == FILES[PICKLE]
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_files_copied_by_hand_are_compared_not_fetched(tmp_path: Path) -> None:
+    lay_out(SET.folder(tmp_path), FILES)
+    (SET.folder(tmp_path) / "vae/model.safetensors").write_bytes(b"x" * len(FILES["vae/model.safetensors"]))
+    hub = FakeHub()
+
+    pull(SET, tmp_path, hub, quiet)
+
+    assert PICKLE not in hub.brought
+    assert "vae/model.safetensors" in hub.brought
+
+
+def test_a_file_that_is_not_what_the_hub_says_is_deleted(tmp_path: Path) -> None:
+    class Tampered(FakeHub):
+        def download(self, *where: object) -> None:  # type: ignore[override]
+            super().download(*where)  # type: ignore[arg-type]
+            if where[3] == PICKLE:
+                Path(str(where[4])).write_bytes(b"?" * len(FILES[PICKLE]))
+
+    with pytest.raises(WeightsError, match=rf"{PICKLE}.*expected {digest(FILES[PICKLE])}.*deleted"):
+        pull(SET, tmp_path, Tampered(), quiet)
+
+    assert not list(SET.folder(tmp_path).rglob("*model.bin*"))
+
+
+def test_a_digest_in_the_spec_counts_above_the_hub(tmp_path: Path) -> None:
+    confirmed = weight_set(files={**dict.fromkeys(FILES, ""), "unet/config.json": "0" * 64})
+
+    with pytest.raises(WeightsError, match="unet/config.json"):
+        pull(confirmed, tmp_path, FakeHub(), quiet)
+
+
+def test_everything_a_repository_lacks_is_listed_before_the_download(tmp_path: Path) -> None:
+    hub = FakeHub(files={"unet/config.json": b"{}"})
+
+    with pytest.raises(WeightsError, match=rf"lacks {PICKLE}, vae/model.safetensors.*--repo"):
+        pull(SET, tmp_path, hub, quiet)
+
+    assert hub.brought == {}
+
+
+def test_safetensors_are_taken_where_the_repository_has_them(tmp_path: Path) -> None:
+    hub = FakeHub(files={**FILES, SAFE: b"safe"})
+
+    pull(SET, tmp_path, hub, quiet)
+
+    assert SAFE in hub.brought
+    assert PICKLE not in hub.brought
+
+
+def test_a_deleted_pickle_is_not_fetched_again(tmp_path: Path) -> None:
+    manifest = pull(SET, tmp_path, FakeHub(), quiet)
+    folder = SET.folder(tmp_path)
+    lay_out(folder, {SAFE: b"converted"})
+    pulling.write_manifest(folder, manifest.with_file(SAFE, pulling.record_of(folder / SAFE)))
+    (folder / PICKLE).unlink()
+    again = FakeHub()
+
+    pull(SET, tmp_path, again, quiet)
+
+    assert again.brought == {}
+
+
+def test_a_disk_that_is_too_small_is_told_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")  # noqa: PYI024
+    total = sum(map(len, FILES.values()))
+    free = total + len(FILES[PICKLE]) // 2 - 1  # one byte short of the download and the converted pickle
+    monkeypatch.setattr(pulling.shutil, "disk_usage", lambda _: usage(free, 0, free))
+    hub = FakeHub()
+
+    with pytest.raises(WeightsError, match="free, .* are needed.*CABINE_WEIGHTS"):
+        pull(SET, tmp_path, hub, quiet)
+
+    assert hub.brought == {}
+
+
+def test_the_manifest_says_where_everything_came_from(tmp_path: Path) -> None:
+    pull(SET, tmp_path, FakeHub(), quiet)
+
+    manifest = read_manifest(SET.folder(tmp_path))
+
+    assert manifest is not None
+    assert (manifest.repo, manifest.revision, manifest.commit) == (SET.repo, "main", COMMIT)
+    assert manifest.files[PICKLE].sha256 == digest(FILES[PICKLE])
+    assert manifest.files[PICKLE].size == len(FILES[PICKLE])
