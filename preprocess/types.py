@@ -42,6 +42,16 @@ BASIC_LABELS = (
 )
 """Label names of the ``basic`` parsing convention; the value in a label map is the index in this tuple."""
 
+ATR_LABELS = (
+    *("background", "hat", "hair", "sunglasses", "upper_clothes", "skirt", "pants", "dress", "belt"),
+    *("left_shoe", "right_shoe", "head", "left_leg", "right_leg", "left_arm", "right_arm", "bag", "scarf"),
+    "neck",  # not of ATR: head that a LIP parsing does not call face, as IDM-VTON adds it
+)
+"""Label names of the ``atr18`` parsing convention: ATR's 18 (Liang et al., 2015; SCHP's order) and neck."""
+
+LABELS = {"basic": BASIC_LABELS, "atr18": ATR_LABELS}
+"""Conventions whose labels can be asked for by name."""
+
 Category = str
 """``upper``, ``lower``, ``dress``, ...: a capability each engine lists, not a closed set."""
 PhotoKind = Literal["flat", "worn"]
@@ -159,16 +169,26 @@ class LabelMap:
     soft: NDArray[np.float16]
     """``(H, W, K)`` memberships, summing to 1; anti-aliased at borders."""
     confidence: Mapping[str, float]
-    """0..1 for every label that occurs: how well colours and geometry agreed on it."""
+    """0..1 for every label that occurs: for ``basic`` how well colours and geometry agreed on it, for
+    networks the mean probability."""
 
     def weight(self, *names: str) -> Alpha:
-        """Sum of the memberships of some ``basic`` labels, ``float32 (H, W)``."""
-        index = [BASIC_LABELS.index(name) for name in names]
-        return np.asarray(self.soft[..., index].sum(axis=-1, dtype=np.float32))
+        """Sum of the memberships of some labels of this convention, ``float32 (H, W)``."""
+        return np.asarray(self.soft[..., self.indices(*names)].sum(axis=-1, dtype=np.float32))
 
     def region(self, *names: str) -> NDArray[np.bool_]:
-        """Pixels whose ``basic`` label is one of ``names``."""
-        return np.isin(self.labels, [BASIC_LABELS.index(name) for name in names])
+        """Pixels whose label is one of ``names``, labels of this convention."""
+        return np.isin(self.labels, self.indices(*names))
+
+    def indices(self, *names: str) -> list[int]:
+        """Values of some labels; raises ``ValueError`` for names of another convention."""
+        known = LABELS.get(self.tag, ())
+        strange = [name for name in names if name not in known]
+        if strange:
+            raise ValueError(
+                f"parsing {self.tag!r} has no labels {strange}; it has {', '.join(known) or 'no names'}"
+            )
+        return [known.index(name) for name in names]
 
 
 @dataclass(frozen=True, kw_only=True)
