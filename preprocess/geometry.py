@@ -61,6 +61,16 @@ def fit_canvas(box: Box, photo_size: Size, canvas: Size, *, margin: float = MARG
     return Frame(x0=start[0], y0=start[1], scale=scale, width=canvas[0], height=canvas[1])
 
 
+def fit_region(region: NDArray[np.bool_], frame: Frame, photo_size: Size, canvas: Size) -> Frame:
+    """:func:`fit_canvas` round the True pixels of a region ``(h, w)`` of a frame; the whole frame where it is
+    empty."""
+    x, y, width, height = cv2.boundingRect(region.astype(np.uint8))
+    if not width:
+        x, y, width, height = 0, 0, frame.width, frame.height
+    (x0, y0), (x1, y1) = frame.to_photo(np.array([[x, y], [x + width, y + height]], np.float32)).tolist()
+    return fit_canvas((x0, y0, x1, y1), photo_size, canvas)
+
+
 def frame_image(rgb: Rgb, frame: Frame) -> Rgb:
     """The photo ``uint8 (H, W, 3)`` seen through a frame; beyond the photo its border is repeated.
 

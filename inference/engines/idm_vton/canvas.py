@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inference.engines.base import EngineImage, Prepared
 from preprocess.densepose import render
-from preprocess.geometry import Size, fit_canvas, footprint, frame_image, reframe
+from preprocess.geometry import Size, fit_region, footprint, frame_image, reframe
 from preprocess.types import Alpha, DensePose, Frame, Garment, Person, Rgb
 
 CANVAS: Size = (768, 1024)
@@ -104,16 +104,10 @@ def to_image(inputs: CanvasInputs, rgb: Rgb, under: EngineImage | None = None) -
 def canvas_frame(prepared: Prepared, canvas: Size = CANVAS) -> Frame:
     """The frame of the canvas' shape round the person and everything that may change, with some margin."""
     person = prepared.person
-    whole = person.matte.alpha > 0.5
+    region = person.matte.alpha > 0.5
     for mask in prepared.agnostic:
-        whole = whole | (mask.alpha > PAINTED)
-    size = (person.photo.width, person.photo.height)
-    if not whole.any():
-        return fit_canvas((0, 0, *size), size, canvas, margin=0)
-    x, y, width, height = cv2.boundingRect(whole.astype(np.uint8))
-    corners = person.frame.to_photo(np.array([[x, y], [x + width, y + height]], np.float32))
-    (x0, y0), (x1, y1) = corners.tolist()
-    return fit_canvas((x0, y0, x1, y1), size, canvas)
+        region = region | (mask.alpha > PAINTED)
+    return fit_region(region, person.frame, (person.photo.width, person.photo.height), canvas)
 
 
 def garment_picture(garment: Garment, canvas: Size, room: Size) -> Rgb:
