@@ -220,8 +220,14 @@ class InjectGarment:
             call.backend,
         )
         if uncond:
-            rows = (split_heads(attn, t[:uncond]) for t in (query, key, value))
-            answer = torch.cat([attend_with_zero_keys(*rows, call.garment.shape[1], call.backend), answer])
+            plain = attend_with_zero_keys(
+                split_heads(attn, query[:uncond]),
+                split_heads(attn, key[:uncond]),
+                split_heads(attn, value[:uncond]),
+                zeros=call.garment.shape[1],
+                backend=call.backend,
+            )
+            answer = torch.cat([plain, answer])
         return _out(attn, answer)
 
     @staticmethod
@@ -275,7 +281,8 @@ def text_keys(attn: Attention, text: Tokens) -> KeyValue:
 
 def split_heads(attn: Attention, tokens: Tensor) -> Tensor:
     """``(B, N, h * d)`` -> ``(B, h, N, d)``, a view."""
-    return tokens.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+    rows, count, _ = tokens.shape
+    return tokens.view(rows, count, attn.heads, -1).transpose(1, 2)
 
 
 def _append(tokens: Tensor, garment: Tensor, uncond: int) -> Tensor:
@@ -293,7 +300,7 @@ def _append(tokens: Tensor, garment: Tensor, uncond: int) -> Tensor:
 
 
 def _attend(attn: Attention, query: Tensor, key: Tensor, value: Tensor, backend: Backend) -> Tensor:
-    return attend(*(split_heads(attn, tokens) for tokens in (query, key, value)), backend)
+    return attend(split_heads(attn, query), split_heads(attn, key), split_heads(attn, value), backend)
 
 
 def _out(attn: Attention, answer: Tensor) -> Tensor:

@@ -32,7 +32,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, backend: Backend) -> Tenso
         return F.scaled_dot_product_attention(query, key, value)
 
 
-def attend_with_zero_keys(query: Tensor, key: Tensor, value: Tensor, zeros: int, backend: Backend) -> Tensor:
+def attend_with_zero_keys(
+    query: Tensor, key: Tensor, value: Tensor, *, zeros: int, backend: Backend
+) -> Tensor:
     """Attention as if ``zeros`` more keys and values, all zero, stood beside the given ones.
 
     They add ``zeros * exp(0)`` to the denominator of the softmax and nothing to its numerator, so the answer

@@ -56,7 +56,30 @@ class PerceiverAttention(nn.Module):
         return projected
 
     def _heads(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, HEAD_DIM)).transpose(1, 2)
+        return tokens.view(*tokens.shape[:2], self.heads, HEAD_DIM).transpose(1, 2)
+
+
+class ResamplerLayer(nn.ModuleList):
+    """Attention (``0``) and feed-forward (``1``), each added to what came in."""
+
+    def __init__(self, width: int, inner: int, hidden: int) -> None:
+        super().__init__(
+            [
+                PerceiverAttention(width, inner),
+                nn.Sequential(
+                    nn.LayerNorm(width),
+                    nn.Linear(width, hidden, bias=False),
+                    nn.GELU(),
+                    nn.Linear(hidden, width, bias=False),
+                ),
+            ]
+        )
+
+    def forward(self, image: Tensor, latents: Tensor) -> Tensor:
+        attention, feed_forward = self
+        latents = latents + attention(image, latents)
+        answer: Tensor = latents + feed_forward(latents)
+        return answer
 
 
 class Resampler(nn.Module):
@@ -64,24 +87,13 @@ class Resampler(nn.Module):
 
     def __init__(self, sizes: ResamplerSizes) -> None:
         super().__init__()
-        width, hidden = sizes.width, sizes.feed_forward
+        width = sizes.width
         self.latents = nn.Parameter(torch.empty(1, sizes.queries, width))
         self.proj_in = nn.Linear(sizes.embedding, width)
         self.proj_out = nn.Linear(width, sizes.output)
         self.norm_out = nn.LayerNorm(sizes.output)
         self.layers = nn.ModuleList(
-            nn.ModuleList(
-                [
-                    PerceiverAttention(width, sizes.inner),
-                    nn.Sequential(
-                        nn.LayerNorm(width),
-                        nn.Linear(width, hidden, bias=False),
-                        nn.GELU(),
-                        nn.Linear(hidden, width, bias=False),
-                    ),
-                ]
-            )
-            for _ in range(sizes.depth)
+            ResamplerLayer(width, sizes.inner, sizes.feed_forward) for _ in range(sizes.depth)
         )
 
     @classmethod
@@ -99,9 +111,8 @@ class Resampler(nn.Module):
         """``image (B, 257, embedding)``: penultimate hidden states of CLIP -> ``(B, queries, output)``."""
         latents = self.latents.expand(len(image), -1, -1)
         image = self.proj_in(image)
-        for attention, feed_forward in self.layers:  # type: ignore[misc]  # each layer is a pair
-            latents = latents + attention(image, latents)
-            latents = latents + feed_forward(latents)
+        for layer in self.layers:
+            latents = layer(image, latents)
         tokens: Tensor = self.norm_out(self.proj_out(latents))
         return tokens
 
