@@ -1,0 +1,126 @@
+"""Bytes that IDM-VTON's networks compute with, stage by stage, from configuration files alone; torch-free.
+
+The largest sum of tensors alive at once, for attention kernels that do not write their scores out (flash,
+efficient, cuDNN); ``math`` writes them, and is counted so. ``bench/idm_vton_memory.py`` prints these numbers
+beside counted ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference.engines.idm_vton.architecture import CLIP_TOKENS, TEXT_TOKENS
+from inference.engines.idm_vton.layers import (
+    Config,
+    Layer,
+    Transformer,
+    decoder_layers,
+    encoder_layers,
+    integer,
+)
+from inference.engines.idm_vton.sizes import Architecture
+
+PIXELS_A_LATENT = 8
+SCORE_BYTES = 8
+"""A score in the ``math`` kernel: float32, and its softmax."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What one request makes the networks do at once."""
+
+    canvas: tuple[int, int]
+    """Width and height in pixels."""
+    pictures: int = 1
+    """In one pass of the try-on UNet."""
+    waiting: int = 0
+    """Other pictures of the request, of which only keys and values of the prompt are there."""
+    guided: bool = True
+    """Every picture has an unconditional half."""
+    number_bytes: int = 2
+    vae_batch: bool = False
+    """The three pictures of a request are encoded in one batch."""
+    scores: bool = False
+    """The attention kernel writes its scores out."""
+
+    @property
+    def latent_positions(self) -> int:
+        return self.canvas[0] * self.canvas[1] // PIXELS_A_LATENT**2
+
+    @property
+    def halves(self) -> int:
+        return 2 if self.guided else 1
+
+
+def encode_bytes(architecture: Architecture, work: Work) -> int:
+    """VAE: masked person, dense pose and garment."""
+    pixels = work.canvas[0] * work.canvas[1]
+    layers = encoder_layers(architecture.configs["vae"])
+    return round((3 if work.vae_batch else 1) * _peak(layers, pixels) * work.number_bytes)
+
+
+def decode_bytes(architecture: Architecture, work: Work) -> int:
+    """VAE: latents to picture, one at a time."""
+    pixels = work.canvas[0] * work.canvas[1]
+    return round(_peak(decoder_layers(architecture.configs["vae"]), pixels) * work.number_bytes)
+
+
+def text_bytes(architecture: Architecture, work: Work) -> int:
+    """Both text encoders: the person's, the garment's and the negative prompt."""
+    second = architecture.configs["text_encoder_2"]
+    return round(3 * _clip_live(second, TEXT_TOKENS) * work.number_bytes)
+
+
+def image_bytes(architecture: Architecture, work: Work) -> int:
+    """The image encoder and the resampler, one picture at a time."""
+    return round(_clip_live(architecture.configs["image_encoder"], CLIP_TOKENS) * work.number_bytes)
+
+
+def denoise_bytes(architecture: Architecture, work: Work, *, cached: bool = False) -> int:
+    """Both UNets in turn, with what stays between their passes; ``cached``: the features are given."""
+    positions = work.latent_positions
+    rows = work.pictures * work.halves
+    tryon = rows * (_peak(architecture.tryon, positions) + _scores(architecture.tryon, work, 2))
+    garment = _peak(architecture.garment, positions) + _scores(architecture.garment, work, 1)
+    kept = _features(architecture.garment, positions)
+    kept += _prompt_keys(architecture.tryon, TEXT_TOKENS + architecture.resampler.queries) * (
+        (work.pictures + work.waiting) * work.halves
+    )
+    if not cached:
+        kept += _prompt_keys(architecture.garment, TEXT_TOKENS)
+    return round((kept + (tryon if cached else max(tryon, garment))) * work.number_bytes)
+
+
+def feature_bytes(architecture: Architecture, work: Work) -> int:
+    """The garment's features of one timestep."""
+    return round(_features(architecture.garment, work.latent_positions) * work.number_bytes)
+
+
+def _peak(layers: list[Layer], positions: int) -> float:
+    """Most numbers alive at once in one row of the batch."""
+    return max(positions * (layer.held + layer.live / layer.scale**2) for layer in layers)
+
+
+def _features(layers: list[Layer], positions: int) -> float:
+    blocks = (layer for layer in layers if isinstance(layer, Transformer))
+    return sum(positions / layer.scale**2 * layer.channels * layer.depth for layer in blocks)
+
+
+def _prompt_keys(layers: list[Layer], tokens: int) -> float:
+    blocks = (layer for layer in layers if isinstance(layer, Transformer))
+    return sum(2 * tokens * layer.channels * layer.depth for layer in blocks)
+
+
+def _scores(layers: list[Layer], work: Work, keys_a_query: int) -> float:
+    """Scores of the largest self-attention, as numbers of the request's format."""
+    if not work.scores:
+        return 0
+    blocks = [layer for layer in layers if isinstance(layer, Transformer)]
+    largest = max(layer.heads * (work.latent_positions / layer.scale**2) ** 2 for layer in blocks)
+    return largest * keys_a_query * SCORE_BYTES / work.number_bytes
+
+
+def _clip_live(config: Config, tokens: int) -> float:
+    """All hidden states, and one layer's feed-forward before and after its activation."""
+    width, layers = integer(config, "hidden_size"), integer(config, "num_hidden_layers")
+    return tokens * (width * (layers + 4) + 2 * integer(config, "intermediate_size"))

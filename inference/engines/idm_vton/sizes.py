@@ -1,0 +1,159 @@
+"""The weights of IDM-VTON's parts, counted from configuration files alone; torch-free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from inference.engines.idm_vton.architecture import PUBLISHED, RESAMPLER, ResamplerSizes
+from inference.engines.idm_vton.layers import (
+    Config,
+    Layer,
+    Transformer,
+    Weights,
+    convolution,
+    decoder_layers,
+    encoder_layers,
+    integer,
+    linear,
+    norm,
+    total,
+    unet_layers,
+)
+
+Component = Literal[
+    "text_encoder",
+    "text_encoder_2",
+    "image_encoder",
+    "resampler",
+    "vae",
+    "unet_text",
+    "unet",
+    "garment_text",
+    "garment_unet",
+]
+"""A part that can live on its own. ``*_text`` are the projections of prompt and image tokens (keys and values
+of the cross-attentions), needed once for each request; ``unet`` and ``garment_unet`` are the rest of those
+networks."""
+
+COMPONENTS: tuple[Component, ...] = get_args(Component)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Sizes of a checkpoint's networks."""
+
+    configs: Mapping[str, Config]
+    """Folder of the checkpoint -> its ``config.json``."""
+    resampler: ResamplerSizes
+
+    @property
+    def tryon(self) -> list[Layer]:
+        return unet_layers(self.configs["unet"])
+
+    @property
+    def garment(self) -> list[Layer]:
+        return unet_layers(self.configs["unet_encoder"])
+
+
+PUBLISHED_ARCHITECTURE = Architecture(configs=PUBLISHED, resampler=RESAMPLER)
+
+
+def read_architecture(folder: Path) -> Architecture:
+    """Of the checkpoint in ``folder``, by its configuration files; no weights are read.
+
+    The resampler has no file of its own: it is taken as published, between the widths that the others give.
+    """
+    parts = ("unet", "unet_encoder", "vae", "text_encoder", "text_encoder_2", "image_encoder")
+    configs: dict[str, Config] = {
+        part: json.loads((folder / part / "config.json").read_text("utf-8")) for part in parts
+    }
+    image, prompt = (
+        integer(configs["image_encoder"], "hidden_size"),
+        integer(configs["unet"], "cross_attention_dim"),
+    )
+    return Architecture(configs=configs, resampler=replace(RESAMPLER, features=image, out=prompt))
+
+
+def component_weights(architecture: Architecture) -> dict[Component, Weights]:
+    """Of what is loaded: the garment UNet ends at its last feature."""
+    configs = architecture.configs
+    tryon, garment = (
+        total(layer.weights for layer in part) for part in (architecture.tryon, architecture.garment)
+    )
+    prompt, garment_prompt = _cross(architecture.tryon), _cross(architecture.garment)
+    dead = _behind_last_feature(architecture.garment)
+    last = _last_transformer(architecture.garment)[1]
+    vae = encoder_layers(configs["vae"]) + decoder_layers(configs["vae"])
+    return {
+        "text_encoder": _text_encoder(configs["text_encoder"], projected=False),
+        "text_encoder_2": _text_encoder(configs["text_encoder_2"], projected=True),
+        "image_encoder": _image_encoder(configs["image_encoder"]),
+        "resampler": _resampler(architecture.resampler),
+        "vae": total(layer.weights for layer in vae),
+        "unet_text": prompt * 2,  # of the prompt, and as many of the image tokens
+        "unet": _without(tryon, prompt),
+        "garment_text": _without(garment_prompt, last.cross),
+        "garment_unet": _without(_without(garment, garment_prompt), _without(dead, last.cross)),
+    }
+
+
+def streamed_weights(architecture: Architecture) -> tuple[Weights, Weights]:
+    """Of the garment UNet's deep blocks, which can be brought in one by one: all of them, and one."""
+    deep = [layer for layer in architecture.garment if isinstance(layer, Transformer)]
+    most = max(layer.depth for layer in deep)
+    streamed = [layer for layer in deep if layer.depth == most]
+    return total(layer.block * layer.depth for layer in streamed), streamed[0].block
+
+
+def _cross(layers: list[Layer]) -> Weights:
+    return total(layer.cross * layer.depth for layer in layers if isinstance(layer, Transformer))
+
+
+def _last_transformer(layers: list[Layer]) -> tuple[int, Transformer]:
+    return max((k, layer) for k, layer in enumerate(layers) if isinstance(layer, Transformer))
+
+
+def _behind_last_feature(layers: list[Layer]) -> Weights:
+    """The last transformer's last block from its self-attention on, and everything after it."""
+    k, last = _last_transformer(layers)
+    block = _without(last.block + last.cross, norm(last.channels))
+    return block + linear(last.channels, last.channels) + total(layer.weights for layer in layers[k + 1 :])
+
+
+def _without(weights: Weights, part: Weights) -> Weights:
+    return weights + part * -1
+
+
+def _clip_layers(config: Config) -> Weights:
+    width, inner = integer(config, "hidden_size"), integer(config, "intermediate_size")
+    layer = norm(width) * 2 + linear(width, width) * 4 + linear(width, inner) + linear(inner, width)
+    return layer * integer(config, "num_hidden_layers")
+
+
+def _text_encoder(config: Config, *, projected: bool) -> Weights:
+    width = integer(config, "hidden_size")
+    words = integer(config, "vocab_size") + integer(config, "max_position_embeddings")
+    weights = Weights(matrices=words * width, rows=words) + _clip_layers(config) + norm(width)
+    return weights + linear(width, integer(config, "projection_dim"), bias=False) if projected else weights
+
+
+def _image_encoder(config: Config) -> Weights:
+    width, patch = integer(config, "hidden_size"), integer(config, "patch_size")
+    patches = (integer(config, "image_size") // patch) ** 2
+    first = Weights(matrices=convolution(3, width, patch).matrices, rows=width)
+    positions = Weights(vectors=width + (patches + 1) * width)
+    last = linear(width, integer(config, "projection_dim"), bias=False)
+    return first + positions + norm(width) * 2 + _clip_layers(config) + last
+
+
+def _resampler(sizes: ResamplerSizes) -> Weights:
+    dim, inner = sizes.dim, sizes.heads * sizes.head_dim
+    attention = norm(dim) * 2 + linear(dim, inner, bias=False) * 3 + linear(inner, dim, bias=False)
+    forward = linear(dim, sizes.feed_forward, bias=False) + linear(sizes.feed_forward, dim, bias=False)
+    ends = linear(sizes.features, dim) + linear(dim, sizes.out) + norm(sizes.out)
+    latents = Weights(vectors=sizes.queries * dim)
+    return latents + ends + (attention + norm(dim) + forward) * sizes.depth
