@@ -64,3 +64,13 @@ def garments(samples: Path) -> Callable[[str], Garment]:
         return prepare_garment(decode(data, Limits()))
 
     return prepare
+
+
+@pytest.fixture(scope="session")
+def idm_vton_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ``CABINE_WEIGHTS`` folder with a tiny random checkpoint of IDM-VTON: variant ``base``, for tops."""
+    from tests.idm_vton_checkpoint import make_checkpoint  # needs torch
+
+    weights = tmp_path_factory.mktemp("weights")
+    make_checkpoint(weights / "idm-vton" / "base")
+    return weights
