@@ -16,6 +16,7 @@ from preprocess.types import Garment, Person
 
 ROOT = Path(__file__).resolve().parent.parent
 WARP_CANVAS = (768, 1024)
+NO_TORCH = "torch is not installed: make test TORCH=yes"
 
 
 def pytest_configure() -> None:
@@ -69,8 +70,15 @@ def garments(samples: Path) -> Callable[[str], Garment]:
 @pytest.fixture(scope="session")
 def idm_vton_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ``CABINE_WEIGHTS`` folder with a tiny random checkpoint of IDM-VTON: variant ``base``, for tops."""
-    from tests.idm_vton_checkpoint import make_checkpoint  # needs torch
+    pytest.importorskip("torch", reason=NO_TORCH)
+    from tests.idm_vton_checkpoint import make_checkpoint
 
     weights = tmp_path_factory.mktemp("weights")
     make_checkpoint(weights / "idm-vton" / "base")
     return weights
+
+
+@pytest.fixture(scope="session")
+def idm_vton_checkpoint(idm_vton_weights: Path) -> Path:
+    """Folder of that checkpoint, in the published layout; only to be read."""
+    return idm_vton_weights / "idm-vton" / "base"
