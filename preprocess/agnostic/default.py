@@ -149,7 +149,7 @@ def _flaring(along: Alpha) -> Alpha:
 
 def _with_gap(legs: Region, yardstick: float) -> Region:
     """The legs and what lies between them, where they are not spread wide."""
-    width = max(1, round(BETWEEN_LEGS * yardstick))
+    width = round(BETWEEN_LEGS * yardstick) | 1  # odd: an even kernel shifts what it closes
     # with room on both sides: at the picture's edge closing would bridge to the edge
     wide = np.pad(legs.astype(np.uint8), ((0, 0), (width, width)))
     bridged = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((1, width), np.uint8))

@@ -56,6 +56,19 @@ def mannequin(waist_row: int = 130) -> Person:
     )
 
 
+def painted(person: Person, name: str, *boxes: tuple[int, int, int, int]) -> Person:
+    """The same person with boxes (top, bottom, left, right) of another label."""
+    labels = person.parsing.labels.copy()
+    for top, bottom, left, right in boxes:
+        labels[top:bottom, left:right] = INDEX[name]
+    soft = np.eye(len(BASIC_LABELS), dtype=np.float16)[labels]
+    return dataclasses.replace(
+        person,
+        matte=dataclasses.replace(person.matte, alpha=(labels > 0).astype(np.float32)),
+        parsing=dataclasses.replace(person.parsing, labels=labels, soft=soft),
+    )
+
+
 def test_it_contains_what_a_top_may_cover() -> None:
     person = mannequin()
     mask = agnostic_mask(person, "upper")
@@ -102,3 +115,95 @@ def test_unused_clothes_frame_is_passed_on() -> None:
 def test_an_unknown_category_is_named() -> None:
     with pytest.raises(ValueError, match=r"'hat'.*upper"):
         agnostic_mask(mannequin(), "hat")
+
+
+CLOTHES = {
+    "upper": ("upper", "left_arm", "right_arm", "neck"),
+    "lower": ("lower", "legs"),
+    "dress": ("upper", "lower", "legs", "left_arm", "right_arm", "neck"),
+}
+LOWER_KEEPS = ("face", "hair", "hands", "shoes", "left_arm", "right_arm")
+KEPT = {"lower": LOWER_KEEPS, "dress": ("face", "hair", "hands", "shoes")}
+SHINS = (165, 190, 52, 75), (165, 190, 85, 108)
+GAP = (165, 190, 75, 85)
+
+
+def in_shorts() -> Person:
+    """Bare shins with a gap of 10 pixels between them."""
+    return painted(painted(mannequin(), "legs", *SHINS), "background", GAP)
+
+
+@pytest.mark.parametrize("category", ["lower", "dress"])
+def test_it_hides_all_of_the_old_garment_and_bare_limbs(category: str) -> None:
+    person = in_shorts()
+    assert agnostic_mask(person, category).alpha[person.parsing.region(*CLOTHES[category])].min() == 1.0
+
+
+@pytest.mark.parametrize(("category", "name"), [(c, name) for c, names in KEPT.items() for name in names])
+def test_it_keeps_what_another_garment_does_not_cover(category: str, name: str) -> None:
+    person = in_shorts()
+    assert agnostic_mask(person, category).alpha[person.parsing.region(name)].max() == 0.0
+
+
+def test_of_the_upper_clothes_only_a_strip_may_change() -> None:
+    person = mannequin(waist_row=130)
+    alpha = agnostic_mask(person, "lower").alpha
+    assert alpha[129, 60:100].min() == 1.0
+    assert alpha[58:123, 52:108].max() == 0.0
+
+
+def test_a_sleeve_beside_the_hips_belongs_to_the_top() -> None:
+    person = painted(mannequin(), "upper", (80, 150, 38, 48), (80, 150, 112, 122))
+    person.pose.points[[13, 14]] = (117, 100), (43, 100)
+    person.pose.points[[15, 16]] = (117, 150), (43, 150)
+    alpha = agnostic_mask(person, "lower").alpha
+    assert alpha[80:148, 40:46].max() == 0.0
+    assert alpha[80:148, 114:120].max() == 0.0
+
+
+@pytest.mark.parametrize("category", ["lower", "dress"])
+def test_a_skirt_finds_room_between_the_legs(category: str) -> None:
+    top, bottom, left, right = GAP
+    assert agnostic_mask(in_shorts(), category).alpha[top:bottom, left:right].min() == 1.0
+    assert agnostic_mask(in_shorts(), "upper").alpha[top:bottom, left:right].max() == 0.0
+
+
+def test_legs_are_not_joined_to_the_edge_of_the_picture() -> None:
+    person = painted(mannequin(), "lower", (150, 190, 20, 52))
+    assert agnostic_mask(person, "lower").alpha[160:180, :5].max() == 0.0
+
+
+def test_the_margin_grows_down_to_the_knees() -> None:
+    alpha = agnostic_mask(mannequin(), "lower").alpha
+    widths = (alpha[[155, 175, 188]] > 0.5).sum(axis=1)
+    assert widths[0] < widths[1] < widths[2]
+    assert alpha[:, :30].max() == alpha[:, 130:].max() == 0.0
+
+
+def test_a_crumb_has_no_margin() -> None:
+    person = painted(mannequin(), "upper", (30, 34, 20, 24))
+    assert agnostic_mask(person, "upper").alpha[30:34, 20:24].min() == 1.0
+    assert agnostic_mask(person, "upper").alpha[22:42, 5:17].max() == 0.0
+
+
+def test_a_speck_of_hand_in_the_cloth_is_cloth() -> None:
+    person = painted(mannequin(), "hands", (90, 92, 80, 82))
+    assert agnostic_mask(person, "upper").alpha[90:92, 80:82].min() > 0.999
+
+
+def test_light_hair_above_the_middle_of_the_face_is_no_throat() -> None:
+    person = painted(mannequin(), "neck", (10, 30, 95, 120))
+    assert agnostic_mask(person, "dress").alpha[10:28, 95:120].max() == 0.0
+
+
+@pytest.mark.parametrize("category", ["lower", "dress"])
+def test_bare_feet_stay(category: str) -> None:
+    person = painted(mannequin(), "legs", (165, 200, 52, 108))
+    person.pose.points[[25, 26]] = (95, 160), (65, 160)
+    person.pose.points[[27, 28]] = (95, 185), (65, 185)
+    alpha = agnostic_mask(person, category).alpha
+    assert alpha[165:185, 55:105].min() == 1.0
+    assert alpha[190:, 55:75].max() == alpha[190:, 88:105].max() == 0.0
+    unseen = dataclasses.replace(person.pose, visibility=np.zeros(33, np.float32))
+    person = dataclasses.replace(person, pose=unseen)
+    assert agnostic_mask(person, category).alpha[190:, 55:105].min() == 1.0
