@@ -20,9 +20,14 @@ NO_TORCH = "torch is not installed: make test TORCH=yes"
 
 
 def pytest_configure() -> None:
-    """Settings of the developer's shell must not reach the tests, nor the processes they start."""
-    for name in [name for name in os.environ if name.startswith("CABINE_")]:
-        del os.environ[name]
+    """Settings of the developer's shell must not reach the tests, nor the processes they start.
+
+    What is meant for the tests themselves, ``CABINE_TEST_*``, stays.
+    """
+    ours = [name for name in os.environ if name.startswith("CABINE_")]
+    for name in ours:
+        if not name.startswith("CABINE_TEST_"):
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +87,16 @@ def idm_vton_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def idm_vton_checkpoint(idm_vton_weights: Path) -> Path:
     """Folder of that checkpoint, in the published layout; only to be read."""
     return idm_vton_weights / "idm-vton" / "base"
+
+
+@pytest.fixture(scope="session")
+def idm_vton_goldens() -> Path:
+    """Recorded runs of the IDM-VTON reference: ``checkpoint/``, ``*.npz``, ``index.json``, ``manifests/``.
+
+    In ``$CABINE_TEST_GOLDENS/idm_vton`` or ``../shared/goldens/idm_vton`` beside the checkout.
+    """
+    beside = ROOT.parent / "shared" / "goldens"
+    folder = Path(os.environ.get("CABINE_TEST_GOLDENS", beside)) / "idm_vton"
+    if not (folder / "index.json").is_file():
+        pytest.skip("no recorded runs of the reference: set CABINE_TEST_GOLDENS to their folder")
+    return folder
