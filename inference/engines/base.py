@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,6 +174,14 @@ class Engine(Protocol):
         self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
     ) -> EngineResult:
         """Try the garments on. Raises ``preprocess.errors.InputError`` for what it must refuse."""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """An engine that can say what it runs on, once it has run."""
+
+    def facts(self) -> Mapping[str, str]:
+        """For a report that a user pastes somewhere: device, number format, profile, ``peak VRAM``; no paths."""
 
 
 class EngineUnavailable(RuntimeError):  # noqa: N818

@@ -10,12 +10,16 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from inference.config import Settings
 from inference.console import REFUSED, err, load_settings, out, plain_errors
 from inference.engines.registry import discover
+from inference.installed import engines_here
 from inference.weights import conversion, licenses
 from inference.weights.catalogue import catalogue, select
 from inference.weights.hub import HuggingFaceHub
 from inference.weights.pull import pull, readable
+from inference.weights.requirement import variants_here
+from inference.weights.selftest import cannot_run, category_of, self_test
 from inference.weights.verify import verify
 from preprocess.weights import WeightSet
 
@@ -86,6 +90,8 @@ def pull_command(
             pull(wanted, settings.weights, HuggingFaceHub(), out.print, repo=repo, revision=revision)
             convert(wanted, settings.weights, delete_pickle)
             out.print(f"complete in {wanted.folder(settings.weights)}")
+        if not no_self_test:
+            test_engine(chosen, settings)
 
 
 def agree(wanted: WeightSet, weights: Path, accept: bool) -> None:
@@ -98,6 +104,32 @@ def agree(wanted: WeightSet, weights: Path, accept: bool) -> None:
         raise typer.Exit(REFUSED)
     licenses.accept(weights, wanted, wanted.pull_command)
     out.print(f"accepted; recorded in {weights / licenses.RECORD}")
+
+
+@app.command("self-test")
+def self_test_command(owner: Owner, variant: Variant = None) -> None:
+    """Two steps on a sample photo; prints a report to paste into an issue."""
+    settings = load_settings()
+    with plain_errors():
+        test_engine(select(known_sets(), owner, variant), settings)
+
+
+def test_engine(chosen: tuple[WeightSet, ...], settings: Settings) -> None:
+    """Run the engine of these sets once for each of them; one that cannot run here says why, no error."""
+    registry = engines_here(settings)
+    for wanted in chosen:
+        if wanted.owner not in registry.entries:
+            continue  # networks of preprocessing: the engines that use them are tested
+        spec = registry.entries[wanted.owner].spec
+        reason = cannot_run(spec, registry)
+        if reason is not None:
+            out.print(f"self-test skipped: {reason}")
+            return
+        category = category_of(wanted.name, variants_here(spec, settings.weights))
+        report = self_test(spec, category, registry, settings)
+        out.print(report.text())
+        if not report.passed:
+            raise typer.Exit(1)
 
 
 @app.command("verify")

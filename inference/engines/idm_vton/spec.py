@@ -87,6 +87,6 @@ SPEC = EngineSpec(
             download_mb=DOWNLOAD_MB,
         ),
     ),
-    # Planned sums of weights and activations (memory.py), not measured on a GPU.
-    vram_mb={"24gb": 18_000, "16gb": 14_500, "12gb": 10_500, "8gb": 7_000, "cpu": 0},
+    # Planned for 768x1024, one sample, float16 (memory.py); never measured on a GPU.
+    vram_mb={"24gb": 17_912, "16gb": 13_488, "12gb": 10_279, "8gb": 4_831, "cpu": 0},
 )
