@@ -110,6 +110,24 @@ def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path, content: object
     assert [path.name for path in tmp_path.iterdir()] == ["model.bin"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc")
+def test_memory_holds_one_tensor_at_a_time(tmp_path: Path) -> None:
+    source, count, megabytes = tmp_path / "model.bin", 32, 4
+    torch.save({str(i): torch.full((megabytes * 2**18,), float(i)) for i in range(count)}, source)
+    held = []
+
+    convert(source, tmp_path / "model.safetensors", lambda *_: held.append(anonymous_mb()))
+
+    assert len(held) == count + 1
+    assert max(held) - held[0] < count * megabytes / 4, "half of the file would be all of it in float16"
+
+
+def anonymous_mb() -> int:
+    """Memory of this process that is no file's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) // 1024
+
+
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 cut off"])
 def test_a_damaged_pickle_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "model.bin").write_bytes(data)

@@ -39,6 +39,7 @@ def convert(source: Path, target: Path, progress: Progress = lambda done, total:
             for done, data in enumerate(_chunks(state, names)):
                 file.write(data)
                 digest.update(data)
+                del data  # before the next one is made
                 progress(done, len(names))
         partial.replace(target)
     finally:
@@ -46,7 +47,7 @@ def convert(source: Path, target: Path, progress: Progress = lambda done, total:
     return digest.hexdigest()
 
 
-def _chunks(state: Mapping[str, torch.Tensor], names: list[str]) -> Iterator[bytes]:
+def _chunks(state: Mapping[str, torch.Tensor], names: list[str]) -> Iterator[bytes | memoryview]:
     """The file from its beginning: header, then one tensor after the other."""
     yield header(state, names)
     for name in names:
@@ -93,8 +94,9 @@ def _stored(tensor: torch.Tensor) -> torch.dtype:
     return torch.float16 if tensor.dtype in FLOATS else tensor.dtype
 
 
-def _bytes(name: str, tensor: torch.Tensor) -> bytes:
-    stored = tensor.to(_stored(tensor)).contiguous()
-    if stored.is_floating_point() and not bool(torch.isfinite(stored).all()):
+def _bytes(name: str, tensor: torch.Tensor) -> memoryview:
+    """The tensor as it is stored, without another copy."""
+    stored = tensor.to(_stored(tensor)).contiguous().reshape(-1)
+    if stored.is_floating_point() and not bool(torch.isfinite(stored.sum(dtype=torch.float64))):
         raise WeightsError(f"{name} holds numbers that float16 cannot hold; it cannot be converted")
-    return stored.numpy().tobytes()
+    return stored.view(torch.uint8).numpy().data
