@@ -1,7 +1,7 @@
 """The plan of a memory profile: what lives on the GPU in which stage, and how much that takes.
 
-Everything is computed before anything is loaded; a plan that does not fit is refused, instead of spilling into
-memory that is slow. Torch-free arithmetic: how much is free comes in as numbers.
+Everything is computed before anything is loaded; a plan that does not fit is refused, instead of spilling
+into memory that is slow. Torch-free arithmetic: how much is free comes in as numbers.
 """
 
 from __future__ import annotations
@@ -219,8 +219,8 @@ def _host_bytes(
 ) -> int:
     """Most bytes of weights on the host while the files are read one after another.
 
-    A profile where everything stays reads straight to the device. Else a part that leaves the device keeps its
-    copy on the host, and 8-bit storage is made there, from a network that is there in full.
+    A profile where everything stays reads straight to the device. Else a part that leaves the device keeps
+    its copy on the host, and 8-bit storage is made there, from a network that is there in full.
     """
     if profile.stays == frozenset(COMPONENTS):
         return 0

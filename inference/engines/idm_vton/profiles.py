@@ -17,7 +17,7 @@ class Profile:
     float8: frozenset[Component] = frozenset()
     """Stored in 8 bits, computed in full: approximate."""
     streams: bool = False
-    """The garment UNet's deep blocks come in from host memory one by one, the next while one computes."""
+    """The garment UNet's widest blocks come in from host memory one by one, the next while one computes."""
     tiles: bool = False
     """The VAE may work in tiles where the whole picture does not fit: approximate, the tone may shift."""
     vae_batch: bool = False

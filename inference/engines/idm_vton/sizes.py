@@ -102,10 +102,10 @@ def component_weights(architecture: Architecture) -> dict[Component, Weights]:
 
 
 def streamed_weights(architecture: Architecture) -> tuple[Weights, Weights]:
-    """Of the garment UNet's deep blocks, which can be brought in one by one: all of them, and one."""
+    """Of the garment UNet's widest blocks, which can be brought in one by one: all of them, and one."""
     deep = [layer for layer in architecture.garment if isinstance(layer, Transformer)]
-    most = max(layer.depth for layer in deep)
-    streamed = [layer for layer in deep if layer.depth == most]
+    width = max(layer.channels for layer in deep)
+    streamed = [layer for layer in deep if layer.channels == width]
     return total(layer.block * layer.depth for layer in streamed), streamed[0].block
 
 
