@@ -18,6 +18,7 @@ from typing import Literal
 from preprocess.models import sha256_of
 
 MANIFEST = "manifest.json"
+GUIDE = "docs/preprocessing-models.md"
 
 
 class WeightsError(RuntimeError):
@@ -34,6 +35,7 @@ class WeightSet:
     """Which of the owner's sets: ``base``, ``dc``, ``schp``, ..."""
     title: str
     repo: str
+    """Empty: nobody publishes these files, the user makes them (:data:`GUIDE`)."""
     revision: str
     files: Mapping[str, str]
     """Path inside the repository -> SHA-256; empty where nobody confirmed it: recorded at the first pull."""
@@ -53,6 +55,13 @@ class WeightSet:
         return f"cabine weights pull {self.owner}{variant}" + (
             "" if self.commercial_use else " --accept-license"
         )
+
+    @property
+    def remedy(self) -> str:
+        """What brings the files, for the end of a sentence."""
+        if self.repo:
+            return f"run: {self.pull_command}"
+        return f"nobody publishes this export; {GUIDE} says how to make it"
 
     def folder(self, weights: Path) -> Path:
         return weights / self.owner / self.name
@@ -183,14 +192,14 @@ def missing_words(wanted: WeightSet, absent: tuple[str, ...], *, most: int = 3) 
     named = ", ".join(absent[:most]) + (", ..." if len(absent) > most else "")
     return (
         f"{wanted.owner} has no complete weights ({wanted.name}): {len(absent)} of {total} files are missing "
-        f"({named}); run: {wanted.pull_command}"
+        f"({named}); {wanted.remedy}"
     )
 
 
 def damaged_words(wanted: WeightSet, damaged: list[str]) -> str:
     return (
         f"weights of {wanted.owner} ({wanted.name}) are not what was recorded: {', '.join(damaged)}; "
-        f"delete what you did not change yourself and run: {wanted.pull_command}"
+        f"delete what you did not change yourself, then {wanted.remedy}"
     )
 
 

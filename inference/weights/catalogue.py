@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from inference.engines.base import EngineSpec, Variant
+from preprocess.providers.full.spec import OWNER as PREPROCESSING
+from preprocess.providers.full.spec import WEIGHT_SETS
 from preprocess.weights import WeightsError, WeightSet
 
 
@@ -26,12 +28,13 @@ def set_of(spec: EngineSpec, variant: Variant) -> WeightSet:
 
 
 def catalogue(specs: Iterable[EngineSpec]) -> Mapping[str, tuple[WeightSet, ...]]:
-    """Owner -> its sets, engines first."""
-    return {
+    """Owner -> its sets: the engines with weights, then preprocessing."""
+    engines = {
         spec.name: tuple(set_of(spec, variant) for variant in spec.variants)
         for spec in specs
         if spec.variants
     }
+    return {**engines, PREPROCESSING: WEIGHT_SETS}
 
 
 def select(known: Mapping[str, tuple[WeightSet, ...]], owner: str, name: str | None) -> tuple[WeightSet, ...]:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from inference.config import Settings
 from inference.console import REFUSED, err, load_settings, out, plain_errors
@@ -38,24 +37,22 @@ DeletePickle = Annotated[
 def list_command() -> None:
     """Say what can be had, what is here, and under which licence."""
     settings = load_settings()
-    table = Table("weights", "variant", "what", "from", "licence", "here", box=None, pad_edge=False)
     for wanted in _all_sets():
+        source = f"space {wanted.repo}" if wanted.repo_type == "space" else wanted.repo or "your own export"
         licence = wanted.license + ("" if wanted.commercial_use else " (non-commercial)")
-        table.add_row(
-            wanted.owner, wanted.name, wanted.title, wanted.repo, licence, state(wanted, settings.weights)
-        )
-    out.print(table)
+        out.print(f"{wanted.owner} {wanted.name}: {wanted.title}")
+        out.print(f"  {state(wanted, settings.weights)}")
+        out.print(f"  from {source}, licence {licence}")
     out.print(f"folder: {settings.weights} (CABINE_WEIGHTS)")
 
 
 def state(wanted: WeightSet, weights: Path) -> str:
     """Complete, or what to do about it."""
-    absent = wanted.missing(weights)
-    if len(absent) == len(wanted.files):
-        size = f", about {readable(wanted.download_mb * 10**6)}" if wanted.download_mb else ""
-        return f"no{size}: {wanted.pull_command}"
+    absent, total = wanted.missing(weights), len(wanted.files)
     if absent:
-        return f"{len(absent)} of {len(wanted.files)} files missing: {wanted.pull_command}"
+        size = f", about {readable(wanted.download_mb * 10**6)}" if wanted.download_mb else ""
+        what = f"no{size}" if len(absent) == total else f"{len(absent)} of {total} files missing"
+        return f"{what}; {wanted.remedy}"
     if conversion.pickles(wanted, weights):
         return f"complete, not converted: cabine weights convert {wanted.owner} --variant {wanted.name}"
     return "complete"
@@ -96,7 +93,7 @@ def pull_command(
 
 def agree(wanted: WeightSet, weights: Path, accept: bool) -> None:
     """Show a non-commercial licence and record its acceptance; stop where nobody ever accepted it."""
-    if wanted.commercial_use or (licenses.accepted(weights, wanted.owner) and not accept):
+    if wanted.commercial_use or (licenses.covers(weights, wanted) and not accept):
         return
     out.print(licenses.words(wanted))
     if not accept:

@@ -31,21 +31,28 @@ def words(wanted: WeightSet) -> str:
 
 
 def accepted(weights: Path, owner: str) -> bool:
-    """Did somebody accept the licence of these weights by command in this folder."""
-    return owner in _records(weights)
+    """Did somebody accept a licence of these weights by command in this folder."""
+    return bool(_records(weights).get(owner))
+
+
+def covers(weights: Path, wanted: WeightSet) -> bool:
+    """Was the very licence of this set accepted: others of its owner may have another."""
+    return wanted.license in _records(weights).get(wanted.owner, {})
 
 
 def accept(weights: Path, wanted: WeightSet, command: str, now: datetime | None = None) -> None:
-    """Record who is meant (an engine or a set of networks), which licence, when, and by which command."""
+    """Record whose weights (an engine's or a set of networks), which licence, when, and by which command."""
     when = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    record = {"license": wanted.license, "accepted": when, "command": command}
-    write_json(weights / RECORD, {**_records(weights), wanted.owner: record})
+    records = _records(weights)
+    mine = {**records.get(wanted.owner, {}), wanted.license: {"accepted": when, "command": command}}
+    write_json(weights / RECORD, {**records, wanted.owner: mine})
 
 
-def _records(weights: Path) -> dict[str, object]:
-    """What was accepted; a record that cannot be read counts as none: accept again."""
+def _records(weights: Path) -> dict[str, dict[str, dict[str, str]]]:
+    """Owner -> licence -> when and how; a file that cannot be read counts as empty: accept again."""
     try:
-        records = json.loads((weights / RECORD).read_text())
+        found = json.loads((weights / RECORD).read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    return records if isinstance(records, dict) else {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {owner: licences for owner, licences in entries if isinstance(licences, dict)}

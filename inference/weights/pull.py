@@ -30,6 +30,8 @@ def pull(
     """
     folder = wanted.folder(weights)
     before = read_manifest(folder)
+    if not (repo or wanted.repo):
+        raise WeightsError(f"{', '.join(wanted.files)}: {wanted.remedy}")
     place = repo or (before.repo if before else wanted.repo)
     pinned = before.commit if before and before.repo == place else None
     listing = hub.look(place, wanted.repo_type, revision or pinned or wanted.revision)

@@ -122,14 +122,16 @@ def test_licences_are_recorded_by_engine(tmp_path: Path) -> None:
 
     assert licenses.accepted(tmp_path, "some-engine")
     assert not licenses.accepted(tmp_path, "other")
-    record = json.loads((tmp_path / licenses.RECORD).read_text())["some-engine"]
-    assert record["license"] == "CC BY-NC-SA 4.0"
+    assert licenses.covers(tmp_path, SET)
+    assert not licenses.covers(tmp_path, weight_set(license="another licence"))
+    record = json.loads((tmp_path / licenses.RECORD).read_text())["some-engine"]["CC BY-NC-SA 4.0"]
     assert record["command"].endswith("--accept-license")
     assert record["accepted"].endswith("+00:00")
 
 
-def test_an_unreadable_record_of_licences_accepts_nothing(tmp_path: Path) -> None:
-    (tmp_path / licenses.RECORD).write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", '{"some-engine": true}'])
+def test_an_unreadable_record_of_licences_accepts_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / licenses.RECORD).write_text(text)
 
     assert not licenses.accepted(tmp_path, "some-engine")
 
@@ -181,7 +183,8 @@ def test_sets_are_chosen_by_name() -> None:
     assert [item.name for item in select(known, "idm-vton", None)] == ["base"]
     assert [item.name for item in select(known, "idm-vton", "dc")] == ["dc"]
     assert [item.name for item in select(known, "idm-vton", "all")] == ["base", "dc"]
-    with pytest.raises(WeightsError, match="known: idm-vton"):
+    assert {item.owner for item in select(known, "preprocess-full", "all")} == {"preprocess-full"}
+    with pytest.raises(WeightsError, match="known: idm-vton, preprocess-full"):
         select(known, "idm", None)
     with pytest.raises(WeightsError, match="known: base, dc, all"):
         select(known, "idm-vton", "hd")

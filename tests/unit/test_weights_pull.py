@@ -115,6 +115,16 @@ def test_everything_a_repository_lacks_is_listed_before_the_download(tmp_path: P
     assert hub.brought == {}
 
 
+def test_what_nobody_publishes_names_the_guide(tmp_path: Path) -> None:
+    exported = weight_set(repo="", files={"densepose.onnx": ""})
+
+    with pytest.raises(WeightsError, match=r"densepose.onnx: nobody publishes.*docs/preprocessing-models.md"):
+        pull(exported, tmp_path, FakeHub(), quiet)
+
+    pull(exported, tmp_path, FakeHub(files={"densepose.onnx": b"onnx"}), quiet, repo="me/exports")
+    assert not exported.missing(tmp_path)
+
+
 def test_safetensors_are_taken_where_the_repository_has_them(tmp_path: Path) -> None:
     hub = FakeHub(files={**FILES, SAFE: b"safe"})
 
