@@ -56,13 +56,15 @@ def encode_bytes(architecture: Architecture, work: Work) -> int:
     """VAE: masked person, dense pose and garment."""
     pixels = work.canvas[0] * work.canvas[1]
     layers = encoder_layers(architecture.configs["vae"])
-    return round((3 if work.vae_batch else 1) * _peak(layers, pixels) * work.number_bytes)
+    pictures = 3 if work.vae_batch else 1
+    return round(pictures * _peak(layers, pixels) * architecture.vae_number_bytes(work.number_bytes))
 
 
 def decode_bytes(architecture: Architecture, work: Work) -> int:
     """VAE: latents to picture, one at a time."""
     pixels = work.canvas[0] * work.canvas[1]
-    return round(_peak(decoder_layers(architecture.configs["vae"]), pixels) * work.number_bytes)
+    number_bytes = architecture.vae_number_bytes(work.number_bytes)
+    return round(_peak(decoder_layers(architecture.configs["vae"]), pixels) * number_bytes)
 
 
 def text_bytes(architecture: Architecture, work: Work) -> int:

@@ -193,10 +193,12 @@ def gigabytes(count: int) -> str:
 
 def component_bytes(architecture: Architecture, profile: Profile, number_bytes: int) -> dict[Component, int]:
     """Bytes of each part's weights, as the profile stores them."""
-    return {
+    stored = {
         part: _stored(weights, number_bytes, float8=part in profile.float8)
         for part, weights in component_weights(architecture).items()
     }
+    vae = component_weights(architecture)["vae"].numbers * architecture.vae_number_bytes(number_bytes)
+    return {**stored, "vae": vae}
 
 
 def _stored(weights: Weights, number_bytes: int, *, float8: bool) -> int:
@@ -266,4 +268,8 @@ def _advice(architecture: Architecture, refused: Plan, budget: Budget) -> str:
         smaller = _fitted(architecture, PROFILES[name], refused.work, budget)
         if name != "cpu" and lacking(smaller, budget) is None:
             return f"CABINE_MEMORY_PROFILE={name} fits"
+    if refused.work.number_bytes > 2:
+        half = make_plan(architecture, refused.profile, replace(refused.work, number_bytes=2))
+        if lacking(half, budget) is None:
+            return "CABINE_DTYPE=bf16 fits"
     return "close other programs that use it, or choose another engine (warp runs on any CPU)"

@@ -41,6 +41,9 @@ networks."""
 
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 
+RESAMPLER_PREFIX = "encoder_hid_proj."
+"""Of its tensors in the try-on UNet's file."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
@@ -58,6 +61,10 @@ class Architecture:
     def garment(self) -> list[Layer]:
         return unet_layers(self.configs["unet_encoder"])
 
+    def vae_number_bytes(self, number_bytes: int) -> int:
+        """Bytes of a number in the VAE: one that would overflow in half precision says so, and gets more."""
+        return 4 if self.configs["vae"].get("force_upcast", True) else number_bytes
+
 
 PUBLISHED_ARCHITECTURE = Architecture(configs=PUBLISHED, resampler=RESAMPLER)
 
@@ -65,17 +72,38 @@ PUBLISHED_ARCHITECTURE = Architecture(configs=PUBLISHED, resampler=RESAMPLER)
 def read_architecture(folder: Path) -> Architecture:
     """Of the checkpoint in ``folder``, by its configuration files; no weights are read.
 
-    The resampler has no file of its own: it is taken as published, between the widths that the others give.
+    The resampler has no configuration: its sizes stand in the header of the try-on UNet's safetensors. Where
+    that is still a pickle, they are taken as published.
     """
     parts = ("unet", "unet_encoder", "vae", "text_encoder", "text_encoder_2", "image_encoder")
     configs: dict[str, Config] = {
         part: json.loads((folder / part / "config.json").read_text("utf-8")) for part in parts
     }
-    image, prompt = (
-        integer(configs["image_encoder"], "hidden_size"),
-        integer(configs["unet"], "cross_attention_dim"),
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    return Architecture(configs=configs, resampler=_resampler_sizes(file) if file.is_file() else RESAMPLER)
+
+
+def _resampler_sizes(file: Path) -> ResamplerSizes:
+    """From the shapes in a safetensors header: eight bytes of length, then JSON."""
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        header = json.loads(stream.read(length))
+    shapes = {
+        name.removeprefix(RESAMPLER_PREFIX): entry["shape"]
+        for name, entry in header.items()
+        if name.startswith(RESAMPLER_PREFIX)
+    }
+    _, queries, dim = shapes["latents"]
+    return replace(
+        RESAMPLER,
+        dim=dim,
+        depth=sum(name.endswith(".0.to_q.weight") for name in shapes),
+        heads=shapes["layers.0.0.to_q.weight"][0] // RESAMPLER.head_dim,
+        queries=queries,
+        feed_forward=shapes["layers.0.1.1.weight"][0],
+        features=shapes["proj_in.weight"][1],
+        out=shapes["proj_out.weight"][0],
     )
-    return Architecture(configs=configs, resampler=replace(RESAMPLER, features=image, out=prompt))
 
 
 def component_weights(architecture: Architecture) -> dict[Component, Weights]:
