@@ -7,6 +7,7 @@ output number 1 (of several, counted from 0) is ``float32 (1, K, n, n)`` logits 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -37,6 +38,9 @@ NECK = ATR_LABELS.index("neck")
 LARGEST_HOLE = 2000 / (384 * 512)
 """Share of the picture: the reference keeps holes of more than 2000 pixels at 384x512."""
 
+FRINGE = 2 / 128
+"""Of the picture's longer side, two cells of the output: how far the memberships of other people reach."""
+
 Labels = NDArray[np.uint8]
 
 
@@ -59,8 +63,9 @@ class Parser:
         lip = probabilities(self.lip, person.image, LIP_SIDE, LIP_CLASSES)
         face = lip.argmax(axis=0) == LIP_FACE
         labels = with_neck(fill_holes(soft.argmax(axis=0).astype(np.uint8)), face)
-        labels[strangers(labels > 0, person.matte.alpha > 0.5)] = 0
-        return _label_map(person, labels, soft, face)
+        others = strangers(labels > 0, person.matte.alpha > 0.5)
+        labels[others] = 0
+        return _label_map(person, labels, soft, face, others)
 
 
 def probabilities(network: Network, rgb: Rgb, side: int, classes: int) -> NDArray[np.float32]:
@@ -73,7 +78,7 @@ def probabilities(network: Network, rgb: Rgb, side: int, classes: int) -> NDArra
     logits = network(((bgr - MEAN) / STD).transpose(2, 0, 1)[None])[FUSED][0]
     if len(logits) != classes:
         raise ModelsError(
-            f"output {FUSED} of the parsing network has {len(logits)} classes, expected {classes}: the files of "
+            f"the parsing network has {len(logits)} classes, expected {classes}: the files of "
             "ATR and LIP are exchanged, or it is another network"
         )
     planes = box.grid(logits, (rgb.shape[1], rgb.shape[0]))
@@ -109,7 +114,11 @@ def strangers(people: NDArray[np.bool_], matte: NDArray[np.bool_]) -> NDArray[np
 
 
 def _label_map(
-    person: Person, labels: Labels, planes: NDArray[np.float32], face: NDArray[np.bool_]
+    person: Person,
+    labels: Labels,
+    planes: NDArray[np.float32],
+    face: NDArray[np.bool_],
+    others: NDArray[np.bool_],
 ) -> LabelMap:
     """Memberships that agree with the labels, which holes, neck and strangers have changed."""
     height, width = labels.shape
@@ -117,7 +126,10 @@ def _label_map(
     soft[..., : len(planes)] = np.moveaxis(planes, 0, -1)
     soft[..., NECK] = np.where(face, 0, soft[..., HEAD])
     soft[..., HEAD] = np.where(face, soft[..., HEAD], 0)
-    changed = soft.argmax(axis=-1) != labels
+    fringe = cv2.dilate(
+        others.astype(np.uint8), np.ones((3, 3)), iterations=math.ceil(FRINGE * max(width, height))
+    )
+    changed = (soft.argmax(axis=-1) != labels) | (fringe > 0) & (labels == 0)
     soft[changed] = np.eye(len(ATR_LABELS), dtype=np.float16)[labels[changed]]
     confidence = {
         ATR_LABELS[k]: round(float(soft[labels == k][:, k].mean(dtype=np.float32)), 3)
