@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from preprocess.agnostic import agnostic_mask
 from preprocess.agnostic.reference import reference_mask
-from preprocess.geometry import frame_image
+from preprocess.geometry import fit_region, frame_image
 from preprocess.labels import convert as convert_labels
 from preprocess.pose import convert as convert_pose
-from preprocess.types import ATR_LABELS, Frame, LabelMap
+from preprocess.types import ATR_LABELS, Frame, LabelMap, Person
 from tests.unit.test_agnostic import mannequin
 
 HEIGHT, WIDTH = 512, 384
@@ -195,9 +195,34 @@ def test_other_inputs_are_refused(
         reference_mask(labels, found, category)
 
 
+def posed() -> Person:
+    """The mannequin with elbows and wrists."""
+    person = mannequin()
+    person.pose.points[[13, 14]] = (117, 100), (43, 100)
+    person.pose.points[[15, 16]] = (117, 140), (43, 140)
+    return person
+
+
+@pytest.mark.parametrize(("category", "width"), [("upper", 60), ("dress", 45)])
+def test_arms_are_as_wide_as_the_checkpoint_of_the_category_knows_them(category: str, width: int) -> None:
+    person = posed()
+    frame = fit_region(person.matte.alpha > 0.5, person.frame, (160, 200), (384, 512))
+    row = agnostic_mask(person, category, "reference").alpha[120]
+    expected = 43 + 0.5 - (width / 2 + 8) / frame.scale  # the bone, half the arm, four dilations by 2
+    assert np.flatnonzero(row)[0] == pytest.approx(expected, abs=1.0)
+
+
+def test_joints_that_are_not_seen_do_not_count() -> None:
+    person = posed()
+    seen = agnostic_mask(person, "upper", "reference").alpha[120]
+    person.pose.visibility[[15, 16]] = 0.4
+    unseen = agnostic_mask(person, "upper", "reference").alpha[120]
+    assert np.flatnonzero(seen)[0] < np.flatnonzero(unseen)[0] < 38  # the parsed arm, grown
+
+
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_a_person_is_masked_in_their_own_frame(category: str) -> None:
-    person = mannequin()
+    person = posed()
     mask = agnostic_mask(person, category, "reference")
     assert mask.frame == person.frame
     assert mask.alpha.shape == person.parsing.labels.shape
@@ -210,7 +235,7 @@ def test_a_person_is_masked_in_their_own_frame(category: str) -> None:
 
 def test_the_frame_does_not_move_the_mask() -> None:
     """The same photo looked at through a larger frame gives the same mask there."""
-    person = mannequin()
+    person = posed()
     wide = Frame(x0=-30, y0=-10, scale=2.0, width=2 * 220, height=2 * 220)
     stretched = np.pad(person.parsing.labels, ((10, 10), (30, 30))).repeat(2, 0).repeat(2, 1)
     moved = dataclasses.replace(
@@ -234,7 +259,7 @@ def test_the_frame_does_not_move_the_mask() -> None:
 
 
 def test_artefacts_of_better_models_replace_the_own_ones() -> None:
-    person = mannequin()
+    person = posed()
     own = agnostic_mask(person, "upper", "reference")
     atr = convert_labels(person.parsing, "atr18", person.pose)
     coco = convert_pose(person.pose, "coco18")

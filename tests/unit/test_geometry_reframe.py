@@ -42,6 +42,14 @@ def test_it_lands_where_the_photo_would(
     assert np.abs(over - direct).max() <= 6
 
 
+@pytest.mark.parametrize("scale", [0.8, 2.0, 3.0])
+def test_centres_of_pixels_meet(scale: float) -> None:
+    across = np.tile((np.arange(120, dtype=np.float32) + 0.5), (90, 1))
+    target = Frame(x0=20, y0=10, scale=scale, width=60, height=30)
+    expected = 20 + (np.arange(60) + 0.5) / scale
+    assert np.allclose(reframe(across, WHOLE, target)[10], expected, atol=0.05)
+
+
 def test_labels_do_not_mix() -> None:
     labels = np.where(np.arange(90 * 120).reshape(90, 120) % 7 < 3, 4, 18).astype(np.uint8)
     target = Frame(x0=3.3, y0=2.6, scale=1.7, width=120, height=90)

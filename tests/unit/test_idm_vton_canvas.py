@@ -307,16 +307,29 @@ def test_a_garment_that_is_not_cut_out_well_keeps_its_photo(changes: dict[str, o
 
 
 def test_a_mask_of_the_callers_is_framed_whole() -> None:
-    """Beyond the person, too: the canvas shows all that may change."""
+    """However far it goes beyond the person."""
     person = somebody((700, 220))
+    little = np.zeros((200, 160), np.float32)
+    little[90:110, 75:85] = 1.0
+    person = dataclasses.replace(person, matte=dataclasses.replace(person.matte, alpha=little))
     alpha = np.zeros((200, 160), np.float32)
     alpha[20:180, 2:158] = 1.0
-    inputs = compose_inputs(
-        prepared(person, WIDE, mask=Mask(tag="input", frame=person.frame, alpha=alpha)), 0, CANVAS
-    )
+    mask = Mask(tag="input", frame=person.frame, alpha=alpha)
+    inputs = compose_inputs(prepared(person, WIDE, mask=mask), 0, CANVAS)
     rows, columns = np.flatnonzero(inputs.mask.any(axis=1)), np.flatnonzero(inputs.mask.any(axis=0))
     assert 0 < rows[0] < rows[-1] < CANVAS[1] - 1
     assert 0 < columns[0] < columns[-1] < CANVAS[0] - 1
+
+
+def test_what_is_half_covered_is_repainted_but_no_noise() -> None:
+    person = somebody()
+    alpha = np.full((200, 160), 0.05, np.float32)
+    alpha[60:140, 40:120] = 0.2
+    mask = Mask(tag="input", frame=person.frame, alpha=alpha)
+    inputs = compose_inputs(prepared(person, WIDE, mask=mask), 0, CANVAS)
+    scale = inputs.frame.scale
+    assert inputs.mask.sum() == pytest.approx(80 * 80 * scale**2, rel=0.03)
+    assert inputs.alpha.max() == pytest.approx(0.2, abs=1e-3)
 
 
 def test_no_torch_is_needed() -> None:
