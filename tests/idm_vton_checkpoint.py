@@ -43,6 +43,15 @@ EMA = {
     "use_ema_warmup": False,
 }
 """What the training script left in the published config of the try-on UNet."""
+BRANCH_ENDS = (
+    "conv2.weight",
+    "to_out.0.weight",
+    "net.2.weight",
+    "proj_out.weight",
+    "fc2.weight",
+    "out_proj.weight",
+)
+"""What writes into the residual streams."""
 WORDS = ("model", "is", "wearing", "a", "photo", "of", "shirt", "dress", "low", "quality", "monochrome")
 
 
@@ -106,7 +115,8 @@ def _random_tensor(name: str, shape: torch.Size, generator: torch.Generator) -> 
     """Weights that keep signals of order 1 and let no mistake pass unseen.
 
     Norms scale and shift (norming twice shows), queries and keys are large enough for attention to choose
-    (uniform attention hides which keys were there).
+    (uniform attention hides which keys were there), residual branches add half as much as they are given
+    (at full strength rounding grows a hundredfold on the way through the blocks).
     """
     noise = torch.randn(shape, generator=generator)
     if name.endswith(".bias"):
@@ -115,7 +125,11 @@ def _random_tensor(name: str, shape: torch.Size, generator: torch.Generator) -> 
         return noise if name.endswith("class_embedding") else 1 + 0.3 * noise  # the others are norms
     if name.endswith(("token_embedding.weight", "position_embedding.weight", "latents")):
         return noise
-    gain = 1.5 if name.endswith(("to_q.weight", "to_k.weight", "q_proj.weight", "k_proj.weight")) else 1.0
+    gain = 1.0
+    if name.endswith(("to_q.weight", "to_k.weight", "q_proj.weight", "k_proj.weight")):
+        gain = 1.5
+    elif name.endswith(BRANCH_ENDS):
+        gain = 0.5
     return gain * noise / math.sqrt(math.prod(shape[1:]))
 
 

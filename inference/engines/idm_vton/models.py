@@ -120,7 +120,12 @@ def load_models(
     :class:`~inference.engines.idm_vton.state.LoadError` where a published key is missing or unknown.
     """
     at = device if home is None else home
-    tokenizer, tokenizer_2 = load_tokenizers(checkpoint)
+    # The largest first: what a profile does to them takes room that the others do not fill yet.
+    unet, resampler = load_tryon(checkpoint, device=at, dtype=dtype)
+    loaded("unet", unet.module)
+    loaded("resampler", resampler)
+    garment_unet = load_garment(checkpoint, device=at, dtype=dtype, whole=whole_garment)
+    loaded("garment_unet", garment_unet.module)
     text_encoder, text_encoder_2 = load_text_encoders(checkpoint, device=at, dtype=dtype)
     loaded("text_encoder", text_encoder)
     loaded("text_encoder_2", text_encoder_2)
@@ -130,11 +135,7 @@ def load_models(
     upcast = dtype is torch.float16 and checkpoint.config("vae").get("force_upcast", True)
     vae = load_vae(checkpoint, device=at, dtype=torch.float32 if upcast else dtype)
     loaded("vae", vae)
-    unet, resampler = load_tryon(checkpoint, device=at, dtype=dtype)
-    loaded("resampler", resampler)
-    loaded("unet", unet.module)
-    garment_unet = load_garment(checkpoint, device=at, dtype=dtype, whole=whole_garment)
-    loaded("garment_unet", garment_unet.module)
+    tokenizer, tokenizer_2 = load_tokenizers(checkpoint)
     return Models(
         text_encoder=text_encoder,
         text_encoder_2=text_encoder_2,

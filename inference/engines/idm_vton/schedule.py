@@ -1,110 +1,118 @@
 """The walk from noise to picture: one schedule object for each request.
 
-Every solver is built from the checkpoint's own scheduler config (scaled-linear betas, ``leading``
-spacing, ``steps_offset`` 1, betas rescaled to zero terminal signal), so that all of them walk the same
-noise levels. Noise levels stay on the CPU in float64 and latents in float32, whatever the models compute
-in: a latent is a few hundred kilobytes, and half precision loses the small differences between the late
-steps.
+Every solver walks the noise levels of the checkpoint's own scheduler config: scaled-linear betas, ``leading``
+spacing, ``steps_offset`` 1, betas rescaled to zero terminal signal (Lin et al. 2023, arXiv 2305.08891). Levels are
+read from diffusers' ``DDPMScheduler`` and kept as Python floats; latents are float32, whatever the networks
+compute in: they are a few hundred kilobytes, and half precision loses the small differences between late steps.
+
+At a timestep with cumulative product a, ``latents = sqrt(a) * picture + sqrt(1 - a) * noise``: *signal* and
+*noise* below are these two factors.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-import torch
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
-from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from torch import Tensor
 
 from inference.engines.idm_vton.settings import Solver
 
 DrawStep = Callable[[], Tensor]
-"""Standard normal numbers of the latents' shape, on their device; called once for each ancestral step."""
+"""Standard normal numbers of the latents' shape, on their device."""
 
 
 class Schedule(Protocol):
-    """The noise levels of one request and the way from each to the next. Not shared: solvers keep history."""
+    """The timesteps of one request and the way from each to the next. Not shared: a solver may keep history."""
 
     timesteps: tuple[int, ...]
     """Training timesteps, from noise to picture."""
 
     def step(self, k: int, prediction: Tensor, latents: Tensor, draw: DrawStep) -> Tensor:
-        """Latents after step ``k``.
+        """Latents after step ``k``; steps are taken in order.
 
-        ``prediction`` (the noise as the model sees it) and ``latents`` are ``float32 (B, 4, h, w)``.
+        ``prediction`` (the noise, as the network sees it) and ``latents`` are ``float32 (B, 4, h, w)``.
         """
 
 
 class Ancestral:
-    """DDPM's own posterior, the published sampler (Ho et al. 2020, eq. 6 and 7; ``fixed_small`` variance).
+    """DDPM, the published sampler: the posterior of Ho et al. 2020 (arXiv 2006.11239), eq. 6 and 7.
 
-    The noise is drawn after the last step too, as in the reference, although its weight there is 1e-10.
+    Draws after the last step too, as the reference does, although that noise has a weight of 1e-10.
     """
 
     def __init__(self, scheduler: DDPMScheduler, steps: int) -> None:
         scheduler.set_timesteps(steps)
-        self.timesteps = tuple(int(t) for t in scheduler.timesteps)
-        stride = scheduler.config.num_train_timesteps // steps
-        levels = scheduler.alphas_cumprod.double()
-        here = levels[list(self.timesteps)]
-        before = torch.stack(
-            [levels[t - stride] if t >= stride else levels.new_ones(()) for t in self.timesteps]
-        )
-        ratio = here / before
-        variance = (1 - before) / (1 - here) * (1 - ratio)
-        self._signal: list[float] = here.sqrt().tolist()
-        self._noise: list[float] = (1 - here).sqrt().tolist()
-        self._towards: list[float] = (before.sqrt() * (1 - ratio) / (1 - here)).tolist()
-        self._stay: list[float] = (ratio.sqrt() * (1 - before) / (1 - here)).tolist()
-        self._deviation: list[float] = variance.clamp(min=1e-20).sqrt().tolist()
+        self.timesteps = tuple(scheduler.timesteps.tolist())
+        self._levels = _levels(scheduler)
+        self._stride = scheduler.config.num_train_timesteps // steps
 
     def step(self, k: int, prediction: Tensor, latents: Tensor, draw: DrawStep) -> Tensor:
-        clean = (latents - self._noise[k] * prediction) / self._signal[k]
-        mean = self._towards[k] * clean + self._stay[k] * latents
-        return mean + draw() * self._deviation[k]
+        timestep = self.timesteps[k]
+        now = self._levels[timestep]
+        after = self._levels[timestep - self._stride] if timestep >= self._stride else 1.0
+        kept = now / after
+        picture = (latents - math.sqrt(1 - now) * prediction) / math.sqrt(now)
+        mean: Tensor = (
+            math.sqrt(after) * (1 - kept) / (1 - now) * picture
+            + math.sqrt(kept) * (1 - after) / (1 - now) * latents
+        )
+        variance = max((1 - after) / (1 - now) * (1 - kept), 1e-20)
+        return mean + math.sqrt(variance) * draw()
 
 
 class Multistep:
-    """A deterministic second-order solver: DPM-Solver++(2M) (Lu et al. 2022) or UniPC (Zhao et al. 2023).
+    """DPM-Solver++(2M), Lu et al. 2022 (arXiv 2211.01095), algorithm 2; draws nothing.
 
-    Draws nothing. Its noise levels are the config's, its last step goes to zero noise.
+    The first and the last step are of first order. The last one goes to no noise at all, so that the lowest
+    timestep of the spacing need not be visited.
     """
 
-    def __init__(self, scheduler: DPMSolverMultistepScheduler | UniPCMultistepScheduler, steps: int) -> None:
-        scheduler.set_timesteps(steps, device="cpu")
-        self.timesteps = tuple(int(t) for t in scheduler.timesteps)
-        self._scheduler = scheduler
+    def __init__(self, scheduler: DDPMScheduler, steps: int) -> None:
+        scheduler.set_timesteps(steps + 1)
+        self.timesteps = tuple(scheduler.timesteps.tolist()[:-1])
+        levels = _levels(scheduler)
+        visited = [*(levels[timestep] for timestep in self.timesteps), 1.0]
+        self._signal = [math.sqrt(level) for level in visited]
+        self._noise = [math.sqrt(1 - level) for level in visited]
+        self._picture_before: Tensor | None = None
 
     def step(self, k: int, prediction: Tensor, latents: Tensor, draw: DrawStep) -> Tensor:
-        after: Tensor = self._scheduler.step(
-            prediction, self._scheduler.timesteps[k], latents, return_dict=False
-        )[0]
-        return after
+        picture = (latents - self._noise[k] * prediction) / self._signal[k]
+        before, self._picture_before = self._picture_before, picture
+        if k == len(self.timesteps) - 1:
+            return picture
+        target, width = picture, self._width(k)
+        if before is not None:
+            target = picture + (picture - before) * (width / (2 * self._width(k - 1)))
+        ratio = self._noise[k + 1] / self._noise[k]
+        return ratio * latents - self._signal[k + 1] * math.expm1(-width) * target
+
+    def _width(self, k: int) -> float:
+        """Of step ``k``, in half logarithms of the signal-to-noise ratio."""
+        here, there = (math.log(self._signal[i] / self._noise[i]) for i in (k, k + 1))
+        return there - here
 
 
 def make_schedule(config: Mapping[str, Any], solver: Solver, steps: int) -> Schedule:
-    """A fresh schedule of ``steps`` steps by the checkpoint's scheduler ``config``
-    (``scheduler_config.json``).
+    """A fresh schedule of ``steps`` steps by the checkpoint's ``scheduler_config.json``.
 
     Raises ``ValueError`` where the spacing would reach a timestep without any signal (t = 999 after the
-    rescale): the noise prediction cannot be turned into a picture there.
+    rescale): no picture can be read from a noise prediction there.
     """
-    reference = DDPMScheduler.from_config(config)
-    if not 1 <= steps < reference.config.num_train_timesteps:
-        raise ValueError(f"steps must be 1 to {reference.config.num_train_timesteps - 1}, got {steps}")
-    schedule: Schedule
-    if solver == "ddpm":
-        schedule = Ancestral(reference, steps)
-    elif solver == "dpm++2m":
-        schedule = Multistep(
-            DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++"), steps
-        )
-    else:
-        schedule = Multistep(UniPCMultistepScheduler.from_config(config), steps)
-    if reference.alphas_cumprod[max(schedule.timesteps)] == 0:
-        raise ValueError(
-            f"{steps} steps reach timestep {max(schedule.timesteps)}, which has no signal: take fewer"
-        )
+    scheduler = DDPMScheduler.from_config(config)
+    if not 1 <= steps < scheduler.config.num_train_timesteps:
+        raise ValueError(f"steps must be 1 to {scheduler.config.num_train_timesteps - 1}, got {steps}")
+    schedule: Schedule = Ancestral(scheduler, steps) if solver == "ddpm" else Multistep(scheduler, steps)
+    first = schedule.timesteps[0]
+    if first >= len(scheduler.alphas_cumprod) or scheduler.alphas_cumprod[first] == 0:
+        raise ValueError(f"{steps} steps begin at timestep {first}, which has no signal: take fewer")
     return schedule
+
+
+def _levels(scheduler: DDPMScheduler) -> list[float]:
+    """Cumulative product of each training timestep, 1 = nothing but picture."""
+    levels: list[float] = scheduler.alphas_cumprod.tolist()
+    return levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,8 +10,8 @@ from typing import Literal
 from inference.engines.base import Quality
 from inference.engines.idm_vton.attention import Savings
 
-Solver = Literal["ddpm", "dpm++2m", "unipc"]
-SOLVERS: Mapping[Solver, str] = {"ddpm": "DDPM", "dpm++2m": "DPM-Solver++(2M)", "unipc": "UniPC"}
+Solver = Literal["ddpm", "dpm++2m"]
+SOLVERS: Mapping[Solver, str] = {"ddpm": "DDPM", "dpm++2m": "DPM-Solver++(2M)"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +21,13 @@ class Recipe:
     solver: Solver
     steps: int
     guided: float
-    """Share of the steps with classifier-free guidance, from the first on; the rest run the conditional
-    half alone."""
+    """Share of the steps with classifier-free guidance, from the first on; the rest run without."""
 
 
 QUALITY: Mapping[Quality, Recipe] = {
     "best": Recipe(solver="ddpm", steps=30, guided=1.0),
     "balanced": Recipe(solver="dpm++2m", steps=20, guided=0.75),
-    "fast": Recipe(solver="unipc", steps=12, guided=0.5),
+    "fast": Recipe(solver="dpm++2m", steps=12, guided=0.5),
 }
 """``best`` is the published sampling: 60 rows through the try-on UNet for each picture. The other two
 approximate it with 35 and 18; nobody has judged their pictures with the published weights yet."""
@@ -48,19 +48,17 @@ class SamplingSettings:
     samples: int = 1
     """Pictures of each person: result row ``p * samples + s``."""
     rows: int = 0
-    """Most pictures in one pass of the try-on UNet, 0 = all: less memory for activations, the same
-    numbers."""
+    """Most pictures in one pass of the try-on UNet, 0 = all; fewer take less memory for activations."""
     savings: Savings = field(default_factory=Savings)
 
     @property
     def guided_steps(self) -> int:
         """How many steps, from the first on, run both halves."""
-        return round(self.guided * self.steps) if self.guidance > 1 else 0
+        return math.ceil(self.guided * self.steps) if self.guidance > 1 else 0
 
     @property
     def words(self) -> str:
-        """For whoever reads the answer: ``20 steps of DPM-Solver++(2M), guidance off after 15,
-        approximate``."""
+        """As in ``20 steps of DPM-Solver++(2M), guidance off after 15, approximate``."""
         words = f"{self.steps} steps of {SOLVERS[self.solver]}"
         if 0 < self.guided_steps < self.steps:
             words += f", guidance off after {self.guided_steps}"
