@@ -71,7 +71,8 @@ def dtype_for(runtime: Runtime, device: torch.device) -> torch.dtype:
     """The number format of the networks; ``auto``: float16 on a GPU, float32 on the CPU.
 
     float16 rather than bfloat16, also where both are fast: weights and VAE were published for it, and its
-    rounding is eight times finer. Raises :class:`EngineUnavailable` for bfloat16 where the GPU only emulates it.
+    rounding is eight times finer. Raises :class:`EngineUnavailable` for bfloat16 where a GPU only emulates
+    it.
     """
     if runtime.dtype == "auto":
         return torch.float32 if device.type == "cpu" else torch.float16

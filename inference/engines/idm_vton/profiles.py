@@ -62,5 +62,5 @@ READING: tuple[tuple[Component, ...], ...] = (
     ("image_encoder",),
     ("vae",),
 )
-"""What comes from one file each, in the order in which :mod:`.models` reads them: the largest first, while there
-is nothing else in host memory."""
+"""What comes from one file each, in the order in which :mod:`.models` reads them: the largest first, while
+there is nothing else in host memory."""

@@ -1,6 +1,7 @@
 """Ways to compute the same faster: compiled blocks, channels-last convolutions, a chosen attention kernel.
 
-All change results by rounding only. None has been timed on a GPU by this project; ``bench/idm_vton_gpu.py`` does.
+All change results by rounding only. Nobody of this project has timed them on a GPU; ``bench/idm_vton_gpu.py``
+does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 from inference.engines.base import Runtime
 from inference.engines.idm_vton.models import Models
 
+GRAPHS = 64
+"""Most graphs for the blocks of both UNets."""
 INDUCTOR = "inductor"
 """torch's own compiler; tests use ``aot_eager``, which captures the same graphs and needs no C++ compiler."""
 
@@ -38,10 +41,13 @@ def use_channels_last(models: Models) -> None:
 def compile_blocks(models: Models, compiler: str) -> None:
     """Compile the forward of every transformer block, whole or not at all.
 
-    Blocks of one width share their graphs, so that it takes minutes instead of a quarter of an hour for the whole
-    networks; convolutions stay as they are. The garment UNet's last block stops in its middle, by an
-    exception that no graph can hold: it is left alone.
+    Blocks of one width share a graph for each shape that comes: four for a first request. Convolutions stay as
+    they are. The garment UNet's last block stops in its middle, by an exception that no graph can hold: it is
+    left alone.
     """
-    blocks = [*models.unet.blocks, *models.garment_unet.blocks[:-1]]
-    for block in blocks:
-        block.forward = torch.compile(block.forward, backend=compiler, fullgraph=True, dynamic=False)
+    # All blocks are one function to torch, which gives up after eight graphs: too few for one to four pictures,
+    # with and without guidance, in two widths and two networks.
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, GRAPHS)
+    for block in (*models.unet.blocks, *models.garment_unet.blocks[:-1]):
+        compiled = torch.compile(block.forward, backend=compiler, fullgraph=True, dynamic=False)
+        block.forward = compiled  # type: ignore[method-assign]

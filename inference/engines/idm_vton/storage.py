@@ -2,8 +2,8 @@
 
 Each output channel of a matrix has its own scale, so that its largest weight is the largest float8 number.
 Without one, many weights of these networks (0.02 and less) would fall among the subnormal numbers of e4m3,
-where the steps stop shrinking. diffusers' layerwise casting has no scales and writes the casts back on every call;
-these layers only read, and compile.
+where the steps stop shrinking. diffusers' layerwise casting has no scales and writes the casts back on every
+call; these layers only read, and compile.
 """
 
 from __future__ import annotations
