@@ -107,7 +107,9 @@ def _pipeline(person: bytes, garment: bytes) -> Callable[[], Seconds]:
     from inference.tryon import GarmentRequest, TryOn
 
     settings, registry = Settings(), discover()
-    service = build(settings, registry, EmbeddedPreparation(settings.models, settings.threads))
+    service = build(
+        settings, registry, EmbeddedPreparation(settings.models, settings.weights, settings.threads)
+    )
     choice = choose("warp", registry, settings)
     asked = TryOn(person=person, garments=(GarmentRequest(source=garment),))
 

@@ -16,6 +16,7 @@ from inference.engines.registry import Registry, memory_plan
 from inference.problems import Problem
 from inference.selection import choose, reasons
 from preprocess.models import verify
+from preprocess.providers.artefacts import Artefacts
 
 State = Literal["ok", "note", "bad"]
 
@@ -46,6 +47,7 @@ def examine(settings: Settings, registry: Registry) -> list[Finding]:
         runtime_build(platform.system(), platform.machine()),
         *packages(),
         models(settings),
+        artefacts(settings),
         memory(),
         *engines(settings, registry),
         *names(settings, registry),
@@ -105,6 +107,15 @@ def models(settings: Settings) -> Finding:
     return Finding(state="ok", subject="models", words=f"{settings.models}, checksums right")
 
 
+def artefacts(settings: Settings) -> Finding:
+    """Who makes what diffusion engines are conditioned on: full networks, or stand-ins by the models here."""
+    sources = Artefacts(settings.weights, settings.threads).sources()
+    words = ", ".join(f"{tag} {who}" for tag, who in sources.items())
+    if "embedded" in sources.values():
+        words += "; embedded is approximate, full networks: cabine weights pull preprocess-full"
+    return Finding(state="ok", subject="artefacts", words=words)
+
+
 def memory() -> Finding:
     """Memory of the machine, as far as this system tells."""
     if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
@@ -127,8 +138,8 @@ def engines(settings: Settings, registry: Registry) -> list[Finding]:
         if not missing:
             able = sorted(name for name in spec.categories if not registry.why_not_category(spec, name))
             found.append(Finding(state="ok", subject=subject, words=f"can run, takes {', '.join(able)}"))
-        plan = memory_plan(spec, settings.runtime)
-        found += [Finding(state="ok", subject=f"{subject}, memory", words=words) for words in plan]
+        plan = [line for line in memory_plan(spec, settings.runtime) if f"{line}." not in missing]
+        found += [Finding(state="ok", subject=f"{subject}, memory", words=line) for line in plan]
     try:
         choice = choose("auto", registry, settings)
     except Problem as problem:

@@ -1,33 +1,37 @@
-"""Preparation by the embedded models, which run on any CPU without torch."""
+"""Preparation by the embedded models, which run on any CPU without torch, and by networks a user brings."""
 
 from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from inference.engines.base import EngineSpec, EngineUnavailable, MaskAlgorithm
 from inference.engines.registry import Requirement
 from inference.preparation import PhotoKindAsked
 from preprocess.agnostic import agnostic_mask
-from preprocess.densepose import approximate_densepose
 from preprocess.garment import prepare_garment
 from preprocess.models import ModelsError, verify
 from preprocess.person import person_score, prepare_person
+from preprocess.providers.artefacts import Artefacts
 from preprocess.providers.base import BodyProvider
 from preprocess.providers.embedded import EmbeddedProvider
 from preprocess.types import DensePose, Garment, Mask, Person, Photo
+from preprocess.weights import WeightsError
 
 EMBEDDED_TAGS = frozenset({"blaze33", "coco18", "body25", "basic"})
 """Artefacts that the embedded models give."""
 
 
 class EmbeddedPreparation:
-    """Preparation by the embedded models: CPU, no torch."""
+    """People and garments by the embedded models; other conventions by full networks, where they are here."""
 
-    def __init__(self, models: Path, threads: int) -> None:
+    def __init__(self, models: Path, weights: Path, threads: int) -> None:
         self._models = models
         self._threads = threads
+        self._artefacts = Artefacts(weights, threads)
         self._lock = threading.Lock()
         self._provider: BodyProvider | None = None
 
@@ -44,10 +48,15 @@ class EmbeddedPreparation:
         return prepare_garment(photo, category=category, kind=kind)
 
     def agnostic(self, person: Person, category: str, algorithm: MaskAlgorithm) -> Mask:
-        return agnostic_mask(person, category)
+        if algorithm == "default":
+            return agnostic_mask(person, category)
+        with _damage_told():
+            labels, pose18 = self._artefacts.labels_atr18(person), self._artefacts.coco18(person)
+        return agnostic_mask(person, category, algorithm, labels=labels, pose18=pose18)
 
     def densepose(self, person: Person) -> DensePose:
-        return approximate_densepose(person)
+        with _damage_told():
+            return self._artefacts.densepose(person)
 
     def _bodies(self) -> BodyProvider:
         with self._lock:
@@ -57,6 +66,15 @@ class EmbeddedPreparation:
                 except ModelsError as error:
                     raise EngineUnavailable(str(error)) from error
             return self._provider
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Networks that somebody brought and that cannot be used are no reason to do with less silently."""
+    try:
+        yield
+    except (ModelsError, WeightsError) as error:
+        raise EngineUnavailable(f"{error}.") from error
 
 
 def needs_embedded_models(models: Path) -> Requirement:

@@ -39,11 +39,12 @@ def running_gateway(inference_url: str, **settings: object) -> Iterator[Process]
 
 
 @contextmanager
-def running_inference() -> Iterator[Process]:
-    """``cabine serve`` with the real engine, warm."""
+def running_inference(**settings: object) -> Iterator[Process]:
+    """``cabine serve`` with the real engines, warm; ``settings`` as for the gateway."""
     port = free_port()
+    variables = {f"CABINE_{name}": str(value) for name, value in settings.items()}
     command = ["inference", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with _running(command, port, {}, "/health/ready") as process:
+    with _running(command, port, variables, "/health/ready") as process:
         yield process
 
 

@@ -10,7 +10,6 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import cast
 
 import inference.engines
@@ -84,14 +83,20 @@ def needs_packages(spec: EngineSpec) -> str | None:
 def needs_device(runtime: Runtime) -> Requirement:
     """A device it can run on; the engine's folder knows (``device.lacks(runtime)``, if it has that file).
 
-    That imports torch, so it is the last requirement, and each engine is asked once.
+    That imports torch, so it is the last requirement. An engine that could run is asked no more: once loaded,
+    its own weights would count as memory that is not free.
     """
+    able: set[str] = set()
 
-    @cache
-    def lacks(name: str) -> str | None:
-        return cast("str | None", importlib.import_module(_device_module(name)).lacks(runtime))
+    def lacks(spec: EngineSpec) -> str | None:
+        if spec.name in able or not _can_ask(spec):
+            return None
+        reason = cast("str | None", importlib.import_module(_device_module(spec.name)).lacks(runtime))
+        if reason is None:
+            able.add(spec.name)
+        return reason
 
-    return lambda spec: lacks(spec.name) if _can_ask(spec) else None
+    return lacks
 
 
 def memory_plan(spec: EngineSpec, runtime: Runtime) -> tuple[str, ...]:

@@ -49,16 +49,15 @@ def test_packages_are_looked_for_without_importing_them() -> None:
     assert needs_packages(spec(packages=("numpy",))) is None
 
 
-def test_device_is_asked_of_the_engines_folder_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_device_is_asked_of_the_engines_folder_until_it_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["no GPU", None, "its own weights fill the GPU"])
     module = types.ModuleType("device")
-    module.lacks = lambda runtime: asked.append(runtime.device) or "no GPU"  # type: ignore[attr-defined]
+    module.lacks = lambda runtime: f"{runtime.device}: {said}" if (said := next(answers)) else None  # type: ignore[attr-defined]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr("importlib.import_module", {"inference.engines.a_b.device": module}.__getitem__)
     lacks = needs_device(Runtime(device="cuda:1"))
 
-    assert [lacks(spec("a-b")), lacks(spec("a-b"))] == ["no GPU", "no GPU"]
-    assert asked == ["cuda:1"]
+    assert [lacks(spec("a-b")) for _ in range(3)] == ["cuda:1: no GPU", None, None]
 
 
 def test_engine_without_a_device_file_runs_anywhere() -> None:
@@ -149,7 +148,7 @@ def test_licence_is_accepted_by_command_or_by_setting(tmp_path: Path) -> None:
     here = registry(FakeEngine(spec=real))
 
     refusal = why_not(real, here, Settings(weights=tmp_path))
-    (tmp_path / "licenses.json").write_text('{"real": {}}')
+    (tmp_path / "licenses.json").write_text('{"real": {"CC BY-NC-SA 4.0": {}}}')
 
     assert refusal is not None
     assert "cabine weights pull real --accept-license" in refusal

@@ -1,0 +1,78 @@
+"""The checkpoint in memory: one at a time, chosen by what a request's garments need."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+
+from inference.engines.base import EngineUnavailable, Runtime, Variant
+from inference.engines.idm_vton.device import Planned, dtype_for, plan_for, resolve
+from inference.engines.idm_vton.loading import Checkpoint
+from inference.engines.idm_vton.models import Models
+from inference.engines.idm_vton.placement import load_placed
+from inference.engines.idm_vton.spec import SPEC
+from inference.engines.idm_vton.speed import prepare
+from inference.engines.idm_vton.state import LoadError
+from inference.weights.requirement import checked_folder, variant_for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    variant: str
+    models: Models
+    planned: Planned
+
+
+class Shelf:
+    """Loads a checkpoint when it is asked for and lets go of the one before: two would need twice the memory.
+
+    One thread at a time, as the engine.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Raises :class:`EngineUnavailable` where there is no such device or no checkpoint at all."""
+        self.device = resolve(runtime)
+        self._dtype = dtype_for(runtime, self.device)
+        self._runtime = runtime
+        self._loaded: Loaded | None = None
+        variant_for(SPEC, runtime.weights, ())
+
+    @property
+    def loaded(self) -> Loaded | None:
+        return self._loaded
+
+    def take(self, categories: Collection[str]) -> Loaded:
+        """A checkpoint trained on all of these categories; the one that is there if it will do.
+
+        Raises :class:`EngineUnavailable` naming what is missing or wrong, and before anything is loaded
+        :class:`~inference.engines.base.OutOfMemory` where no memory profile holds it.
+        """
+        if self._loaded is None or not self._serves(self._loaded.variant, categories):
+            self._loaded = None
+            free(self.device)
+            self._loaded = self._load(variant_for(SPEC, self._runtime.weights, categories))
+        return self._loaded
+
+    def _serves(self, name: str, categories: Collection[str]) -> bool:
+        return any(each.name == name and each.categories.issuperset(categories) for each in SPEC.variants)
+
+    def _load(self, variant: Variant) -> Loaded:
+        folder = checked_folder(SPEC, self._runtime.weights, variant)
+        planned = plan_for(self._runtime, folder, self.device, self._dtype)
+        try:
+            models = load_placed(Checkpoint(folder), planned.plan, device=self.device, dtype=self._dtype)
+        except LoadError as error:
+            raise EngineUnavailable(f"{SPEC.name} ({variant.name}): {error}") from error
+        return Loaded(variant=variant.name, models=prepare(models, self._runtime), planned=planned)
+
+
+def free(device: torch.device) -> None:
+    """Give what nothing holds any more back to the device."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
