@@ -56,9 +56,13 @@ def convert(wanted: WeightSet, weights: Path, progress: Progress) -> tuple[str, 
     for pickle in todo:
         stand_in = wanted.converted[pickle]
         digest = _converter(wanted.owner)(folder / pickle, folder / stand_in, progress)
+        record = record_of(folder / stand_in)  # read back: the pickle may be deleted after this
+        if record.sha256 != digest:
+            (folder / stand_in).unlink()
+            raise WeightsError(f"{stand_in} is not on the disk as it was written; check the disk of {folder}")
         manifest = read_manifest(folder)
         if manifest is not None:  # a folder copied by hand has none until it is verified
-            write_manifest(folder, manifest.with_file(stand_in, record_of(folder / stand_in, digest)))
+            write_manifest(folder, manifest.with_file(stand_in, record))
     return tuple(wanted.converted[pickle] for pickle in todo)
 
 

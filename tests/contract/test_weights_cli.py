@@ -14,7 +14,7 @@ from inference.console import REFUSED, UNAVAILABLE
 from inference.engines.idm_vton.spec import FILES, PICKLED_UNET
 from inference.weights import cli as weights_cli
 from inference.weights.selftest import Report
-from tests.fake_hub import COMMIT, FakeHub, lay_out
+from tests.fake_hub import COMMIT, FakeHub, digest, lay_out
 
 PUBLISHED = {path: path.encode() * 50 for path in FILES}
 
@@ -47,7 +47,7 @@ def converter(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     def convert(source: Path, target: Path, progress: object) -> str:
         read.append(source)
         target.write_bytes(b"converted")
-        return "0" * 64
+        return digest(b"converted")
 
     monkeypatch.setattr("inference.weights.conversion._converter", lambda owner: convert)
     return read

@@ -155,6 +155,22 @@ def test_a_converted_set_is_recorded_and_loads_without_its_pickle(tmp_path: Path
     assert checked(tmp_path, SET) == folder
 
 
+def test_a_disk_that_keeps_something_else_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = SET.folder(tmp_path)
+    lay_out(folder, FILES)
+
+    def faulty(source: Path, target: Path, progress: object) -> str:
+        target.write_bytes(b"zeros")
+        return hashlib.sha256(b"weights").hexdigest()
+
+    monkeypatch.setattr(conversion, "_converter", lambda owner: faulty)
+
+    with pytest.raises(WeightsError, match="not on the disk as it was written"):
+        conversion.convert(SET, tmp_path, lambda *_: None)
+
+    assert not (folder / SAFE).exists()
+
+
 def test_a_missing_pickle_is_named_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=rf"{PICKLE}.*weights pull idm-vton"):
         conversion.convert(SET, tmp_path, lambda *_: None)
