@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,23 @@ from PIL import Image
 
 from preprocess import overlays
 from preprocess.agnostic import CATEGORIES, agnostic_mask
+from preprocess.densepose import PARTS, render
 from preprocess.pose import convert
+from preprocess.providers.artefacts import Artefacts
 from preprocess.types import (
-    BASIC_LABELS,
+    LABELS,
     Alpha,
+    DensePose,
     FaceRegion,
     Frame,
     Garment,
     GarmentLandmarks,
+    LabelMap,
     Mask,
     Notice,
     Person,
     Pose,
+    Rgb,
     Sides,
     Sleeve,
 )
@@ -32,31 +38,21 @@ Json = dict[str, Any]
 """An object of :mod:`json`."""
 
 
-def write_person(person: Person, directory: Path) -> list[Path]:
+def write_person(person: Person, directory: Path, artefacts: Artefacts) -> list[Path]:
     """Every artefact of a person; returns the files written."""
     out = _Folder(directory)
     out.picture("person", person.image)
-    for tag in ("blaze33", "coco18", "body25"):
-        pose = convert(person.pose, tag)
-        out.document(f"pose-{tag}", pose_json(pose))
-        out.picture(f"pose-{tag}", overlays.draw_pose(person.image, pose))
+    poses = (person.pose, artefacts.coco18(person), convert(person.pose, "body25"))
+    for pose in poses:
+        out.document(f"pose-{pose.tag}", pose_json(pose))
+        out.picture(f"pose-{pose.tag}", overlays.draw_pose(person.image, pose))
     out.document("face", face_json(person.face))
     out.picture("face", overlays.draw_face(person.image, person.face))
     out.mask("matte", person.matte, person)
-    labels = person.parsing
-    names = list(BASIC_LABELS)
-    out.document(
-        f"parsing-{labels.tag}",
-        {
-            **_tagged(labels.tag, labels.frame),
-            "labels": names,
-            "confidence": {name: _round(value) for name, value in labels.confidence.items()},
-            "waist": _round(person.waist),
-            "waist_confidence": _round(person.waist_confidence),
-        },
-    )
-    out.indexed(f"parsing-{labels.tag}", labels.labels)
-    out.picture(f"parsing-{labels.tag}-overlay", overlays.draw_labels(person.image, labels))
+    waist = {"waist": _round(person.waist), "waist_confidence": _round(person.waist_confidence)}
+    out.labels(person.parsing, person.image, **waist)
+    out.labels(artefacts.labels_atr18(person), person.image)
+    out.surface(artefacts.densepose(person), person.image)
     for category in CATEGORIES:
         out.mask(f"agnostic-{category}", agnostic_mask(person, category), person)
     out.document("notices", {"notices": notices_json(person.notices)})
@@ -113,11 +109,28 @@ class _Folder:
     def picture(self, name: str, rgb: NDArray[np.uint8]) -> None:
         self.save(name, Image.fromarray(rgb))
 
-    def indexed(self, name: str, labels: NDArray[np.uint8]) -> None:
+    def indexed(self, name: str, labels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> None:
         """A PNG whose pixel values are the labels themselves and whose palette makes them visible."""
         image = Image.fromarray(labels, mode="P")
-        image.putpalette([value for colour in overlays.LABEL_COLOURS for value in colour])
+        image.putpalette(palette.ravel().tolist())
         self.save(name, image)
+
+    def labels(self, labels: LabelMap, image: Rgb, **more: float) -> None:
+        name = f"parsing-{labels.tag}"
+        confidence = {label: _round(value) for label, value in labels.confidence.items()}
+        body = {"labels": list(LABELS[labels.tag]), "confidence": confidence, **more}
+        self.document(name, {**_tagged(labels.tag, labels.frame), **body})
+        self.indexed(name, labels.labels, overlays.palette(labels.tag))
+        self.picture(f"{name}-overlay", overlays.draw_labels(image, labels))
+
+    def surface(self, dense: DensePose, image: Rgb) -> None:
+        picture = render(dense)
+        every = np.arange(len(PARTS), dtype=np.uint8)[None]
+        body = {"parts": list(PARTS), "approximate": dense.approximate}
+        self.document(dense.tag, {**_tagged(dense.tag, dense.frame), **body})
+        self.indexed(dense.tag, dense.parts, render(replace(dense, parts=every))[0])
+        self.picture("densepose-rgb", picture)
+        self.picture(f"{dense.tag}-overlay", overlays.mixed(image, picture, dense.parts > 0))
 
     def mask(self, name: str, mask: Mask, person: Person) -> None:
         self.document(name, _tagged(mask.tag, mask.frame))

@@ -13,8 +13,10 @@ from preprocess.errors import InputError
 from preprocess.garment import prepare_garment
 from preprocess.models import DEFAULT_DIRECTORY, ModelsError
 from preprocess.person import prepare_person
+from preprocess.providers.artefacts import Artefacts
 from preprocess.providers.embedded import EmbeddedProvider
-from preprocess.types import Photo
+from preprocess.types import Person, Photo
+from preprocess.weights import WeightsError
 
 REFUSED, UNAVAILABLE = 3, 4
 """Exit codes: the picture cannot be used; something is missing on this machine."""
@@ -40,6 +42,9 @@ def main(
     models: Annotated[
         Path, typer.Option(envvar="CABINE_MODELS", help="Folder of the model files.")
     ] = DEFAULT_DIRECTORY,
+    weights: Annotated[
+        Path, typer.Option(envvar="CABINE_WEIGHTS", help="Folder of weights: full networks, where they are.")
+    ] = Path("weights"),
     threads: Annotated[int, typer.Option(min=1, help="Threads of the models.")] = 2,
 ) -> None:
     """Write every artefact of a photo, each with its convention tag and its frame."""
@@ -48,11 +53,12 @@ def main(
         if garment:
             written = write_garment(prepare_garment(picture, category=category), out)
         else:
-            written = _person(picture, (width, height), EmbeddedProvider(models, threads), out)
+            person = _person(picture, (width, height), EmbeddedProvider(models, threads))
+            written = write_person(person, out, Artefacts(weights, threads))
     except InputError as error:
         typer.echo(f"{photo}: {error.slug}: {error.detail}", err=True)
         raise typer.Exit(REFUSED) from error
-    except ModelsError as error:
+    except (ModelsError, WeightsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNAVAILABLE) from error
     except OSError as error:
@@ -62,8 +68,8 @@ def main(
         typer.echo(path)
 
 
-def _person(photo: Photo, canvas: tuple[int, int], provider: EmbeddedProvider, out: Path) -> list[Path]:
+def _person(photo: Photo, canvas: tuple[int, int], provider: EmbeddedProvider) -> Person:
     person = prepare_person(photo, provider, canvas)
     for notice in person.notices:
         typer.echo(f"{notice.name}: {notice.detail}", err=True)
-    return write_person(person, out)
+    return person

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.pose import MIN_VISIBILITY
-from preprocess.types import BASIC_LABELS, Alpha, FaceRegion, Garment, LabelMap, Points, Pose, Rgb
+from preprocess.types import LABELS, Alpha, FaceRegion, Garment, LabelMap, Points, Pose, Rgb
 
 Colour = tuple[int, int, int]
 
@@ -17,7 +17,7 @@ LABEL_COLOURS: tuple[Colour, ...] = (
     *((0, 0, 0), (120, 70, 20), (255, 200, 150), (255, 150, 120), (230, 80, 180), (150, 90, 240)),
     *((255, 230, 60), (60, 140, 255), (40, 190, 120), (240, 120, 60), (130, 130, 130)),
 )
-"""One for each of :data:`BASIC_LABELS`; the palette of indexed label maps."""
+"""One for each of the ``basic`` labels."""
 
 SEEN, HIDDEN = (60, 220, 90), (230, 60, 60)
 LEFT, RIGHT, MIDDLE = (255, 170, 40), (60, 170, 255), (240, 240, 240)
@@ -102,13 +102,30 @@ def draw_face(image: Rgb, face: FaceRegion) -> Rgb:
     return canvas
 
 
+def palette(tag: str) -> NDArray[np.uint8]:
+    """One colour for each label of a convention, ``(K, 3)``."""
+    if tag == "basic":
+        return np.array(LABEL_COLOURS, np.uint8)
+    number = np.arange(len(LABELS[tag]))
+    hue = number * (180 * 0.618) % 180  # golden ratio: neighbours in the list differ
+    wheel = np.stack([hue, np.full_like(hue, 190), 255 - 60 * (number % 2)], axis=-1)
+    colours = cv2.cvtColor(wheel[None].astype(np.uint8), cv2.COLOR_HSV2RGB)[0]
+    colours[0] = 0
+    return np.asarray(colours, dtype=np.uint8)
+
+
 def draw_labels(image: Rgb, labels: LabelMap) -> Rgb:
     """Label colours over the picture, mixed by the soft memberships."""
-    palette = np.array(LABEL_COLOURS[: len(BASIC_LABELS)], np.float32)
-    colours = labels.soft.astype(np.float32) @ palette
+    colours = labels.soft.astype(np.float32) @ palette(labels.tag).astype(np.float32)
     person = 1 - labels.weight("background")[..., None]
-    mixed = image * (1 - 0.6 * person) + colours * 0.6 * person
-    return np.asarray(mixed.round(), dtype=np.uint8)
+    blended = image * (1 - 0.6 * person) + colours * 0.6 * person
+    return np.asarray(blended.round(), dtype=np.uint8)
+
+
+def mixed(image: Rgb, picture: Rgb, where: NDArray[np.bool_]) -> Rgb:
+    """Another picture of the same size laid over the image, half seen through."""
+    blended = np.where(where[..., None], image * 0.45 + picture * 0.55, image)
+    return np.asarray(blended.round(), dtype=np.uint8)
 
 
 def draw_mask(image: Rgb, alpha: Alpha, colour: Colour = HIDDEN) -> Rgb:

@@ -40,6 +40,8 @@ def person_folder(tmp_path_factory: pytest.TempPathFactory, samples: Path, model
         ("face", "face-ellipse"),
         ("matte", "matte"),
         ("parsing-basic", "basic"),
+        ("parsing-atr18", "atr18"),
+        ("densepose-parts", "densepose-parts"),
         ("agnostic-upper", "agnostic"),
     ],
 )
@@ -64,6 +66,18 @@ def test_label_map_is_indexed(person_folder: Path) -> None:
         assert image.mode == "P"
         labels = np.asarray(image)
     assert {"background", "upper", "lower", "hands", "face"} <= {BASIC_LABELS[k] for k in np.unique(labels)}
+
+
+def test_body_parts_are_indexed_and_drawn_and_say_that_they_are_painted(person_folder: Path) -> None:
+    body = json.loads((person_folder / "densepose-parts.json").read_text())
+    assert body["approximate"] is True
+    assert body["parts"][2] == "torso front"
+    with Image.open(person_folder / "densepose-parts.png") as image:
+        assert image.mode == "P"
+        parts, seen = np.asarray(image), np.asarray(image.convert("RGB"))
+    assert {0, 2, 3, 4, 23, 24} <= set(np.unique(parts))
+    with Image.open(person_folder / "densepose-rgb.png") as image:
+        assert (np.asarray(image) == seen).all()
 
 
 def test_garment(tmp_path: Path, samples: Path) -> None:

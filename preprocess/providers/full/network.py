@@ -56,6 +56,7 @@ def _open(path: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only: exports carry harmless warnings about unused initialisers
     unreadable = (
+        errors.InvalidArgument,
         errors.Fail,
         errors.InvalidGraph,
         errors.InvalidProtobuf,
