@@ -307,6 +307,22 @@ def test_dead_weights_are_those_the_reference_never_uses(idm_vton_goldens: Path)
     assert remove_modules(garment, dead_modules(garment)) == set(listed)
 
 
+def test_dead_weights_are_those_that_do_not_run(networks: Networks) -> None:
+    """Watched: what the garment UNet has not called when the last feature is there."""
+    unet = networks.whole_garment.module
+    ran: set[str] = set()
+    weighted = {name: module for name, module in unet.named_modules() if module._parameters}
+    hooks = [
+        module.register_forward_pre_hook(lambda *_, name=name: ran.add(name))
+        for name, module in weighted.items()
+    ]
+    every_step = Savings(text_kv_once=False)  # so that the prompt's projections run in their blocks
+    features_of(networks.whole_garment, step_of(), every_step)
+    for hook in hooks:
+        hook.remove()
+    assert weighted.keys() - ran == set(dead_modules(unet))
+
+
 @pytest.mark.parametrize("savings", [Savings(), Savings(uncond_lse=True), NO_SAVINGS])
 def test_forwards_run_on_the_meta_device(savings: Savings) -> None:
     """Operations are counted there, without weights."""

@@ -96,7 +96,21 @@ class Checkpoint:
             path = stem.with_name(stem.name + suffix)
             if path.is_file():
                 return path
-        raise LoadError(f"{component}/{WEIGHTS[component]}.safetensors is missing; run: cabine weights pull")
+        raise LoadError(
+            f"{component}/{WEIGHTS[component]}.safetensors is missing: cabine weights pull idm-vton"
+        )
+
+    def tensors(
+        self,
+        component: str,
+        device: torch.device | str,
+        dtype: torch.dtype,
+        *,
+        skip: frozenset[str] = frozenset(),
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Tensors of a component one by one, on ``device``, floating ones as ``dtype``; see
+        :func:`read_tensors`."""
+        return read_tensors(self.weights(component), device, dtype, skip=skip)
 
 
 def missing_files(folder: Path) -> tuple[str, ...]:
@@ -113,19 +127,18 @@ def load_tryon(
     checkpoint: Checkpoint, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float16
 ) -> tuple[TryOnUnet, Resampler]:
     """The try-on UNet, and the resampler whose tensors its file holds too."""
-    path = checkpoint.weights("unet")
     unet = _on_meta(lambda: tryon_model(checkpoint.config("unet")))
     resampler: dict[str, Tensor] = {}
 
     def own() -> Iterator[tuple[str, Tensor]]:
-        for name, tensor in read_tensors(path, device, dtype):
+        for name, tensor in checkpoint.tensors("unet", device, dtype):
             if name.startswith(RESAMPLER_PREFIX):
                 resampler[name.removeprefix(RESAMPLER_PREFIX)] = tensor
             else:
                 yield name, tensor
 
-    fill(unet, own(), source=_named(path))
-    source = f"{RESAMPLER_PREFIX}* of {_named(path)}"
+    fill(unet, own(), source="unet")
+    source = f"{RESAMPLER_PREFIX}* of unet"
     return TryOnUnet(module=unet), Resampler.from_state_dict(resampler, source=source)
 
 
@@ -137,31 +150,30 @@ def load_garment(
     whole: bool = False,
 ) -> GarmentUnet:
     """The garment UNet up to its last feature; ``whole`` loads what comes after it too."""
-    path = checkpoint.weights("unet_encoder")
     unet = _on_meta(lambda: garment_model(checkpoint.config("unet_encoder")))
     dead = frozenset[str]() if whole else remove_modules(unet, dead_modules(unet))
-    fill(unet, read_tensors(path, device, dtype, skip=GARMENT_STRAYS | dead), source=_named(path))
+    tensors = checkpoint.tensors("unet_encoder", device, dtype, skip=GARMENT_STRAYS | dead)
+    fill(unet, tensors, source="unet_encoder")
     return GarmentUnet(module=unet, whole=whole)
 
 
 def load_vae(
     checkpoint: Checkpoint, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float16
 ) -> AutoencoderKL:
-    path = checkpoint.weights("vae")
     config = {key: value for key, value in checkpoint.config("vae").items() if not key.startswith("_")}
     vae = _on_meta(lambda: AutoencoderKL(**config))
-    fill(vae, read_tensors(path, device, dtype), source=_named(path))
+    fill(vae, checkpoint.tensors("vae", device, dtype), source="vae")
     return vae
 
 
 def load_text_encoders(
     checkpoint: Checkpoint, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float16
 ) -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
-    def load(component: str, kind: type[Any]) -> Any:
-        config = CLIPTextConfig.from_dict(checkpoint.config(component))
-        return _load_clip(checkpoint.weights(component), lambda: kind(config), device, dtype)
-
-    return load("text_encoder", CLIPTextModel), load("text_encoder_2", CLIPTextModelWithProjection)
+    """The two encoders of prompts: CLIP ViT-L and OpenCLIP bigG in the published checkpoint."""
+    return (
+        _load_clip(checkpoint, "text_encoder", CLIPTextModel, CLIPTextConfig, device, dtype),
+        _load_clip(checkpoint, "text_encoder_2", CLIPTextModelWithProjection, CLIPTextConfig, device, dtype),
+    )
 
 
 def load_tokenizers(checkpoint: Checkpoint) -> tuple[CLIPTokenizer, CLIPTokenizer]:
@@ -174,12 +186,10 @@ def load_tokenizers(checkpoint: Checkpoint) -> tuple[CLIPTokenizer, CLIPTokenize
 def load_image_encoder(
     checkpoint: Checkpoint, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float16
 ) -> CLIPVisionModelWithProjection:
-    config = CLIPVisionConfig.from_dict(checkpoint.config("image_encoder"))
-    path = checkpoint.weights("image_encoder")
-    encoder: CLIPVisionModelWithProjection = _load_clip(
-        path, lambda: CLIPVisionModelWithProjection(config), device, dtype
+    """The encoder of garment pictures: OpenCLIP ViT-H/14."""
+    return _load_clip(
+        checkpoint, "image_encoder", CLIPVisionModelWithProjection, CLIPVisionConfig, device, dtype
     )
-    return encoder
 
 
 def read_tensors(
@@ -218,21 +228,29 @@ def _stored_tensors(
 
 
 def _load_clip(
-    path: Path, build: Callable[[], nn.Module], device: torch.device | str, dtype: torch.dtype
+    checkpoint: Checkpoint,
+    component: str,
+    kind: type[Any],
+    config: type[Any],
+    device: torch.device | str,
+    dtype: torch.dtype,
 ) -> Any:
     """A CLIP model of transformers, from keys with or without the prefix its version gives them."""
-    model = _on_meta(build)
+    settings = config.from_dict(checkpoint.config(component))
+    model = _on_meta(lambda: kind(settings))
     expected = model.state_dict().keys()
 
     def renamed() -> Iterator[tuple[str, Tensor]]:
-        for name, tensor in read_tensors(path, device, dtype, skip=CLIP_STRAYS):
+        for name, tensor in checkpoint.tensors(component, device, dtype, skip=CLIP_STRAYS):
             # transformers 5 dropped the outer module of CLIPTextModel, but not of the others.
             short = name.removeprefix("text_model.")
             yield (short if name not in expected and short in expected else name), tensor
 
-    fill(model, renamed(), source=_named(path))
+    fill(model, renamed(), source=component)
     for name, buffer in list(model.named_buffers()):
         owner, _, last = name.rpartition(".")
+        if last != "position_ids":
+            raise LoadError(f"{component}: this transformers has a buffer {name} that no checkpoint fills")
         positions = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
         model.get_submodule(owner).register_buffer(last, positions, persistent=False)
     return model

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor, nn
@@ -195,24 +194,21 @@ def transformer_blocks(unet: UNet2DConditionModel) -> tuple[BasicTransformerBloc
 
 
 def dead_modules(unet: UNet2DConditionModel) -> tuple[str, ...]:
-    """Modules of a garment UNet whose weights have not been used when the last feature is recorded.
-
-    Found by running it: ``unet`` must be on the meta device, where that costs nothing.
-    """
-    ran: set[str] = set()
-    weighted = {name: module for name, module in unet.named_modules() if module._parameters}
-    hooks = [
-        module.register_forward_pre_hook(lambda *_, name=name: ran.add(name))
-        for name, module in weighted.items()
-    ]
-    side = 2 ** len(unet.down_blocks) * 2
-    latent = torch.empty(1, unet.config.in_channels, side, side, device="meta")
-    prompt = torch.empty(1, 1, unet.config.cross_attention_dim, device="meta")
-    garment = GarmentUnet(module=unet)
-    garment.features(latent, torch.empty((), device="meta"), (prompt,) * len(garment.blocks))
-    for hook in hooks:
-        hook.remove()
-    return tuple(name for name in weighted if name not in ran)
+    """Modules of a garment UNet whose weights come behind the last feature (in the forward's order)."""
+    stage = max(index for index, up in enumerate(unet.up_blocks) if hasattr(up, "attentions"))
+    transformers = unet.up_blocks[stage].attentions
+    transformer = f"up_blocks.{stage}.attentions.{len(transformers) - 1}"
+    last = f"{transformer}.transformer_blocks.{len(transformers[-1].transformer_blocks) - 1}"
+    behind = (
+        *(f"{last}.{name}." for name in ("attn1", "norm2", "attn2", "norm3", "ff")),
+        f"{transformer}.proj_out.",
+        f"up_blocks.{stage}.upsamplers.",
+        *(f"up_blocks.{later}." for later in range(stage + 1, len(unet.up_blocks))),
+        "conv_norm_out.",
+        "conv_out.",
+    )
+    weighted = (name for name, module in unet.named_modules() if module._parameters)
+    return tuple(name for name in weighted if f"{name}.".startswith(behind))
 
 
 def remove_modules(unet: UNet2DConditionModel, names: tuple[str, ...]) -> frozenset[str]:

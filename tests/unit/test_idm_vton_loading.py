@@ -1,0 +1,337 @@
+"""Loading of IDM-VTON checkpoints: every key consumed or listed, anything else an error that names it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: make test TORCH=yes")
+
+from safetensors.torch import load_file, save_file  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+
+from inference.engines.idm_vton import loading  # noqa: E402
+from inference.engines.idm_vton.loading import (  # noqa: E402
+    CLIP_STRAYS,
+    GARMENT_STRAYS,
+    Checkpoint,
+    load_garment,
+    load_image_encoder,
+    load_text_encoders,
+    load_tokenizers,
+    load_tryon,
+    load_vae,
+    missing_files,
+    read_tensors,
+)
+from inference.engines.idm_vton.state import LoadError  # noqa: E402
+from tests.idm_vton_checkpoint import make_checkpoint  # noqa: E402
+
+LOADERS: dict[str, Callable[..., Any]] = {
+    "unet": load_tryon,
+    "unet_encoder": load_garment,
+    "vae": load_vae,
+    "text_encoder": load_text_encoders,
+    "text_encoder_2": load_text_encoders,
+    "image_encoder": load_image_encoder,
+}
+KEY = {
+    "unet": "mid_block.attentions.0.transformer_blocks.0.attn2.processor.to_k_ip.weight",
+    "unet_encoder": "mid_block.resnets.0.conv1.weight",
+    "vae": "encoder.conv_in.weight",
+    "text_encoder": "text_model.encoder.layers.0.mlp.fc1.weight",
+    "text_encoder_2": "text_projection.weight",
+    "image_encoder": "vision_model.embeddings.class_embedding",
+}
+"""A key that each component needs."""
+
+
+@pytest.fixture
+def own(idm_vton_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the checkpoint that a test may spoil."""
+    return shutil.copytree(idm_vton_checkpoint, tmp_path / "checkpoint")
+
+
+def rewrite(folder: Path, component: str, change: Callable[[dict[str, Tensor]], object]) -> None:
+    path = Checkpoint(folder).weights(component)
+    tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    change(tensors)
+    save_file(tensors, path)
+
+
+def parameters(loaded: object) -> dict[str, Tensor]:
+    """All parameters of what a loader gave."""
+    modules = loaded if isinstance(loaded, tuple) else (loaded,)
+    return {
+        f"{index}.{name}": parameter
+        for index, module in enumerate(modules)
+        for name, parameter in getattr(module, "module", module).named_parameters()
+    }
+
+
+@pytest.mark.parametrize("component", LOADERS)
+def test_every_tensor_of_the_file_arrives(idm_vton_checkpoint: Path, component: str) -> None:
+    checkpoint = Checkpoint(idm_vton_checkpoint)
+    loaded = LOADERS[component](checkpoint, dtype=torch.float32)
+    if component.startswith("text_encoder"):
+        loaded = loaded[0 if component == "text_encoder" else 1]
+    arrived = sorted(tensor.sum().item() for tensor in parameters(loaded).values())
+    skipped = GARMENT_STRAYS | dead_keys(checkpoint) if component == "unet_encoder" else frozenset()
+    stored = load_file(checkpoint.weights(component))
+    assert arrived == sorted(tensor.sum().item() for name, tensor in stored.items() if name not in skipped)
+
+
+def dead_keys(checkpoint: Checkpoint) -> frozenset[str]:
+    whole, trimmed = (
+        load_garment(checkpoint, dtype=torch.float32, whole=whole).module.state_dict().keys()
+        for whole in (True, False)
+    )
+    return frozenset(whole - trimmed)
+
+
+def test_dead_weights_of_the_garment_unet_are_not_loaded(idm_vton_checkpoint: Path) -> None:
+    dead = dead_keys(Checkpoint(idm_vton_checkpoint))
+    assert len(dead) == 62
+    assert {"conv_out.weight", "up_blocks.1.upsamplers.0.conv.weight"} < dead
+    assert "up_blocks.1.attentions.2.transformer_blocks.1.norm1.weight" not in dead
+
+
+@pytest.mark.parametrize("component", LOADERS)
+def test_unknown_key_is_named(own: Path, component: str) -> None:
+    rewrite(own, component, lambda tensors: tensors.update({"strange.weight": torch.zeros(3)}))
+    with pytest.raises(LoadError, match=rf"{component} does not fit the model: unexpected strange\.weight$"):
+        LOADERS[component](Checkpoint(own), dtype=torch.float32)
+
+
+@pytest.mark.parametrize("component", LOADERS)
+def test_missing_key_is_named(own: Path, component: str) -> None:
+    rewrite(own, component, lambda tensors: tensors.pop(KEY[component]))
+    with pytest.raises(
+        LoadError, match=f"missing (text_model.)?{KEY[component].removeprefix('text_model.')}$"
+    ):
+        LOADERS[component](Checkpoint(own), dtype=torch.float32)
+
+
+@pytest.mark.parametrize("component", LOADERS)
+def test_wrong_shape_is_named_once(own: Path, component: str) -> None:
+    rewrite(own, component, lambda tensors: tensors.update({KEY[component]: torch.zeros(5, 7)}))
+    key = KEY[component].removeprefix("text_model.")
+    with pytest.raises(
+        LoadError, match=rf"does not fit the model: (text_model\.)?{key} is \(5, 7\), not \(\d"
+    ):
+        LOADERS[component](Checkpoint(own), dtype=torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda tensors: tensors.update({"encoder_hid_proj.layers.0.2.weight": torch.zeros(3)}),
+            "unexpected",
+        ),
+        (lambda tensors: tensors.pop("encoder_hid_proj.layers.1.0.to_out.weight"), "missing"),
+        (lambda tensors: tensors.pop("encoder_hid_proj.latents"), "missing latents"),
+    ],
+    ids=["unknown", "missing", "without-size"],
+)
+def test_resampler_is_as_strict(own: Path, change: Callable[[dict[str, Tensor]], object], words: str) -> None:
+    rewrite(own, "unet", change)
+    with pytest.raises(LoadError, match=rf"encoder_hid_proj\.\* of unet does not fit the model: {words}"):
+        load_tryon(Checkpoint(own), dtype=torch.float32)
+
+
+def test_all_wrong_keys_are_told_at_once(own: Path) -> None:
+    def spoil(tensors: dict[str, Tensor]) -> None:
+        tensors |= {"a": torch.zeros(1), "b": torch.zeros(1)}
+        del tensors["conv_in.bias"]
+
+    rewrite(own, "unet_encoder", spoil)
+    with pytest.raises(LoadError, match="missing conv_in.bias; unexpected a; unexpected b"):
+        load_garment(Checkpoint(own), dtype=torch.float32)
+
+
+def test_unknown_config_key_is_named(own: Path) -> None:
+    path = own / "unet" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "strange": 1}))
+    with pytest.raises(LoadError, match="no config key strange"):
+        load_tryon(Checkpoint(own), dtype=torch.float32)
+
+
+@pytest.mark.parametrize("component", ["text_encoder", "image_encoder"])
+def test_position_buffers_of_old_checkpoints_are_no_surprise(own: Path, component: str) -> None:
+    outer = "text_model" if component == "text_encoder" else "vision_model"
+    stray = f"{outer}.embeddings.position_ids"
+    assert stray in CLIP_STRAYS
+    rewrite(own, component, lambda tensors: tensors.update({stray: torch.zeros(1, 77, dtype=torch.long)}))
+    loaded = LOADERS[component](Checkpoint(own), dtype=torch.float32)
+    model = loaded[0] if isinstance(loaded, tuple) else loaded
+    (positions,) = (buffer for name, buffer in model.named_buffers() if name.endswith("position_ids"))
+    assert positions[0].tolist() == list(range(positions.shape[1]))
+
+
+def test_published_pickle_gives_the_same_network(idm_vton_checkpoint: Path, tmp_path: Path) -> None:
+    pickled = make_checkpoint(tmp_path / "pickled", pickled_unet=True)
+    assert not list((pickled / "unet").glob("*.safetensors"))
+    assert missing_files(pickled) == ()
+    for one, other in zip(
+        load_tryon(Checkpoint(pickled), dtype=torch.float16),
+        load_tryon(Checkpoint(idm_vton_checkpoint), dtype=torch.float16),
+        strict=True,
+    ):
+        ours, theirs = parameters(one), parameters(other)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_safetensors_go_before_the_pickle(own: Path) -> None:
+    (own / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"never opened")
+    load_tryon(Checkpoint(own), dtype=torch.float32)
+
+
+class Surprise:
+    """Unpickling it would run a command."""
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return print, ("a pickle ran code",)
+
+
+def test_pickle_that_holds_more_than_tensors_is_refused(own: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (own / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    torch.save({"conv_in.weight": Surprise()}, own / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(LoadError, match=r"^unet/diffusion_pytorch_model\.bin is not a checkpoint of tensors"):
+        load_tryon(Checkpoint(own), dtype=torch.float32)
+    assert "ran code" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("name", ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"])
+def test_damaged_file_is_named_without_its_folder(own: Path, name: str) -> None:
+    (own / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    (own / "unet" / name).write_bytes(b"half a download")
+    with pytest.raises(LoadError, match=f"^unet/{name} is not a") as refused:
+        load_tryon(Checkpoint(own), dtype=torch.float32)
+    assert str(own) not in str(refused.value)
+
+
+def test_missing_files_are_listed_together(own: Path) -> None:
+    assert missing_files(own) == ()
+    gone = ("scheduler/scheduler_config.json", "tokenizer/vocab.json", "vae/config.json")
+    for path in gone:
+        (own / path).unlink()
+    shutil.rmtree(own / "image_encoder")
+    assert missing_files(own) == (
+        "image_encoder/config.json",
+        "image_encoder/model.safetensors",
+        *gone,
+    )
+    with pytest.raises(LoadError, match=r"image_encoder/model\.safetensors is missing: cabine weights pull"):
+        Checkpoint(own).weights("image_encoder")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_everything_is_of_the_dtype_asked_for(idm_vton_checkpoint: Path, dtype: torch.dtype) -> None:
+    checkpoint = Checkpoint(idm_vton_checkpoint)
+    for component in ("unet", "unet_encoder", "vae", "text_encoder", "image_encoder"):
+        loaded = parameters(LOADERS[component](checkpoint, dtype=dtype))
+        assert {parameter.dtype for parameter in loaded.values()} == {dtype}
+        assert not any(parameter.requires_grad for parameter in loaded.values())
+
+
+def test_skipped_tensors_are_not_read(idm_vton_checkpoint: Path) -> None:
+    path = Checkpoint(idm_vton_checkpoint).weights("vae")
+    taken = dict(read_tensors(path, "cpu", torch.float16, skip=frozenset({"encoder.conv_in.bias"})))
+    assert load_file(path).keys() - taken.keys() == {"encoder.conv_in.bias"}
+    assert {tensor.dtype for tensor in taken.values()} == {torch.float16}
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="no list of memory maps on this system")
+def test_weights_of_the_right_dtype_stay_mapped_to_their_file(idm_vton_checkpoint: Path) -> None:
+    """No copy: every parameter lies where the operating system mapped the file."""
+    checkpoint = Checkpoint(idm_vton_checkpoint)
+    vae = load_vae(checkpoint, dtype=torch.float32)
+    lines = Path("/proc/self/smaps").read_text().splitlines()
+    maps = [line.split()[0].split("-") for line in lines if line.endswith(str(checkpoint.weights("vae")))]
+    ranges = [range(int(start, 16), int(end, 16)) for start, end in maps]
+    assert all(any(p.data_ptr() in part for part in ranges) for p in vae.parameters())
+
+
+def test_tokenizers_pad_each_in_its_own_way(idm_vton_checkpoint: Path) -> None:
+    tokens = [
+        tokenizer("model is wearing a shirt", padding="max_length", max_length=77).input_ids
+        for tokenizer in load_tokenizers(Checkpoint(idm_vton_checkpoint))
+    ]
+    length = len(json.loads((idm_vton_checkpoint / "tokenizer" / "vocab.json").read_text()))
+    assert [ids[-1] for ids in tokens] == [length - 1, 0]  # <|endoftext|> and !
+    assert [ids[0] for ids in tokens] == [length - 2] * 2
+    assert tokens[0].index(length - 1) == tokens[1].index(length - 1) == 6  # a word is one token
+
+
+@dataclass(frozen=True)
+class Listed(Checkpoint):
+    """The published checkpoint as its lists of tensors, on the meta device: full size, no bytes."""
+
+    given: dict[str, set[str]] = field(default_factory=dict)
+    """Component -> keys that were handed out."""
+
+    def config(self, component: str) -> dict[str, Any]:
+        config: dict[str, Any] = json.loads(
+            (self.folder / "published_configs" / component / "config.json").read_text()
+        )
+        return config
+
+    def manifest(self, component: str) -> dict[str, list[int]]:
+        listed = json.loads((self.folder / "manifests" / f"manifest_{component}.json").read_text())
+        tensors: dict[str, list[int]] = listed["tensors"]
+        return tensors
+
+    def tensors(
+        self,
+        component: str,
+        device: torch.device | str,
+        dtype: torch.dtype,
+        *,
+        skip: frozenset[str] = frozenset(),
+    ) -> Iterator[tuple[str, Tensor]]:
+        for name, shape in self.manifest(component).items():
+            if name not in skip:
+                self.given.setdefault(component, set()).add(name)
+                yield name, torch.empty(shape, device=device, dtype=dtype)
+
+
+@pytest.mark.parametrize("component", LOADERS)
+def test_published_checkpoint_fits_at_full_size(idm_vton_goldens: Path, component: str) -> None:
+    """Strictly: what the loaders take in, they consume; what they leave out is on the lists."""
+    published = Listed(idm_vton_goldens)
+    loaded = LOADERS[component](published, device="meta", dtype=torch.float16)
+    manifest = published.manifest(component)
+    left_out = manifest.keys() - published.given[component]
+    listed: set[str] = set()
+    if component == "unet_encoder":
+        dead = json.loads((idm_vton_goldens / "manifests" / "garment_dead_keys.json").read_text())
+        listed = {*dead, *(GARMENT_STRAYS & manifest.keys())}
+    assert left_out == listed
+    if component.startswith("text_encoder"):
+        loaded = loaded[0 if component == "text_encoder" else 1]
+    count = sum(parameter.numel() for parameter in parameters(loaded).values())
+    numel = {name: torch.Size(shape).numel() for name, shape in manifest.items()}
+    assert count == sum(numel.values()) - sum(numel[name] for name in left_out)
+
+
+def test_fill_leaves_nothing_on_the_meta_device(idm_vton_checkpoint: Path) -> None:
+    checkpoint = Checkpoint(idm_vton_checkpoint)
+    modules: list[nn.Module] = [load_vae(checkpoint), load_image_encoder(checkpoint)]
+    modules += [load_garment(checkpoint).module, load_tryon(checkpoint)[0].module]
+    modules += load_text_encoders(checkpoint)
+    for module in modules:
+        assert not any(t.is_meta for t in (*module.parameters(), *module.buffers()))
+        assert not module.training
+
+
+def test_lists_of_exceptions_stay_short() -> None:
+    assert len(loading.GARMENT_STRAYS) == 4
+    assert len(loading.CLIP_STRAYS) == 3
