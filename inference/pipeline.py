@@ -135,7 +135,7 @@ def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outc
         confidence=result.confidence,
         notices=collect_notices(prepared, result, tools.low_resolution_side),
         sampling=result.sampling,
-        working_frame=person.frame,
+        working_frame=result.images[0].frame,
     )
 
 

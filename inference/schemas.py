@@ -116,6 +116,7 @@ class EngineBody(_Answer):
     commercial_use: bool
     preview: bool
     categories: list[str]
+    served: list[str] = Field(description="Categories it can dress here now; others lack a checkpoint.")
     photo_kinds: list[str]
     canvas: list[int]
     artefacts: list[str]

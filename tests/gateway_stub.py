@@ -22,7 +22,7 @@ PROBLEM = json.dumps({"type": "urn:cabine:error:no-person", "status": 422, "fiel
 
 TRYON = {
     "images": [base64.b64encode(PNG).decode()],
-    "engine": {"name": "warp", "preview": True},
+    "engine": {"name": "warp", "license": "Apache-2.0", "preview": True},
     "confidence": 0.62,
     "warnings": [{"name": "soft-hair", "detail": "The edge of the hair may look soft."}],
 }
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(self.stub.ready, "application/json", b"{}")
 
     def on_v1_engines(self) -> None:
-        engine = {"name": "warp", "available": True, "categories": ["upper"], "photo_kinds": ["flat"]}
+        engine = {"name": "warp", "available": True, "served": ["upper"], "photo_kinds": ["flat"]}
         self.answer(200, "application/json", json.dumps({"default": "warp", "engines": [engine]}).encode())
 
     def on_v1_tryon(self) -> None:

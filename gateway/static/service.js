@@ -57,7 +57,7 @@ export async function offers() {
     if (!response.ok) return null;
     const engines = (await response.json()).engines.filter((engine) => engine.available);
     return {
-      categories: new Set(engines.flatMap((engine) => engine.categories)),
+      categories: new Set(engines.flatMap((engine) => engine.served)),
       photos: new Set(engines.flatMap((engine) => engine.photo_kinds)),
     };
   } catch {

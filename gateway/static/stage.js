@@ -84,7 +84,8 @@ export class Stage {
     meter.classList.toggle("low", confidence < CONFIDENCE_WORDS[1][0]);
     this.#root.querySelector(".warnings").replaceChildren(...items(warnings.map(({ detail }) => [detail, "poor"])));
     this.#root.querySelector(".honest").textContent =
-      `A style preview made by an algorithm (${engine.name}${engine.preview ? ", a quick preview engine" : ""}). ` +
+      `A style preview made by an algorithm (${engine.name}, ${engine.license}` +
+      `${engine.preview ? ", a quick preview engine" : ""}). ` +
       "It shows the look and guarantees no fit.";
   }
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import APIRouter, Request
 
+from inference.config import Settings
 from inference.engines.base import EngineSpec, Limit
+from inference.engines.registry import Registry
 from inference.problems import Problem
 from inference.schemas import EngineBody, EnginesAnswer, OptionBody, VariantBody
 from inference.selection import choose, why_not
@@ -25,10 +25,7 @@ def get_engines(request: Request) -> EnginesAnswer:
     others = [entry.spec for entry in entries.values() if entry.spec not in preferred]
     return EnginesAnswer(
         default=default_engine(service),
-        engines=[
-            describe(spec, why_not(spec, service.registry, service.settings), service.settings.weights)
-            for spec in (*preferred, *others)
-        ],
+        engines=[describe(spec, service.registry, service.settings) for spec in (*preferred, *others)],
     )
 
 
@@ -40,8 +37,10 @@ def default_engine(service: Service) -> str | None:
         return None
 
 
-def describe(spec: EngineSpec, reason: str | None, weights: Path) -> EngineBody:
-    here = variants_here(spec, weights)
+def describe(spec: EngineSpec, registry: Registry, settings: Settings) -> EngineBody:
+    reason = why_not(spec, registry, settings)
+    served = [name for name in spec.categories if not (reason or registry.why_not_category(spec, name))]
+    here = variants_here(spec, settings.weights)
     return EngineBody(
         name=spec.name,
         title=spec.title,
@@ -52,6 +51,7 @@ def describe(spec: EngineSpec, reason: str | None, weights: Path) -> EngineBody:
         commercial_use=spec.commercial_use,
         preview=spec.preview,
         categories=sorted(spec.categories),
+        served=sorted(served),
         photo_kinds=sorted(spec.photo_kinds),
         canvas=list(spec.canvas),
         artefacts=list(spec.artefacts),

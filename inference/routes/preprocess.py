@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from inference.dispatch import Ticket
 from inference.encode import encode_grey, encode_rgb, encode_rgba
-from inference.form import Form, missing
+from inference.engines.base import MaskAlgorithm
+from inference.form import MASK_ALGORITHMS, Form, missing
 from inference.form import source as source_of
 from inference.pictures import Picture
 from inference.pipeline import named, open_picture, refuse_worn
@@ -107,12 +108,12 @@ async def parse(request: Request) -> Response:
 @router.post(
     "/mask",
     summary="What may change for a garment",
-    openapi_extra=_image("person", "category"),
+    openapi_extra=_image("person", "category", "mask_algorithm"),
     responses=_answers(MaskAnswer, "no-person", "several-people", "body-not-visible"),
 )
 async def mask(request: Request) -> Response:
     """White may change; the size of the upright photo, so that it can be edited and sent back as `mask`."""
-    return await answer(request, "person", ("category",), make_mask)
+    return await answer(request, "person", ("category", "mask_algorithm"), make_mask)
 
 
 @router.post(
@@ -155,7 +156,8 @@ def parse_person(form: Form, picture: Picture, service: Service) -> Artefact:
 
 def make_mask(form: Form, picture: Picture, service: Service) -> Artefact:
     category = form.choice("category", CATEGORIES) or "upper"
-    agnostic = picture.agnostic(service.tools.preparation, CANVAS, category, "default")
+    algorithm = cast(MaskAlgorithm, form.choice("mask_algorithm", MASK_ALGORITHMS) or "default")
+    agnostic = picture.agnostic(service.tools.preparation, CANVAS, category, algorithm)
     size = (picture.photo.width, picture.photo.height)
     grey = np.rint(unframe(agnostic.alpha, agnostic.frame, size) * 255).astype(np.uint8)
     png = encode_grey(grey)

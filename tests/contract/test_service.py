@@ -79,7 +79,9 @@ def test_engines_say_what_they_take_and_why_not(rig: Rig) -> None:
     assert engines["warp"]["available"] is True
     assert engines["warp"]["preview"] is True
     assert engines["warp"]["reason"] is None
+    assert engines["warp"]["served"] == ["upper"]
     assert engines["gpu-only"]["available"] is False
+    assert engines["gpu-only"]["served"] == []
     assert ".[torch]" in engines["gpu-only"]["reason"]
     steps = next(option for option in engines["diffusion"]["options"] if option["name"] == "steps")
     assert (steps["least"], steps["most"], steps["default"]) == (1, 50, 30)

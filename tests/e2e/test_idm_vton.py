@@ -71,4 +71,5 @@ def test_engines_are_told_through_the_gateway(gateway: Process) -> None:
     engine = next(engine for engine in told["engines"] if engine["name"] == "idm-vton")
     assert told["default"] == "idm-vton"
     assert (engine["available"], engine["weights_license"]) == (True, "CC BY-NC-SA 4.0")
+    assert engine["served"] == ["upper"]
     assert {variant["name"]: variant["here"] for variant in engine["variants"]} == {"base": True, "dc": False}
