@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from preprocess.geometry import fit_region, reframe
 from preprocess.labels import convert as convert_labels
-from preprocess.pose import MIN_VISIBILITY
 from preprocess.pose import convert as convert_pose
 from preprocess.types import ATR_LABELS, LabelMap, Mask, Person, Points, Pose
 
@@ -34,6 +33,8 @@ WRIST_REACH = 1.2
 """The wrist is drawn this far from the elbow, in lengths of the forearm."""
 MISSING = 1.0
 """A joint with both coordinates up to this was not found."""
+FOUND = 0.1
+"""Visibility from which a joint counts: OpenPose's own threshold; a wrist in a pocket has 0.24."""
 BLOCK = np.ones((5, 5), np.uint8)
 GARMENT_ROUNDS, ARM_ROUNDS, NECK_ROUNDS = 5, 4, 1
 """Dilations with the block."""
@@ -77,7 +78,7 @@ def masked_like_reference(
     small = reframe(labels.labels, labels.frame, frame, nearest=True)
     # pixel indices are half a pixel less than positions
     points = frame.from_photo(pose.frame.to_photo(pose.points)) - np.float32(0.5)
-    points[pose.visibility < MIN_VISIBILITY] = 0
+    points[pose.visibility < FOUND] = 0
     mask = reference_mask(small, points, category, KIND[category])
     alpha = reframe((mask > 0).astype(np.float32), frame, person.frame)
     return Mask(tag="agnostic", frame=person.frame, alpha=(alpha >= 0.5).astype(np.float32))
