@@ -35,6 +35,7 @@ from inference.engines.idm_vton.settings import SamplingSettings
 from inference.engines.idm_vton.state import LoadError
 
 Arrays = Mapping[str, NDArray[np.generic]]
+Expected = tuple[NDArray[np.generic], ...]
 
 BOUNDS: Mapping[str, float] = {
     "clip_pixels": 1e-4,
@@ -111,11 +112,11 @@ class Case:
         first: dict[Draw, Sequence[Tensor]] = {what: [draw] for what, draw in zip(order, draws, strict=False)}
         return Recorded({**first, "step": draws[len(order) :]})
 
-    def expected(self) -> dict[str, tuple[NDArray[np.generic], ...]]:
+    def expected(self) -> dict[str, Expected]:
         """What was recorded, by the names of :class:`~.observe.Observe`; features have many arrays each."""
         arrays = self.arrays
         tokens, rows = arrays["image_proj_out"], len(self.prompts)
-        expected = {name: (arrays[name],) for name in BOUNDS if name in arrays}
+        expected: dict[str, Expected] = {name: (arrays[name],) for name in BOUNDS if name in arrays}
         expected["clip_pixels"] = (arrays["image_encoder_in_cond"],)
         expected["image_tokens"] = (tokens[-rows:],)
         if len(tokens) > rows:
@@ -137,7 +138,7 @@ class Case:
 class Differences:
     """An observer that compares what it sees with what was recorded."""
 
-    def __init__(self, expected: Mapping[str, tuple[NDArray[np.generic], ...]]) -> None:
+    def __init__(self, expected: Mapping[str, Expected]) -> None:
         self._expected = expected
         self.found: dict[str, float] = {}
 
