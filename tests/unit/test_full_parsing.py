@@ -12,7 +12,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip ins
 
 from preprocess.models import ModelsError
 from preprocess.providers.full.letterbox import Letterbox
-from preprocess.providers.full.parsing import Parser, fill_holes, strangers, with_neck
+from preprocess.providers.full.parsing import Parser, fill_holes, network_input, strangers, with_neck
 from preprocess.types import ATR_LABELS, Frame, Mask, Person
 from tests.figure import figure
 from tests.full_networks import PALETTE, parser
@@ -137,6 +137,22 @@ def test_the_grid_lies_exactly_where_the_picture_was_put(width: int, height: int
     inside_y = (np.arange(height) + 0.5) * box.scale + box.top
     assert np.abs(x - np.clip(inside_x, 0.5, 511.5)).max() < 1e-2
     assert np.abs(y.T - np.clip(inside_y, 0.5, 511.5)).max() < 1e-2
+
+
+def test_the_input_is_bgr_with_imagenets_mean_and_deviation() -> None:
+    rgb = np.zeros((4, 4, 3), np.uint8)
+    rgb[...] = (255, 51, 0)  # 1, .2, 0
+    tensor = network_input(rgb)
+    assert tensor.shape == (1, 3, 4, 4)
+    assert tensor.dtype == np.float32
+    blue, green, red = -0.406 / 0.225, (0.2 - 0.456) / 0.224, (1 - 0.485) / 0.229
+    assert tensor[0, :, 2, 3].tolist() == pytest.approx([blue, green, red], abs=1e-6)
+
+
+def test_large_pictures_are_averaged() -> None:
+    checks = (np.indices((1024, 1024)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    small = Letterbox.centred(1024, 1024, 512).picture(np.dstack([checks] * 3))
+    assert np.abs(small.astype(int) - 128).max() <= 1
 
 
 def test_head_that_lip_does_not_call_face_is_neck() -> None:

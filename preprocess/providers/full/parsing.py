@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from preprocess.models import ModelsError
 from preprocess.providers.full.letterbox import Letterbox
-from preprocess.providers.full.network import Network, Shape
+from preprocess.providers.full.network import Network, Shape, Tensor
 from preprocess.types import ATR_LABELS, LabelMap, Person, Rgb
 
 MEAN = np.array([0.406, 0.456, 0.485], np.float32)
@@ -74,8 +74,7 @@ def probabilities(network: Network, rgb: Rgb, side: int, classes: int) -> NDArra
     Raises :class:`ModelsError` for a network of another number of classes.
     """
     box = Letterbox.centred(rgb.shape[1], rgb.shape[0], side)
-    bgr = box.picture(rgb)[..., ::-1].astype(np.float32) / 255.0
-    logits = network(((bgr - MEAN) / STD).transpose(2, 0, 1)[None])[FUSED][0]
+    logits = network(network_input(box.picture(rgb)))[FUSED][0]
     if len(logits) != classes:
         raise ModelsError(
             f"the parsing network has {len(logits)} classes, expected {classes}: the files of "
@@ -86,6 +85,12 @@ def probabilities(network: Network, rgb: Rgb, side: int, classes: int) -> NDArra
     np.exp(planes, out=planes)
     planes /= planes.sum(axis=0)
     return planes
+
+
+def network_input(rgb: Rgb) -> Tensor:
+    """``uint8 (S, S, 3)`` RGB to ``float32 (1, 3, S, S)`` BGR, ImageNet's mean 0 and deviation 1."""
+    normal = (rgb[..., ::-1].astype(np.float32) / 255.0 - MEAN) / STD
+    return np.asarray(normal.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
 def fill_holes(labels: Labels) -> Labels:
