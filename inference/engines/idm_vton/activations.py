@@ -21,6 +21,10 @@ from inference.engines.idm_vton.layers import (
 from inference.engines.idm_vton.sizes import Architecture
 
 PIXELS_A_LATENT = 8
+PROMPTS = 3
+"""The person's, the garment's and the negative one."""
+PICTURES = 2
+"""That CLIP sees: the garment's and an empty one."""
 SCORE_BYTES = 8
 """A score in the ``math`` kernel: float32, and its softmax."""
 
@@ -52,12 +56,26 @@ class Work:
         return 2 if self.guided else 1
 
 
+def text_bytes(architecture: Architecture, work: Work) -> int:
+    """Both text encoders."""
+    first, second = (architecture.configs[part] for part in ("text_encoder", "text_encoder_2"))
+    every = _hidden_states(first, TEXT_TOKENS) + _hidden_states(second, TEXT_TOKENS)
+    return round(PROMPTS * (every + _feed_forward(second, TEXT_TOKENS)) * work.number_bytes)
+
+
+def image_bytes(architecture: Architecture, work: Work) -> int:
+    """The image encoder and the resampler, one picture after the other."""
+    image = _feed_forward(architecture.configs["image_encoder"], CLIP_TOKENS)
+    return round(image * work.number_bytes) + _left_bytes(architecture, work)
+
+
 def encode_bytes(architecture: Architecture, work: Work) -> int:
     """VAE: masked person, dense pose and garment."""
     pixels = work.canvas[0] * work.canvas[1]
     layers = encoder_layers(architecture.configs["vae"])
     pictures = 3 if work.vae_batch else 1
-    return round(pictures * _peak(layers, pixels) * architecture.vae_number_bytes(work.number_bytes))
+    peak = pictures * _peak(layers, pixels) * architecture.vae_number_bytes(work.number_bytes)
+    return round(peak) + _left_bytes(architecture, work)
 
 
 def decode_bytes(architecture: Architecture, work: Work) -> int:
@@ -67,15 +85,10 @@ def decode_bytes(architecture: Architecture, work: Work) -> int:
     return round(_peak(decoder_layers(architecture.configs["vae"]), pixels) * number_bytes)
 
 
-def text_bytes(architecture: Architecture, work: Work) -> int:
-    """Both text encoders: the person's, the garment's and the negative prompt."""
-    second = architecture.configs["text_encoder_2"]
-    return round(3 * _clip_live(second, TEXT_TOKENS) * work.number_bytes)
-
-
-def image_bytes(architecture: Architecture, work: Work) -> int:
-    """The image encoder and the resampler, one picture at a time."""
-    return round(_clip_live(architecture.configs["image_encoder"], CLIP_TOKENS) * work.number_bytes)
+def prompt_bytes(architecture: Architecture, work: Work, *, garment: bool) -> int:
+    """Keys and values of prompts and image tokens, those of the ``garment`` UNet too, as they are made."""
+    keys = _tryon_keys(architecture, work) + (_garment_keys(architecture) if garment else 0)
+    return round(keys * work.number_bytes) + _left_bytes(architecture, work)
 
 
 def denoise_bytes(architecture: Architecture, work: Work, *, cached: bool = False) -> int:
@@ -84,12 +97,9 @@ def denoise_bytes(architecture: Architecture, work: Work, *, cached: bool = Fals
     rows = work.pictures * work.halves
     tryon = rows * (_peak(architecture.tryon, positions) + _scores(architecture.tryon, work, 2))
     garment = _peak(architecture.garment, positions) + _scores(architecture.garment, work, 1)
-    kept = _features(architecture.garment, positions)
-    kept += _prompt_keys(architecture.tryon, TEXT_TOKENS + architecture.resampler.queries) * (
-        (work.pictures + work.waiting) * work.halves
-    )
+    kept = _features(architecture.garment, positions) + _tryon_keys(architecture, work)
     if not cached:
-        kept += _prompt_keys(architecture.garment, TEXT_TOKENS)
+        kept += _garment_keys(architecture)
     return round((kept + (tryon if cached else max(tryon, garment))) * work.number_bytes)
 
 
@@ -108,6 +118,15 @@ def _features(layers: list[Layer], positions: int) -> float:
     return sum(positions / layer.scale**2 * layer.channels * layer.depth for layer in blocks)
 
 
+def _tryon_keys(architecture: Architecture, work: Work) -> float:
+    tokens = TEXT_TOKENS + architecture.resampler.queries
+    return (work.pictures + work.waiting) * work.halves * _prompt_keys(architecture.tryon, tokens)
+
+
+def _garment_keys(architecture: Architecture) -> float:
+    return _prompt_keys(architecture.garment, TEXT_TOKENS)
+
+
 def _prompt_keys(layers: list[Layer], tokens: int) -> float:
     blocks = (layer for layer in layers if isinstance(layer, Transformer))
     return sum(2 * tokens * layer.channels * layer.depth for layer in blocks)
@@ -122,7 +141,19 @@ def _scores(layers: list[Layer], work: Work, keys_a_query: int) -> float:
     return largest * keys_a_query * SCORE_BYTES / work.number_bytes
 
 
-def _clip_live(config: Config, tokens: int) -> float:
-    """All hidden states, and one layer's feed-forward before and after its activation."""
-    width, layers = integer(config, "hidden_size"), integer(config, "num_hidden_layers")
-    return tokens * (width * (layers + 4) + 2 * integer(config, "intermediate_size"))
+def _left_bytes(architecture: Architecture, work: Work) -> int:
+    """Hidden states of the encoders: their outputs hold each other in a circle until Python collects it."""
+    prompts = sum(
+        _hidden_states(architecture.configs[part], TEXT_TOKENS) for part in ("text_encoder", "text_encoder_2")
+    )
+    pictures = _hidden_states(architecture.configs["image_encoder"], CLIP_TOKENS)
+    return round((PROMPTS * prompts + PICTURES * pictures) * work.number_bytes)
+
+
+def _hidden_states(config: Config, tokens: int) -> int:
+    return tokens * integer(config, "hidden_size") * (integer(config, "num_hidden_layers") + 2)
+
+
+def _feed_forward(config: Config, tokens: int) -> int:
+    """Before and after its activation."""
+    return 2 * tokens * integer(config, "intermediate_size")

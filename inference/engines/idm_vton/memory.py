@@ -16,6 +16,7 @@ from inference.engines.idm_vton.activations import (
     denoise_bytes,
     encode_bytes,
     image_bytes,
+    prompt_bytes,
     text_bytes,
 )
 from inference.engines.idm_vton.layers import Weights, integer
@@ -240,8 +241,8 @@ def _activations(architecture: Architecture, profile: Profile, work: Work, tilin
         "text": text_bytes(architecture, work),
         "garment picture": image_bytes(architecture, work),
         "encode": round(tile * encode_bytes(architecture, replace(work, vae_batch=profile.vae_batch))),
-        "prompt keys": 0,
-        "garment prompt keys": 0,
+        "prompt keys": prompt_bytes(architecture, work, garment=False),
+        "garment prompt keys": prompt_bytes(architecture, work, garment=True),
         "denoise": denoise_bytes(architecture, work),
         "denoise, known garment": denoise_bytes(architecture, work, cached=True),
         "decode": round(tile * decode_bytes(architecture, work)),

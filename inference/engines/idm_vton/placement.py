@@ -70,6 +70,11 @@ class Moving:
         """What can compute now."""
         return frozenset(component for component, part in self._parts.items() if part.present)
 
+    @property
+    def device_bytes(self) -> int:
+        """Bytes of weights on the device now."""
+        return sum(part.nbytes for part in self._parts.values() if part.present)
+
     @contextmanager
     def on(self, *components: Component) -> Iterator[None]:
         """While open, ``components`` are on the device; a second thread waits until the first has closed."""
@@ -93,6 +98,11 @@ class _Part:
         self._stream = stream
         self._host = [tensor.data for tensor in tensors]
         self.present = False
+
+    @property
+    def nbytes(self) -> int:
+        streamed = self._stream.device_bytes if self._stream else 0
+        return sum(tensor.nbytes for tensor in self._tensors) + streamed
 
     def settle(self) -> None:
         """Go to the device for good; the host's copies are let go."""

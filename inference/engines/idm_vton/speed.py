@@ -41,13 +41,13 @@ def use_channels_last(models: Models) -> None:
 def compile_blocks(models: Models, compiler: str) -> None:
     """Compile the forward of every transformer block, whole or not at all.
 
-    Blocks of one width share a graph for each shape that comes: four for a first request. Convolutions stay as
-    they are. The garment UNet's last block stops in its middle, by an exception that no graph can hold: it is
-    left alone.
+    Blocks of one width share a graph for each shape that comes: four for a first request. Convolutions stay
+    as they are. The garment UNet's last block stops in its middle, by an exception that no graph can hold: it
+    is left alone.
     """
-    # All blocks are one function to torch, which gives up after eight graphs: too few for one to four pictures,
-    # with and without guidance, in two widths and two networks.
+    # All blocks are one function to torch, which gives up after eight graphs: too few for one to four
+    # pictures, with and without guidance, in two widths and two networks.
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, GRAPHS)
     for block in (*models.unet.blocks, *models.garment_unet.blocks[:-1]):
         compiled = torch.compile(block.forward, backend=compiler, fullgraph=True, dynamic=False)
-        block.forward = compiled  # type: ignore[method-assign]
+        block.forward = compiled

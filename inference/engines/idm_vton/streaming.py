@@ -1,8 +1,8 @@
 """Blocks of a network that live in host memory and come to the GPU one by one.
 
 Two buffers on the device hold the block that computes and the next one, which is copied meanwhile on a
-stream of its own. (diffusers' group offloading needs accelerate, and learns the order of the layers from their
-calls; ours are also called outside of a pass, for the keys and values of prompts.)
+stream of its own. (diffusers' group offloading needs accelerate, and learns the order of the layers from
+their calls; ours are also called outside of a pass, for the keys and values of prompts.)
 """
 
 from __future__ import annotations
