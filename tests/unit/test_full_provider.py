@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'cabine[full]'")
+pytest.importorskip("onnx", reason="onnx, which writes the tiny networks, is not installed: make setup")
 
 from preprocess.densepose import approximate_densepose
 from preprocess.errors import InputError
