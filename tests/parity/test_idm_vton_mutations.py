@@ -91,14 +91,13 @@ def halves_swapped_in_guidance(patch: Patch, models: Models, inputs: Inputs) -> 
 
 def halves_swapped_in_the_prompt(patch: Patch, models: Models, inputs: Inputs) -> Models:
     def change(original: Any, self: Any, first: Any) -> Any:
+        """With one picture the conditional row goes first."""
         both = original(self, first)
-        n = len(self.pooled)
-        order = [*range(n, 2 * n), *range(n)]
-        return conditioning.Prompt(
-            embeds=both.embeds[order], image=both.image[order], pooled=both.pooled[order]
+        return replace(
+            both, text=conditioning.join(both.half().text, 1, first.text), pooled=both.pooled.flip(0)
         )
 
-    around(patch, conditioning.Prompt, "after", change)
+    around(patch, conditioning.Conditioning, "after", change)
     return models
 
 

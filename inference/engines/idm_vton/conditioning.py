@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.engines.idm_vton.attention import TextImage
+from inference.engines.idm_vton.attention import KeyValue, TextImage, Tokens
 from inference.engines.idm_vton.encoders import encode_image, encode_negative, encode_no_image, encode_text
 from inference.engines.idm_vton.inputs import Inputs
 from inference.engines.idm_vton.models import Models
@@ -31,15 +31,6 @@ class Prompt:
             embeds=self.embeds[start:stop], image=self.image[start:stop], pooled=self.pooled[start:stop]
         )
 
-    def after(self, first: Prompt) -> Prompt:
-        """``first``'s only row as often as there are rows here, then these."""
-        n = len(self.pooled)
-        return Prompt(
-            embeds=torch.cat([first.embeds.expand(n, -1, -1), self.embeds]),
-            image=torch.cat([first.image.expand(n, -1, -1), self.image]),
-            pooled=torch.cat([first.pooled.expand(n, -1), self.pooled]),
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Prompts:
@@ -49,6 +40,7 @@ class Prompts:
     """B rows."""
     unconditional: Prompt | None
     """One row for all: negative prompt and no picture. None without guidance."""
+    negative_prompt: str
     garment: Tensor
     """``(G, 77, 2048)``: captions of the garments alone; no rows where they are not needed."""
 
@@ -56,8 +48,7 @@ class Prompts:
 def encode_prompts(
     models: Models, inputs: Inputs, settings: SamplingSettings, *, with_garment: bool, observe: Observe
 ) -> Prompts:
-    """Encode captions and the garments' pictures; what depends on the checkpoint alone is kept for later
-    requests."""
+    """Encode captions and the garments' pictures; what depends on the checkpoint alone is kept."""
     persons, guided, keep = len(inputs.prompts), settings.guidance > 1, settings.savings.constants_once
     garment_captions = inputs.garment_prompts if with_garment else ()
     with models.placement.on("text_encoder", "text_encoder_2"):
@@ -82,7 +73,12 @@ def encode_prompts(
             observe(f"{half}pooled_prompt_embeds", prompt.pooled)
             observe(f"{half}image_tokens", prompt.image)
     observe("prompt_embeds_cloth", text.embeds[persons:])
-    return Prompts(conditional=conditional, unconditional=unconditional, garment=text.embeds[persons:])
+    return Prompts(
+        conditional=conditional,
+        unconditional=unconditional,
+        negative_prompt=inputs.negative_prompt,
+        garment=text.embeds[persons:],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,16 +91,25 @@ class Conditioning:
     """``(n, 1280)``."""
     time_ids: Tensor
     """``float32 (n, 6)``: height, width, 0, 0, height, width in pixels (training had the height twice)."""
-    uncond: int
-    """How many rows, from the first on, are the unconditional half: 0 or n / 2."""
+    uncond: int = 0
+    """How many rows, from the first on, are the unconditional half: none or half of them."""
+
+    def after(self, first: Conditioning) -> Conditioning:
+        """``first``'s only row, the unconditional one, as often as there are rows here; then these."""
+        n = len(self.pooled)
+        return Conditioning(
+            text=join(first.text, n, self.text),
+            pooled=torch.cat([first.pooled.expand(n, -1), self.pooled]),
+            time_ids=torch.cat([first.time_ids.expand(n, -1), self.time_ids]),
+            uncond=n,
+        )
 
     def half(self) -> Conditioning:
-        """The conditional half alone (views)."""
+        """The conditional half alone, as views: keys and values are in memory once."""
         return Conditioning(
             text=self.text.rows(self.uncond, len(self.pooled)),
             pooled=self.pooled[self.uncond :],
             time_ids=self.time_ids[self.uncond :],
-            uncond=0,
         )
 
 
@@ -128,16 +133,49 @@ def group_pictures(
     ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=models.device)
     groups = []
     with models.placement.on("unet_text"):
+        unconditional = _unconditional(models, prompts, settings, ids)
         for start in range(0, pictures, at_once):
             stop = min(start + at_once, pictures)
-            prompt, uncond = prompts.conditional.rows(start, stop), 0
-            if prompts.unconditional is not None:
-                prompt, uncond = prompt.after(prompts.unconditional), stop - start
-            both = Conditioning(
+            prompt = prompts.conditional.rows(start, stop)
+            conditional = Conditioning(
                 text=models.unet.text_image(prompt.embeds, prompt.image, savings=settings.savings),
                 pooled=prompt.pooled,
-                time_ids=ids.expand(len(prompt.pooled), -1),
-                uncond=uncond,
+                time_ids=ids.expand(stop - start, -1),
             )
+            both = conditional if unconditional is None else conditional.after(unconditional)
             groups.append(Group(start=start, stop=stop, both=both, conditional=both.half()))
     return tuple(groups)
+
+
+def _unconditional(
+    models: Models, prompts: Prompts, settings: SamplingSettings, ids: Tensor
+) -> Conditioning | None:
+    """The unconditional half's one row; its keys and values depend on the checkpoint alone."""
+    prompt, savings, kept = prompts.unconditional, settings.savings, models.constants.unconditional
+    if prompt is None:
+        return None
+    keep = savings.constants_once and savings.text_kv_once
+    if keep and kept is not None and kept[0] == prompts.negative_prompt:
+        text = kept[1]
+    else:
+        text = models.unet.text_image(prompt.embeds, prompt.image, savings=savings)
+    if keep:
+        models.constants.unconditional = (prompts.negative_prompt, text)
+    return Conditioning(text=text, pooled=prompt.pooled, time_ids=ids)
+
+
+def join(first: TextImage, rows: int, then: TextImage) -> TextImage:
+    """``first``'s only row ``rows`` times, then the rows of ``then``."""
+
+    def joined(one: Tensor, others: Tensor) -> Tensor:
+        return torch.cat([one.expand(rows, *one.shape[1:]), others])
+
+    def each(one: Tokens, others: Tokens) -> Tokens:
+        if isinstance(one, KeyValue) and isinstance(others, KeyValue):
+            return KeyValue(joined(one.key, others.key), joined(one.value, others.value))
+        return joined(one, others)  # type: ignore[arg-type]  # both are of one kind
+
+    return TextImage(
+        text=tuple(each(*pair) for pair in zip(first.text, then.text, strict=True)),
+        image=tuple(each(*pair) for pair in zip(first.image, then.image, strict=True)),
+    )

@@ -17,6 +17,7 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
+from inference.engines.idm_vton.attention import TextImage
 from inference.engines.idm_vton.kernels import Backend
 from inference.engines.idm_vton.loading import (
     Checkpoint,
@@ -69,6 +70,9 @@ class Constants:
     """The last negative prompt (in practice the published one) and its embedding, one row."""
     no_image: Tensor | None = None
     """``(1, 16, 2048)``: image tokens of an all-zero picture, the unconditional half's."""
+    unconditional: tuple[str, TextImage] | None = None
+    """The same negative prompt and those tokens as the try-on UNet's keys and values, one row: 31 MB in half
+    precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
