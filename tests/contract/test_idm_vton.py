@@ -244,7 +244,7 @@ def test_progress_is_told_and_cancelling_stops_before_the_next_step(idm_vton_wei
             prepared(), Params(seed=1, steps=5), lambda *at: told.append(at), cancel_after_two
         )
 
-    assert told == [("encode", 1, 1), ("denoise", 1, 5), ("denoise", 2, 5)]
+    assert told == [("load", 0, 1), ("encode", 1, 1), ("denoise", 1, 5), ("denoise", 2, 5)]
 
 
 def test_facts_name_device_format_profile_and_variant(idm_vton_weights: Path) -> None:
@@ -261,6 +261,22 @@ def test_facts_name_device_format_profile_and_variant(idm_vton_weights: Path) ->
         "variant": "base",
         "attention": "auto",
     }
+
+
+def test_garments_choose_the_checkpoint_whatever_was_loaded_before(
+    idm_vton_weights: Path, tmp_path: Path
+) -> None:
+    for name in ("base", "dc"):
+        shutil.copytree(idm_vton_weights / "idm-vton" / "base", tmp_path / "idm-vton" / name)
+    top, engine = prepared(), loaded(tmp_path)
+    skirt = dataclasses.replace(top, garments=(dataclasses.replace(top.garments[0], category="lower"),))
+
+    used = []
+    for worn in (top, skirt, top):
+        engine.run(worn, Params(seed=1, steps=1), lambda *at: None, lambda: False)
+        used.append(engine.facts()["variant"])
+
+    assert used == ["base", "dc", "base"]
 
 
 def test_description_that_is_cut_is_warned_about(idm_vton_weights: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import torch
@@ -44,20 +44,21 @@ class Shelf:
     def loaded(self) -> Loaded | None:
         return self._loaded
 
-    def take(self, categories: Collection[str]) -> Loaded:
-        """A checkpoint trained on all of these categories; the one that is there if it will do.
+    def take(self, categories: Collection[str], loading: Callable[[], None] = lambda: None) -> Loaded:
+        """The preferred checkpoint of those trained on all of these categories, whichever was loaded before: a
+        seed must mean the same picture whatever was drawn last.
 
-        Raises :class:`EngineUnavailable` naming what is missing or wrong, and before anything is loaded
+        ``loading`` is told when it is another one, which takes a while. Raises :class:`EngineUnavailable`
+        naming what is missing or wrong, and before anything is loaded
         :class:`~inference.engines.base.OutOfMemory` where no memory profile holds it.
         """
-        if self._loaded is None or not self._serves(self._loaded.variant, categories):
+        variant = variant_for(SPEC, self._runtime.weights, categories)
+        if self._loaded is None or self._loaded.variant != variant.name:
+            loading()
             self._loaded = None
             free(self.device)
-            self._loaded = self._load(variant_for(SPEC, self._runtime.weights, categories))
+            self._loaded = self._load(variant)
         return self._loaded
-
-    def _serves(self, name: str, categories: Collection[str]) -> bool:
-        return any(each.name == name and each.categories.issuperset(categories) for each in SPEC.variants)
 
     def _load(self, variant: Variant) -> Loaded:
         folder = checked_folder(SPEC, self._runtime.weights, variant)

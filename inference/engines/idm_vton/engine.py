@@ -70,7 +70,8 @@ class IdmVtonEngine:
         Raises :class:`InputError`, :class:`EngineUnavailable`, :class:`OutOfMemory` and :class:`Stopped`.
         """
         with self._failures_told():
-            loaded = self._shelf.take({garment.category for garment in prepared.garments})
+            categories = {garment.category for garment in prepared.garments}
+            loaded = self._shelf.take(categories, lambda: progress("load", 0, 1))
             settings = self._settings(params, loaded.planned)
             images = self._dress(prepared, loaded.models, settings, params.seed, progress, cancelled)
         return EngineResult(
