@@ -119,7 +119,7 @@ def test_memory_holds_one_tensor_at_a_time(tmp_path: Path) -> None:
     convert(source, tmp_path / "model.safetensors", lambda *_: held.append(anonymous_mb()))
 
     assert len(held) == count + 1
-    assert max(held) - held[0] < count * megabytes / 4, "half of the file would be all of it in float16"
+    assert max(held) - held[0] < 3 * megabytes, f"the whole file in float16 would be {count * megabytes // 2}"
 
 
 def anonymous_mb() -> int:
