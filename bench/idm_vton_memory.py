@@ -89,12 +89,11 @@ def request(models: Models, canvas: tuple[int, int], savings: Savings, pictures:
     live = LiveBytes(state_of(*networks(models)))
     watching = Watching(live, models.placement)
     models = replace(models, placement=watching)
+    inputs = made_up(canvas)  # stay on the host
     timestep = torch.tensor(TIMESTEP)
     with torch.no_grad(), live:
         seeded = Seeded(0, pictures)
-        conditions = prepare(
-            models, made_up(canvas), settings, (TIMESTEP,), seeded, garments=None, observe=ignore
-        )
+        conditions = prepare(models, inputs, settings, (TIMESTEP,), seeded, garments=None, observe=ignore)
         with models.placement.on("unet", "garment_unet"):
             features = conditions.garment.at(0, timestep)
             predict_noise(

@@ -7,6 +7,7 @@ beside counted ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference.engines.idm_vton.architecture import CLIP_TOKENS, TEXT_TOKENS
@@ -21,10 +22,8 @@ from inference.engines.idm_vton.layers import (
 from inference.engines.idm_vton.sizes import Architecture
 
 PIXELS_A_LATENT = 8
-PROMPTS = 3
-"""The person's, the garment's and the negative one."""
-PICTURES = 2
-"""That CLIP sees: the garment's and an empty one."""
+PROMPTS = 2
+"""In one batch: the person's and the garment's."""
 SCORE_BYTES = 8
 """A score in the ``math`` kernel: float32, and its softmax."""
 
@@ -65,42 +64,46 @@ def text_bytes(architecture: Architecture, work: Work) -> int:
 
 def image_bytes(architecture: Architecture, work: Work) -> int:
     """The image encoder and the resampler, one picture after the other."""
-    image = _feed_forward(architecture.configs["image_encoder"], CLIP_TOKENS)
-    return round(image * work.number_bytes) + _left_bytes(architecture, work)
+    config = architecture.configs["image_encoder"]
+    states = _hidden_states(config, CLIP_TOKENS) + _feed_forward(config, CLIP_TOKENS)
+    return round(states * work.number_bytes)
 
 
 def encode_bytes(architecture: Architecture, work: Work) -> int:
     """VAE: masked person, dense pose and garment."""
-    pixels = work.canvas[0] * work.canvas[1]
-    layers = encoder_layers(architecture.configs["vae"])
     pictures = 3 if work.vae_batch else 1
-    peak = pictures * _peak(layers, pixels) * architecture.vae_number_bytes(work.number_bytes)
-    return round(peak) + _left_bytes(architecture, work)
+    return pictures * _vae_bytes(architecture, work, encoder_layers) + _constant_bytes(architecture, work)
 
 
 def decode_bytes(architecture: Architecture, work: Work) -> int:
     """VAE: latents to picture, one at a time."""
-    pixels = work.canvas[0] * work.canvas[1]
-    number_bytes = architecture.vae_number_bytes(work.number_bytes)
-    return round(_peak(decoder_layers(architecture.configs["vae"]), pixels) * number_bytes)
+    return _vae_bytes(architecture, work, decoder_layers) + _constant_bytes(architecture, work)
 
 
-def prompt_bytes(architecture: Architecture, work: Work, *, garment: bool) -> int:
-    """Keys and values of prompts and image tokens, those of the ``garment`` UNet too, as they are made."""
-    keys = _tryon_keys(architecture, work) + (_garment_keys(architecture) if garment else 0)
-    return round(keys * work.number_bytes) + _left_bytes(architecture, work)
+def prompt_bytes(architecture: Architecture, work: Work) -> int:
+    """Keys and values of the try-on UNet's prompt and image tokens, as they are made and put together."""
+    made = (work.pictures + work.waiting) * _tryon_keys(architecture)
+    kept = _kept_keys(architecture, work)
+    return round((made + kept) * work.number_bytes) + _constant_bytes(architecture, work)
+
+
+def garment_prompt_bytes(architecture: Architecture, work: Work) -> int:
+    """Keys and values of the garment UNet's prompt, beside those of the try-on UNet."""
+    keys = _kept_keys(architecture, work) + _garment_keys(architecture)
+    return round(keys * work.number_bytes) + _constant_bytes(architecture, work)
 
 
 def denoise_bytes(architecture: Architecture, work: Work, *, cached: bool = False) -> int:
     """Both UNets in turn, with what stays between their passes; ``cached``: the features are given."""
     positions = work.latent_positions
-    rows = work.pictures * work.halves
-    tryon = rows * (_peak(architecture.tryon, positions) + _scores(architecture.tryon, work, 2))
-    garment = _peak(architecture.garment, positions) + _scores(architecture.garment, work, 1)
-    kept = _features(architecture.garment, positions) + _tryon_keys(architecture, work)
+    tryon = _peak(architecture.tryon, positions) + _scores(architecture.tryon, work, 2)
+    fullest = work.pictures * work.halves * tryon
+    kept = _features(architecture.garment, positions) + _kept_keys(architecture, work)
     if not cached:
         kept += _garment_keys(architecture)
-    return round((kept + (tryon if cached else max(tryon, garment))) * work.number_bytes)
+        garment = _peak(architecture.garment, positions) + _scores(architecture.garment, work, 1)
+        fullest = max(fullest, garment)
+    return round((kept + fullest) * work.number_bytes) + _constant_bytes(architecture, work)
 
 
 def feature_bytes(architecture: Architecture, work: Work) -> int:
@@ -118,9 +121,25 @@ def _features(layers: list[Layer], positions: int) -> float:
     return sum(positions / layer.scale**2 * layer.channels * layer.depth for layer in blocks)
 
 
-def _tryon_keys(architecture: Architecture, work: Work) -> float:
-    tokens = TEXT_TOKENS + architecture.resampler.queries
-    return (work.pictures + work.waiting) * work.halves * _prompt_keys(architecture.tryon, tokens)
+def _vae_bytes(architecture: Architecture, work: Work, layers: Callable[[Config], list[Layer]]) -> int:
+    pixels = work.canvas[0] * work.canvas[1]
+    peak = _peak(layers(architecture.configs["vae"]), pixels)
+    return round(peak * architecture.vae_number_bytes(work.number_bytes))
+
+
+def _constant_bytes(architecture: Architecture, work: Work) -> int:
+    """Of a checkpoint: keys and values of the unconditional half, kept from the first request on."""
+    return round(_tryon_keys(architecture) * work.number_bytes)
+
+
+def _kept_keys(architecture: Architecture, work: Work) -> float:
+    """Of all pictures of a request, for all its steps."""
+    return (work.pictures + work.waiting) * work.halves * _tryon_keys(architecture)
+
+
+def _tryon_keys(architecture: Architecture) -> float:
+    """Of one row of prompt and image tokens."""
+    return _prompt_keys(architecture.tryon, TEXT_TOKENS + architecture.resampler.queries)
 
 
 def _garment_keys(architecture: Architecture) -> float:
@@ -139,15 +158,6 @@ def _scores(layers: list[Layer], work: Work, keys_a_query: int) -> float:
     blocks = [layer for layer in layers if isinstance(layer, Transformer)]
     largest = max(layer.heads * (work.latent_positions / layer.scale**2) ** 2 for layer in blocks)
     return largest * keys_a_query * SCORE_BYTES / work.number_bytes
-
-
-def _left_bytes(architecture: Architecture, work: Work) -> int:
-    """Hidden states of the encoders: their outputs hold each other in a circle until Python collects it."""
-    prompts = sum(
-        _hidden_states(architecture.configs[part], TEXT_TOKENS) for part in ("text_encoder", "text_encoder_2")
-    )
-    pictures = _hidden_states(architecture.configs["image_encoder"], CLIP_TOKENS)
-    return round((PROMPTS * prompts + PICTURES * pictures) * work.number_bytes)
 
 
 def _hidden_states(config: Config, tokens: int) -> int:

@@ -107,7 +107,7 @@ def _resampler_sizes(file: Path) -> ResamplerSizes:
 
 
 def component_weights(architecture: Architecture) -> dict[Component, Weights]:
-    """Of what is loaded: the garment UNet ends at its last feature."""
+    """Of what is loaded: garment UNet and encoders end where nothing more is asked of them."""
     configs = architecture.configs
     tryon, garment = (
         total(layer.weights for layer in part) for part in (architecture.tryon, architecture.garment)
@@ -156,26 +156,30 @@ def _without(weights: Weights, part: Weights) -> Weights:
     return weights + part * -1
 
 
-def _clip_layers(config: Config) -> Weights:
-    width, inner = integer(config, "hidden_size"), integer(config, "intermediate_size")
-    layer = norm(width) * 2 + linear(width, width) * 4 + linear(width, inner) + linear(inner, width)
-    return layer * integer(config, "num_hidden_layers")
-
-
 def _text_encoder(config: Config, *, projected: bool) -> Weights:
-    width = integer(config, "hidden_size")
+    """``projected``: with its summary of the prompt; else up to the states before its last layer."""
+    width, layers = integer(config, "hidden_size"), integer(config, "num_hidden_layers")
     words = integer(config, "vocab_size") + integer(config, "max_position_embeddings")
-    weights = Weights(matrices=words * width, rows=words) + _clip_layers(config) + norm(width)
-    return weights + linear(width, integer(config, "projection_dim"), bias=False) if projected else weights
+    embeddings = Weights(matrices=words * width, rows=words)
+    if not projected:
+        return embeddings + _clip_layer(config) * (layers - 1)
+    end = norm(width) + linear(width, integer(config, "projection_dim"), bias=False)
+    return embeddings + _clip_layer(config) * layers + end
 
 
 def _image_encoder(config: Config) -> Weights:
+    """Up to the states before its last layer."""
     width, patch = integer(config, "hidden_size"), integer(config, "patch_size")
     patches = (integer(config, "image_size") // patch) ** 2
     first = Weights(matrices=convolution(3, width, patch).matrices, rows=width)
     positions = Weights(vectors=width + (patches + 1) * width)
-    last = linear(width, integer(config, "projection_dim"), bias=False)
-    return first + positions + norm(width) * 2 + _clip_layers(config) + last
+    layers = integer(config, "num_hidden_layers") - 1
+    return first + positions + norm(width) + _clip_layer(config) * layers
+
+
+def _clip_layer(config: Config) -> Weights:
+    width, inner = integer(config, "hidden_size"), integer(config, "intermediate_size")
+    return norm(width) * 2 + linear(width, width) * 4 + linear(width, inner) + linear(inner, width)
 
 
 def _resampler(sizes: ResamplerSizes) -> Weights:
