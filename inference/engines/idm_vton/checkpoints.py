@@ -45,9 +45,9 @@ class Shelf:
         return self._loaded
 
     def take(self, categories: Collection[str], loading: Callable[[], None] = lambda: None) -> Loaded:
-        """The preferred checkpoint of those trained on all of these categories, whichever was loaded before: a
-        seed must mean the same picture whatever was drawn last.
+        """The preferred checkpoint of those trained on all of these categories.
 
+        Whichever was loaded before: a seed must mean the same picture whatever was drawn last.
         ``loading`` is told when it is another one, which takes a while. Raises :class:`EngineUnavailable`
         naming what is missing or wrong, and before anything is loaded
         :class:`~inference.engines.base.OutOfMemory` where no memory profile holds it.
