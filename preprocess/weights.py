@@ -142,7 +142,7 @@ def checked(weights: Path, wanted: WeightSet) -> Path:
 
     Files whose size and time are those of the manifest are taken for unchanged; of others the digest is
     computed, once in a process. A folder copied by hand has no manifest until ``cabine weights verify``
-    writes one: there is nothing to compare it with. Raises :class:`WeightsError`.
+    writes one; until then only names are looked at. Raises :class:`WeightsError`.
     """
     absent = wanted.missing(weights)
     if absent:
@@ -151,14 +151,27 @@ def checked(weights: Path, wanted: WeightSet) -> Path:
     manifest = read_manifest(folder)
     if manifest is None:
         return folder
-    damaged = [  # a file that was never recorded may be left from another commit
-        path
-        for path in needed(folder, wanted)
-        if path not in manifest.files or not _same(folder / path, manifest.files[path])
-    ]
+    damaged = [path for path in needed(folder, wanted) if not _right(folder / path, path, wanted, manifest)]
     if damaged:
         raise WeightsError(damaged_words(wanted, damaged))
     return folder
+
+
+def _right(file: Path, path: str, wanted: WeightSet, manifest: Manifest) -> bool:
+    """Is a file what the set and the manifest say."""
+    known, record = wanted.files.get(path), manifest.files.get(path)
+    if record is None or (known and known != record.sha256):
+        return False  # a file that was never recorded may be left from another commit
+    if record.unchanged(file):
+        return True
+    stat = file.stat()
+    return _cached_sha256(file, stat.st_size, stat.st_mtime_ns) == record.sha256
+
+
+@cache
+def _cached_sha256(path: Path, size: int, mtime_ns: int) -> str:
+    """Keyed by size and time: a folder that cannot be written to is read once, a changed file again."""
+    return sha256_of(path)
 
 
 def needed(folder: Path, wanted: WeightSet) -> tuple[str, ...]:
@@ -201,18 +214,3 @@ def damaged_words(wanted: WeightSet, damaged: list[str]) -> str:
         f"weights of {wanted.owner} ({wanted.name}) are not what was recorded: {', '.join(damaged)}; "
         f"delete what you did not change yourself, then {wanted.remedy}"
     )
-
-
-def _same(path: Path, record: FileRecord) -> bool:
-    if record.unchanged(path):
-        return True
-    stat = path.stat()
-    return (
-        stat.st_size == record.size and _cached_sha256(path, stat.st_size, stat.st_mtime_ns) == record.sha256
-    )
-
-
-@cache
-def _cached_sha256(path: Path, size: int, mtime_ns: int) -> str:
-    """Keyed by size and time: a folder that cannot be written to is read once, a changed file again."""
-    return sha256_of(path)

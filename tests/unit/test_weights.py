@@ -115,6 +115,15 @@ def test_a_damaged_manifest_says_what_to_do(folder: Path, text: str) -> None:
         read_manifest(folder)
 
 
+def test_a_digest_of_the_set_counts_above_the_manifest(tmp_path: Path, folder: Path) -> None:
+    confirmed = weight_set(files={**SET.files, VAE: "0" * 64})
+
+    with pytest.raises(WeightsError, match=f"not what was recorded: {VAE}"):
+        verify(confirmed, tmp_path, lambda _: None)
+    with pytest.raises(WeightsError, match=f"not what was recorded: {VAE}"):
+        checked(tmp_path, confirmed)
+
+
 def test_licences_are_recorded_by_engine(tmp_path: Path) -> None:
     assert not licenses.accepted(tmp_path, "some-engine")
 
