@@ -15,6 +15,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+
+if not __package__:  # run as a file: Python looks beside it, not in the checkout
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 ENGINES = ("idm-vton",)
 

@@ -32,7 +32,8 @@ class Skips:
     garment_tail: bool = True
     """The garment UNet after its last feature."""
     constants: bool = True
-    """Negative prompt and image tokens of no picture: once for a checkpoint, not for a picture."""
+    """Negative prompt and image tokens of no picture, with their keys and values: once for a checkpoint, not
+    for a picture."""
     garment: bool = False
     """The garment's features come from a cache: neither its latent nor its caption nor its UNet is run."""
 
@@ -332,14 +333,14 @@ def picture(
         configs["text_encoder_2"], projected=True
     )
     uncond = 0 if skips.constants else 1
-    pictures = 1 + uncond
+    pictures = 1 + uncond  # that the image encoder sees: the garment, and none
     known = int(skips.garment)
     return {
         "text encoders": (2 + uncond - known) * captions,
         "image encoder and resampler": pictures
         * (image(configs["image_encoder"]) + resampler(sizes, work.clip_tokens)),
         "VAE encode": (3 - known) * vae_encode(configs["vae"], work.canvas),
-        "text and image keys": 2 * token_keys(unet, TEXT_TOKENS + sizes.queries) * skips.text_keys,
+        "text and image keys": pictures * token_keys(unet, TEXT_TOKENS + sizes.queries) * skips.text_keys,
         "garment caption keys": garment_token_keys(garment, skips) * skips.text_keys * (not known),
         "garment UNet": work.steps * garment_row(garment, grid, skips) * (not known),
         "try-on UNet": work.steps * sum(rows),

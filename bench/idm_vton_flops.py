@@ -166,7 +166,7 @@ def _tensors(sizes: ResamplerSizes) -> ResamplerTensors:
 
 def count(models: Models, ledger: Ledger, canvas: tuple[int, int], savings: Savings, *, warm: bool) -> Counts:
     """Operations of a request that is not the first of ``models``; ``warm``: its garment is in the cache."""
-    settings, inputs = SamplingSettings(steps=1, savings=savings), _inputs(canvas)
+    settings, inputs = SamplingSettings(steps=1, savings=savings), blank_inputs(canvas)
     cache = GarmentCache(1 << 62, META) if warm else None
     timestep, seeded = torch.tensor(TIMESTEP, device=META), Seeded(0)
     if warm or models.constants.negative is None:
@@ -190,7 +190,8 @@ def count(models: Models, ledger: Ledger, canvas: tuple[int, int], savings: Savi
     return Counts(once=once, garment=step[0], guided=step[1], plain=step[2])
 
 
-def _inputs(canvas: tuple[int, int]) -> Inputs:
+def blank_inputs(canvas: tuple[int, int]) -> Inputs:
+    """One person and one garment of ``canvas`` (width, height): mid grey, nothing to repaint."""
     width, height = canvas
     return Inputs(
         person=torch.zeros(1, 3, height, width),

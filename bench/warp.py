@@ -159,7 +159,7 @@ def _steps(person: bytes, garment: bytes) -> Callable[[], tuple[Seconds, Seconds
         watch.timed("worn?", person_score)(product, provider)
         cut = watch.timed("garment", prepare_garment)(product)
         mask = watch.timed("mask", agnostic_mask)(body, cut.category)
-        prepared = Prepared(person=body, garments=(cut,), agnostic=mask)
+        prepared = Prepared(person=body, garments=(cut,), agnostic=(mask,))
         result = engine.run(prepared, Params(seed=0), lambda *_: None, lambda: False)
         restored = watch.timed("restore", restore)(photo, result.images[0])
         watch.timed("encode", encode)(restored.rgb, "png", xmp)

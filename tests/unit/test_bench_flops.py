@@ -194,7 +194,7 @@ def test_the_counter_agrees_with_torch_s_own():
 
 def test_the_command_of_the_docs_prints_one_line_of_json():
     pytest.importorskip("torch", reason="torch is not installed: make test")
-    command = [sys.executable, "-m", "bench.flops", "idm-vton", "--json"]
+    command = [sys.executable, "bench/flops.py", "idm-vton", "--json"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     (line,) = printed.splitlines()
     numbers = json.loads(line)
