@@ -99,6 +99,8 @@ def serve_hub(repo: str, files: dict[str, bytes]) -> Iterator[HubServer]:
                 self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
             elif self.path.startswith(f"/{repo}/resolve/{COMMIT}/"):
                 self.send_file(files[self.path.partition(f"/{COMMIT}/")[2]])
+            elif "/gated/" in self.path:
+                self.answer(403, b"", {"X-Error-Code": "GatedRepo"})
             else:
                 self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
 

@@ -64,6 +64,7 @@ def test_a_broken_download_goes_on_where_it_stopped(server: HubServer, tmp_path:
     [
         ("nobody/nothing", "main", "there is no repository nobody/nothing.*--repo"),
         (SET.repo, "v9", "has no revision v9; --revision"),
+        ("gated/weights", "main", "gated/weights asks for a login.*HF_TOKEN"),
     ],
 )
 def test_what_is_not_there_is_named(server: HubServer, repo: str, revision: str, words: str) -> None:

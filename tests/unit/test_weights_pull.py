@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from inference.weights import pull as pulling
+from inference.weights.hub import HuggingFaceHub
 from inference.weights.pull import pull
 from preprocess.weights import WeightsError, read_manifest
 from tests.fake_hub import COMMIT, FILES, PICKLE, SAFE, FakeHub, digest, lay_out, weight_set
@@ -113,6 +115,13 @@ def test_everything_a_repository_lacks_is_listed_before_the_download(tmp_path: P
         pull(SET, tmp_path, hub, quiet)
 
     assert hub.brought == {}
+
+
+def test_without_the_client_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+
+    with pytest.raises(WeightsError, match=r"huggingface_hub is not installed: pip install -e '.\[torch\]'"):
+        HuggingFaceHub().look("yisol/IDM-VTON", "model", "main")
 
 
 def test_what_nobody_publishes_names_the_guide(tmp_path: Path) -> None:
