@@ -15,6 +15,7 @@ import pytest
 
 from inference.engines.base import Limit, Stopped
 from inference.engines.idm_vton.spec import SPEC
+from preprocess.types import Frame
 from tests.conftest import NO_TORCH
 
 torch = pytest.importorskip("torch", reason=NO_TORCH)
@@ -24,12 +25,13 @@ from torch import Tensor, nn  # noqa: E402
 from transformers import CLIPImageProcessorPil  # noqa: E402
 
 from inference.engines.idm_vton import conditioning, encoders  # noqa: E402
+from inference.engines.idm_vton.canvas import CanvasInputs  # noqa: E402
 from inference.engines.idm_vton.garment_cache import (  # noqa: E402
     GarmentCache,
     GarmentKey,
     PackedFeatures,
 )
-from inference.engines.idm_vton.inputs import Inputs, clip_pixels  # noqa: E402
+from inference.engines.idm_vton.inputs import Inputs, clip_pixels, inputs_of  # noqa: E402
 from inference.engines.idm_vton.loading import Checkpoint  # noqa: E402
 from inference.engines.idm_vton.models import Constants, Models, load_models  # noqa: E402
 from inference.engines.idm_vton.noise import Recorded, Seeded  # noqa: E402
@@ -264,6 +266,31 @@ def test_clip_sees_what_its_own_processor_would_show_it(size: tuple[int, int]) -
     assert float(np.abs(clip_pixels([picture]).numpy() - np.asarray(expected)).max()) < 1e-5
 
 
+def test_canvases_become_tensors_in_the_networks_ranges() -> None:
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (2, 4, 64, 48, 3), np.uint8)
+    masks = random.random((2, 64, 48)) < 0.5
+    canvases = [
+        CanvasInputs(
+            frame=Frame(x0=0, y0=0, scale=1, width=48, height=64),
+            person=person,
+            mask=mask,
+            alpha=mask.astype(np.float32),
+            pose=pose,
+            garment=garment,
+            clip=clip,
+        )
+        for (person, pose, garment, clip), mask in zip(pictures, masks, strict=True)
+    ]
+    inputs = inputs_of(canvases, prompts=["a", "b"], garment_prompts=["c", "d"])
+    for tensor, place in ((inputs.person, 0), (inputs.pose, 1), (inputs.garment, 2)):
+        back = (tensor.permute(0, 2, 3, 1) + 1) * 127.5
+        assert np.array_equal(back.round().numpy(), pictures[:, place])
+    assert np.array_equal(inputs.mask[:, 0].numpy(), masks)
+    assert torch.equal(inputs.garment_clip, clip_pixels(list(pictures[:, 3])))
+    assert (inputs.prompts, inputs.garment_prompts) == (("a", "b"), ("c", "d"))
+
+
 # The loop
 
 
@@ -369,6 +396,17 @@ def test_what_the_checkpoint_alone_decides_is_computed_once(
     assert False not in asked
     try_on(models, replace(made_up(), negative_prompt="low"), SHORT, Seeded(1))
     assert "low" in asked
+
+
+def test_equal_captions_are_encoded_once(own: Models) -> None:
+    rows: list[int] = []
+    own.text_encoder.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    text = encoders.encode_text(own, ["a shirt", "low dress", "a shirt"])
+    assert rows == [2]
+    alone = encoders.encode_text(own, ["a shirt"])
+    assert torch.equal(text.embeds[0], text.embeds[2])
+    torch.testing.assert_close(text.embeds[2:], alone.embeds)
+    torch.testing.assert_close(text.pooled[2:], alone.pooled)
 
 
 def test_progress_names_every_stage_and_step(tryon: Models) -> None:

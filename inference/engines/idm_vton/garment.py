@@ -47,8 +47,7 @@ class Computed:
 
 
 class Remembering:
-    """Features computed now and given to the cache after the last step: a stopped request leaves nothing
-    there."""
+    """Features computed now, given to the cache after the last step; a stopped request leaves none there."""
 
     def __init__(self, computed: Computed, place: GarmentPlace) -> None:
         self.components = computed.components
@@ -97,8 +96,7 @@ def features_of(
 
 
 def rows_for(features: Features, start: int, stop: int, pictures: int) -> Features:
-    """The features of pictures ``start`` to ``stop`` out of ``pictures``; of one garment for all, as they
-    are."""
+    """The features for pictures ``start`` to ``stop`` of ``pictures``; one garment's serve all, unchanged."""
     garments = len(features[0])
     if garments == 1 or (garments, start, stop) == (pictures, 0, pictures):
         return features

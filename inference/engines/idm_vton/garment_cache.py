@@ -3,8 +3,8 @@
 The garment UNet sees neither the person nor the noise: its features depend on the garment, its caption,
 the timesteps, the size, the number format and the checkpoint, and on nothing else once the garment's
 latent is fixed. The reference samples that latent with the request's noise; with the cache on it is the
-posterior's mean, so a picture made with the cache differs a little from the reference (and not between a
-miss and a hit).
+posterior's mean, whether the garment is there or not: a picture made with the cache differs a little from the
+reference, and between a miss and a hit only by the rounding of other batch sizes.
 """
 
 from __future__ import annotations
@@ -51,9 +51,8 @@ class PackedFeatures:
     def pack(cls, features: Sequence[Tensor], device: torch.device) -> PackedFeatures:
         """Copy ``features`` (of one dtype) to ``device``; host memory is pinned when they come from a GPU."""
         flat = torch.cat([feature.flatten() for feature in features])
-        buffer = flat.to(device)
-        if flat.is_cuda and not buffer.is_cuda:
-            buffer = buffer.pin_memory()
+        pinned = flat.is_cuda and device.type == "cpu"
+        buffer = torch.empty(flat.shape, dtype=flat.dtype, device=device, pin_memory=pinned).copy_(flat)
         return cls(buffer=buffer, shapes=tuple(feature.shape for feature in features))
 
     def unpack(self, device: torch.device) -> Features:

@@ -1,5 +1,4 @@
-"""Where the random numbers of a request come from: one place, so that a seed means the same picture every
-time.
+"""Where the random numbers of a request come from: a seed means the same picture every time.
 
 Every draw is made on the CPU in float32 and moved by the caller: the CUDA generator gives other numbers
 for the same seed, and other numbers on another card.
@@ -30,8 +29,7 @@ class NoiseSource(Protocol):
     """Standard normal numbers for one request; state belongs to the request, never to a model."""
 
     def draw(self, what: Draw, shape: Sequence[int]) -> Tensor:
-        """The next ``what`` as ``float32`` of ``shape`` on the CPU; rows are the pictures (or garments)
-        in order."""
+        """The next ``what``: ``float32`` of ``shape`` on the CPU, a row for each picture (or garment)."""
 
 
 class Seeded:

@@ -2,9 +2,8 @@
 
 P persons, each drawn ``samples`` times, make B pictures; they wear G garments, one for each person or one
 for all. h and w are an eighth of the pictures' height H and width W. Latents are float32 throughout; the
-networks are given what they compute in. Nothing here keeps state between requests but two constants of
-the checkpoint (:class:`~inference.engines.idm_vton.models.Constants`) and, where wanted, the garment
-cache.
+networks are given what they compute in. Between requests only the checkpoint's constants are kept
+(:class:`~inference.engines.idm_vton.models.Constants`) and, where wanted, garments' features.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from inference.engines.idm_vton.unets import Features
 
 
 class NotFinite(RuntimeError):  # noqa: N818
-    """The numbers overflowed on the way; a black picture would hide it."""
+    """A number format was too small for what was computed; a black picture would hide it."""
 
 
 @torch.no_grad()  # not inference_mode: weights that move while a request runs are assigned to
@@ -88,11 +87,10 @@ def prepare(
     garments: GarmentCache | None,
     observe: Observe,
 ) -> Conditions:
-    """Everything that is the same for all steps: captions, image tokens, latents of the pictures, the
-    first noise.
+    """What stays the same from step to step: captions, image tokens, the pictures' latents; the first noise.
 
-    With ``garments`` (a cache) the garment's latent is its posterior's mean, and a garment that is there
-    costs nothing more.
+    ``timesteps`` are part of the cache's key. With ``garments`` (the cache) the garment's latent is its
+    posterior's mean, and a garment that is there is not encoded again.
     """
     place = _place(garments, models, inputs, timesteps)
     kept = place.get() if place else None
@@ -186,8 +184,7 @@ def predict_noise(
 
 
 def guide(prediction: Tensor, guidance: float) -> Tensor:
-    """Classifier-free guidance (Ho and Salimans 2022): ``(2n, 4, h, w)`` = [unconditional, conditional]
-    to n rows."""
+    """Classifier-free guidance (Ho and Salimans 2022) of ``(2n, 4, h, w)``, unconditional rows first."""
     unconditional, conditional = prediction.chunk(2)
     return unconditional + guidance * (conditional - unconditional)
 
@@ -199,18 +196,17 @@ def decode(models: Models, latents: Tensor, *, observe: Observe) -> Tensor:
     observe("decoded_image", picture)
     if not picture.isfinite().all():
         raise NotFinite(
-            f"the picture has numbers beyond {models.dtype}: choose CABINE_DTYPE=bf16 where the device has it, "
+            f"the picture has numbers beyond {models.dtype}: set CABINE_DTYPE=bf16 where the device has it, "
             "else fp32"
         )
-    bytes_ = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
-    return bytes_.permute(0, 2, 3, 1).contiguous().cpu()
+    levels = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu()
 
 
 def _place(
     garments: GarmentCache | None, models: Models, inputs: Inputs, timesteps: tuple[int, ...]
 ) -> GarmentPlace | None:
-    """Where the cache keeps this request's garment; None without a cache, or with a garment for each
-    person."""
+    """Where the cache keeps this request's garment; None without cache or with a garment for each person."""
     if garments is None or len(inputs.garment) > 1:
         return None
     height, width = inputs.garment.shape[-2:]

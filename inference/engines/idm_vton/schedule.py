@@ -1,9 +1,10 @@
 """The walk from noise to picture: one schedule object for each request.
 
-Every solver walks the noise levels of the checkpoint's own scheduler config: scaled-linear betas, ``leading``
-spacing, ``steps_offset`` 1, betas rescaled to zero terminal signal (Lin et al. 2023, arXiv 2305.08891). Levels are
-read from diffusers' ``DDPMScheduler`` and kept as Python floats; latents are float32, whatever the networks
-compute in: they are a few hundred kilobytes, and half precision loses the small differences between late steps.
+Every solver walks the noise levels of the checkpoint's own scheduler config: scaled-linear betas,
+``leading`` spacing, ``steps_offset`` 1, betas rescaled to zero terminal signal (Lin et al. 2023, arXiv
+2305.08891). Levels are read from diffusers' ``DDPMScheduler`` and kept as Python floats; latents are float32,
+whatever the networks compute in: they are a few hundred kilobytes, and half precision loses the small
+differences between late steps.
 
 At a timestep with cumulative product a, ``latents = sqrt(a) * picture + sqrt(1 - a) * noise``: *signal* and
 *noise* below are these two factors.
@@ -12,7 +13,7 @@ At a timestep with cumulative product a, ``latents = sqrt(a) * picture + sqrt(1 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
@@ -25,7 +26,7 @@ DrawStep = Callable[[], Tensor]
 
 
 class Schedule(Protocol):
-    """The timesteps of one request and the way from each to the next. Not shared: a solver may keep history."""
+    """The timesteps of one request and the way from each to the next. Not shared: a solver keeps history."""
 
     timesteps: tuple[int, ...]
     """Training timesteps, from noise to picture."""
@@ -46,13 +47,10 @@ class Ancestral:
     def __init__(self, scheduler: DDPMScheduler, steps: int) -> None:
         scheduler.set_timesteps(steps)
         self.timesteps = tuple(scheduler.timesteps.tolist())
-        self._levels = _levels(scheduler)
-        self._stride = scheduler.config.num_train_timesteps // steps
+        self._levels = _visited(scheduler, self.timesteps)
 
     def step(self, k: int, prediction: Tensor, latents: Tensor, draw: DrawStep) -> Tensor:
-        timestep = self.timesteps[k]
-        now = self._levels[timestep]
-        after = self._levels[timestep - self._stride] if timestep >= self._stride else 1.0
+        now, after = self._levels[k], self._levels[k + 1]
         kept = now / after
         picture = (latents - math.sqrt(1 - now) * prediction) / math.sqrt(now)
         mean: Tensor = (
@@ -73,10 +71,9 @@ class Multistep:
     def __init__(self, scheduler: DDPMScheduler, steps: int) -> None:
         scheduler.set_timesteps(steps + 1)
         self.timesteps = tuple(scheduler.timesteps.tolist()[:-1])
-        levels = _levels(scheduler)
-        visited = [*(levels[timestep] for timestep in self.timesteps), 1.0]
-        self._signal = [math.sqrt(level) for level in visited]
-        self._noise = [math.sqrt(1 - level) for level in visited]
+        levels = _visited(scheduler, self.timesteps)
+        self._signal = [math.sqrt(level) for level in levels]
+        self._noise = [math.sqrt(1 - level) for level in levels]
         self._picture_before: Tensor | None = None
 
     def step(self, k: int, prediction: Tensor, latents: Tensor, draw: DrawStep) -> Tensor:
@@ -112,7 +109,7 @@ def make_schedule(config: Mapping[str, Any], solver: Solver, steps: int) -> Sche
     return schedule
 
 
-def _levels(scheduler: DDPMScheduler) -> list[float]:
-    """Cumulative product of each training timestep, 1 = nothing but picture."""
+def _visited(scheduler: DDPMScheduler, timesteps: Sequence[int]) -> list[float]:
+    """Cumulative products of ``timesteps``, and 1 for the picture itself."""
     levels: list[float] = scheduler.alphas_cumprod.tolist()
-    return levels
+    return [*(levels[timestep] for timestep in timesteps), 1.0]
