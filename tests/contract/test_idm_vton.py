@@ -6,7 +6,8 @@ import base64
 import dataclasses
 import io
 import shutil
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: make test")
 
 from inference.app import create_app  # noqa: E402
 from inference.config import Settings  # noqa: E402
-from inference.engines.base import Engine, OutOfMemory, Params, Prepared, Stopped  # noqa: E402
+from inference.engines.base import Engine, EngineUnavailable, OutOfMemory, Params, Prepared, Stopped  # noqa: E402
 from inference.engines.idm_vton import engine as idm_vton  # noqa: E402
 from inference.engines.idm_vton.spec import SPEC  # noqa: E402
 from inference.engines.registry import Entry, Registry  # noqa: E402
@@ -292,17 +293,60 @@ def test_description_that_is_cut_is_warned_about(idm_vton_weights: Path) -> None
     assert names == [[], ["description-cut"]]
 
 
-def test_memory_that_runs_out_is_told_with_advice(
-    idm_vton_weights: Path, monkeypatch: pytest.MonkeyPatch
+def cuda_runs_out() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def cpu_runs_out() -> None:
+    torch.empty(2**60)
+
+
+class Activations:
+    """Something large that a request holds."""
+
+
+@pytest.mark.parametrize("run_out", [cuda_runs_out, cpu_runs_out])
+def test_memory_that_runs_out_is_told_with_advice_and_given_back(
+    idm_vton_weights: Path, monkeypatch: pytest.MonkeyPatch, run_out: Callable[[], None]
 ) -> None:
-    def runs_out(*given: object, **named: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    held: list[weakref.ref[Activations]] = []
+
+    def try_on(*given: object, **named: object) -> None:
+        activations = Activations()
+        held.append(weakref.ref(activations))
+        run_out()
 
     engine = loaded(idm_vton_weights)
-    monkeypatch.setattr(idm_vton, "try_on", runs_out)
+    monkeypatch.setattr(idm_vton, "try_on", try_on)
 
-    with pytest.raises(OutOfMemory, match="CABINE_MEMORY_PROFILE"):
+    with pytest.raises(OutOfMemory, match="CABINE_MEMORY_PROFILE") as raised:
         engine.run(prepared(), Params(seed=1), lambda *at: None, lambda: False)
+    assert raised.value.__cause__ is not None  # with its traceback, which must hold nothing large
+    assert held[0]() is None
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (idm_vton.NotFinite("choose CABINE_DTYPE=fp32"), (EngineUnavailable, "CABINE_DTYPE=fp32")),
+        (RuntimeError("a fault of ours"), (RuntimeError, "a fault of ours")),
+    ],
+)
+def test_other_failures_keep_their_meaning(
+    idm_vton_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    told: tuple[type[Exception], str],
+) -> None:
+    def try_on(*given: object, **named: object) -> None:
+        raise raised
+
+    engine = loaded(idm_vton_weights)
+    monkeypatch.setattr(idm_vton, "try_on", try_on)
+
+    with pytest.raises(told[0], match=told[1]) as caught:
+        engine.run(prepared(), Params(seed=1), lambda *at: None, lambda: False)
+    assert not isinstance(caught.value, OutOfMemory)
 
 
 def test_confidence_is_the_least_of_what_was_seen() -> None:

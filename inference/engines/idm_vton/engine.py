@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -40,6 +41,8 @@ from preprocess.types import Garment, Notice, Person
 WARMUP_CANVAS = (64, 64)
 """Width and height: every kernel is reached, and nothing is waited for."""
 TRUNK = (LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP)
+NO_MEMORY = ("MPS backend out of memory", "DefaultCPUAllocator")
+"""In the messages of torch 2.13's allocators."""
 ANY: tuple[str, ...] = ()
 """Categories of no request: the variant that comes first."""
 
@@ -149,12 +152,21 @@ class IdmVtonEngine:
             yield
         except NotFinite as error:
             raise EngineUnavailable(f"{SPEC.name}: {error}") from error
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not ran_out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # they hold the request's tensors
             free(self._shelf.device)
             raise OutOfMemory(
                 f"The memory of {self._shelf.device} ran out during the work. Ask for fewer samples, or "
                 "choose a smaller CABINE_MEMORY_PROFILE; cabine doctor prints what each needs."
             ) from error
+
+
+def ran_out_of_memory(error: RuntimeError) -> bool:
+    """Only CUDA has an exception of its own for it; MPS and the CPU have words."""
+    words = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in words for sign in NO_MEMORY)
 
 
 def one_garment(canvases: Sequence[CanvasInputs], words: str) -> Inputs:
