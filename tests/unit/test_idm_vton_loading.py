@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed: make test T
 from safetensors.torch import load_file, save_file  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from inference.engines.idm_vton import loading  # noqa: E402
+from inference.engines.idm_vton.clip import CLIP_STRAYS  # noqa: E402
 from inference.engines.idm_vton.loading import (  # noqa: E402
-    CLIP_STRAYS,
     GARMENT_STRAYS,
     Checkpoint,
     load_garment,
@@ -28,9 +27,8 @@ from inference.engines.idm_vton.loading import (  # noqa: E402
     load_tryon,
     load_vae,
     missing_files,
-    read_tensors,
 )
-from inference.engines.idm_vton.state import LoadError  # noqa: E402
+from inference.engines.idm_vton.state import LoadError, read_tensors  # noqa: E402
 from tests.idm_vton_checkpoint import make_checkpoint  # noqa: E402
 
 LOADERS: dict[str, Callable[..., Any]] = {
@@ -65,8 +63,11 @@ def rewrite(folder: Path, component: str, change: Callable[[dict[str, Tensor]], 
     save_file(tensors, path)
 
 
-def parameters(loaded: object) -> dict[str, Tensor]:
-    """All parameters of what a loader gave."""
+def load(component: str, checkpoint: Checkpoint, **options: Any) -> dict[str, Tensor]:
+    """All parameters of a component, through its loader."""
+    loaded = LOADERS[component](checkpoint, **options)
+    if component.startswith("text_encoder"):
+        loaded = loaded[0 if component == "text_encoder" else 1]
     modules = loaded if isinstance(loaded, tuple) else (loaded,)
     return {
         f"{index}.{name}": parameter
@@ -75,31 +76,54 @@ def parameters(loaded: object) -> dict[str, Tensor]:
     }
 
 
+def sums(parameters: dict[str, Tensor]) -> list[float]:
+    return sorted(parameter.sum().item() for parameter in parameters.values())
+
+
+def dead(component: str, keys: Collection[str]) -> set[str]:
+    """Of these keys, those whose weights never act on the result."""
+    layers = [int(key.split(".layers.")[1].split(".")[0]) for key in keys if ".encoder.layers." in key]
+    layer = max(layers, default=0)
+    block = "up_blocks.1.attentions.2.transformer_blocks.1"
+    parts: dict[str, tuple[str, ...]] = {
+        "unet_encoder": (
+            *(f"{block}.{name}." for name in ("attn1", "norm2", "attn2", "norm3", "ff")),
+            "up_blocks.1.attentions.2.proj_out.",
+            "up_blocks.1.upsamplers.",
+            "up_blocks.2.",
+            "conv_norm_out.",
+            "conv_out.",
+        ),
+        "text_encoder": (f"text_model.encoder.layers.{layer}.", "text_model.final_layer_norm."),
+        "image_encoder": (
+            f"vision_model.encoder.layers.{layer}.",
+            "vision_model.post_layernorm.",
+            "visual_projection.",
+        ),
+    }
+    return {key for key in keys if key.startswith(parts.get(component, ()))}
+
+
 @pytest.mark.parametrize("component", LOADERS)
-def test_every_tensor_of_the_file_arrives(idm_vton_checkpoint: Path, component: str) -> None:
+def test_every_tensor_that_acts_arrives(idm_vton_checkpoint: Path, component: str) -> None:
     checkpoint = Checkpoint(idm_vton_checkpoint)
-    loaded = LOADERS[component](checkpoint, dtype=torch.float32)
-    if component.startswith("text_encoder"):
-        loaded = loaded[0 if component == "text_encoder" else 1]
-    arrived = sorted(tensor.sum().item() for tensor in parameters(loaded).values())
-    skipped = GARMENT_STRAYS | dead_keys(checkpoint) if component == "unet_encoder" else frozenset()
     stored = load_file(checkpoint.weights(component))
-    assert arrived == sorted(tensor.sum().item() for name, tensor in stored.items() if name not in skipped)
+    skipped = dead(component, stored.keys())
+    if component == "unet_encoder":
+        skipped |= GARMENT_STRAYS
+    acting = sorted(tensor.sum().item() for name, tensor in stored.items() if name not in skipped)
+    assert sums(load(component, checkpoint, dtype=torch.float32)) == acting
 
 
-def dead_keys(checkpoint: Checkpoint) -> frozenset[str]:
-    whole, trimmed = (
-        load_garment(checkpoint, dtype=torch.float32, whole=whole).module.state_dict().keys()
-        for whole in (True, False)
-    )
-    return frozenset(whole - trimmed)
-
-
-def test_dead_weights_of_the_garment_unet_are_not_loaded(idm_vton_checkpoint: Path) -> None:
-    dead = dead_keys(Checkpoint(idm_vton_checkpoint))
-    assert len(dead) == 62
-    assert {"conv_out.weight", "up_blocks.1.upsamplers.0.conv.weight"} < dead
-    assert "up_blocks.1.attentions.2.transformer_blocks.1.norm1.weight" not in dead
+@pytest.mark.parametrize("component", ["unet_encoder", "text_encoder", "image_encoder"])
+def test_dead_weights_arrive_only_when_asked_for(idm_vton_checkpoint: Path, component: str) -> None:
+    checkpoint = Checkpoint(idm_vton_checkpoint)
+    stored = load_file(checkpoint.weights(component))
+    strays = GARMENT_STRAYS if component == "unet_encoder" else frozenset()
+    everything = sorted(tensor.sum().item() for name, tensor in stored.items() if name not in strays)
+    assert sums(load(component, checkpoint, dtype=torch.float32, whole=True)) == everything
+    count = {"unet_encoder": 62, "text_encoder": 18, "image_encoder": 19}
+    assert len(dead(component, stored.keys())) == count[component]
 
 
 @pytest.mark.parametrize("component", LOADERS)
@@ -179,14 +203,10 @@ def test_published_pickle_gives_the_same_network(idm_vton_checkpoint: Path, tmp_
     pickled = make_checkpoint(tmp_path / "pickled", pickled_unet=True)
     assert not list((pickled / "unet").glob("*.safetensors"))
     assert missing_files(pickled) == ()
-    for one, other in zip(
-        load_tryon(Checkpoint(pickled), dtype=torch.float16),
-        load_tryon(Checkpoint(idm_vton_checkpoint), dtype=torch.float16),
-        strict=True,
-    ):
-        ours, theirs = parameters(one), parameters(other)
-        assert ours.keys() == theirs.keys()
-        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    ours = load("unet", Checkpoint(pickled), dtype=torch.float16)
+    theirs = load("unet", Checkpoint(idm_vton_checkpoint), dtype=torch.float16)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_safetensors_go_before_the_pickle(own: Path) -> None:
@@ -237,7 +257,7 @@ def test_missing_files_are_listed_together(own: Path) -> None:
 def test_everything_is_of_the_dtype_asked_for(idm_vton_checkpoint: Path, dtype: torch.dtype) -> None:
     checkpoint = Checkpoint(idm_vton_checkpoint)
     for component in ("unet", "unet_encoder", "vae", "text_encoder", "image_encoder"):
-        loaded = parameters(LOADERS[component](checkpoint, dtype=dtype))
+        loaded = load(component, checkpoint, dtype=dtype)
         assert {parameter.dtype for parameter in loaded.values()} == {dtype}
         assert not any(parameter.requires_grad for parameter in loaded.values())
 
@@ -307,19 +327,32 @@ class Listed(Checkpoint):
 def test_published_checkpoint_fits_at_full_size(idm_vton_goldens: Path, component: str) -> None:
     """Strictly: what the loaders take in, they consume; what they leave out is on the lists."""
     published = Listed(idm_vton_goldens)
-    loaded = LOADERS[component](published, device="meta", dtype=torch.float16)
+    loaded = load(component, published, device="meta", dtype=torch.float16)
     manifest = published.manifest(component)
     left_out = manifest.keys() - published.given[component]
-    listed: set[str] = set()
+    assert left_out == dead(component, manifest.keys())
     if component == "unet_encoder":
-        dead = json.loads((idm_vton_goldens / "manifests" / "garment_dead_keys.json").read_text())
-        listed = {*dead, *(GARMENT_STRAYS & manifest.keys())}
-    assert left_out == listed
-    if component.startswith("text_encoder"):
-        loaded = loaded[0 if component == "text_encoder" else 1]
-    count = sum(parameter.numel() for parameter in parameters(loaded).values())
+        path = idm_vton_goldens / "manifests" / "garment_dead_keys.json"
+        assert left_out == set(json.loads(path.read_text()))
     numel = {name: torch.Size(shape).numel() for name, shape in manifest.items()}
-    assert count == sum(numel.values()) - sum(numel[name] for name in left_out)
+    assert sum(p.numel() for p in loaded.values()) == sum(numel[name] for name in published.given[component])
+
+
+def test_hidden_state_is_that_of_the_whole_encoder(idm_vton_checkpoint: Path) -> None:
+    """The last there is, is the last but one of the published network."""
+    checkpoint = Checkpoint(idm_vton_checkpoint)
+    numbers = torch.Generator().manual_seed(0)
+    tokens = torch.randint(0, 500, (2, 77), generator=numbers)
+    pixels = torch.randn(2, 3, 224, 224, generator=numbers)
+    for trimmed, whole, given in (
+        (load_text_encoders(checkpoint)[0], load_text_encoders(checkpoint, whole=True)[0], tokens),
+        (load_image_encoder(checkpoint), load_image_encoder(checkpoint, whole=True), pixels.half()),
+    ):
+        states, all_states = (
+            model(given, output_hidden_states=True).hidden_states for model in (trimmed, whole)
+        )
+        assert len(all_states) == len(states) + 1 == trimmed.config.num_hidden_layers + 1
+        assert torch.equal(states[-1], all_states[-2])
 
 
 def test_fill_leaves_nothing_on_the_meta_device(idm_vton_checkpoint: Path) -> None:
@@ -333,5 +366,5 @@ def test_fill_leaves_nothing_on_the_meta_device(idm_vton_checkpoint: Path) -> No
 
 
 def test_lists_of_exceptions_stay_short() -> None:
-    assert len(loading.GARMENT_STRAYS) == 4
-    assert len(loading.CLIP_STRAYS) == 3
+    assert len(GARMENT_STRAYS) == 4
+    assert len(CLIP_STRAYS) == 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from inference.engines.idm_vton.inputs import CLIP_SIDE
 from inference.engines.idm_vton.models import Models, Text
@@ -31,7 +32,7 @@ def encode_text(models: Models, captions: Sequence[str]) -> Text:
             return_tensors="pt",
         )
         encoded = encoder(tokens.input_ids.to(models.device), output_hidden_states=True)
-        hidden.append(encoded.hidden_states[-2])
+        hidden.append(encoded.hidden_states[_last_but_one(encoder)])
         if encoder is models.text_encoder_2:
             pooled = encoded.text_embeds
     rows = [unique.index(caption) for caption in captions]
@@ -54,8 +55,14 @@ def encode_image(models: Models, pixels: Tensor) -> Tensor:
     resampled."""
     encoder = models.image_encoder
     encoded = encoder(pixels.to(models.device, encoder.dtype), output_hidden_states=True)
-    tokens: Tensor = models.resampler(encoded.hidden_states[-2])
+    tokens: Tensor = models.resampler(encoded.hidden_states[_last_but_one(encoder)])
     return tokens
+
+
+def _last_but_one(encoder: PreTrainedModel) -> int:
+    """Number of the hidden state wanted; the layer behind it may not have been loaded."""
+    depth: int = encoder.config.num_hidden_layers
+    return depth - 1
 
 
 def encode_no_image(models: Models, *, keep: bool) -> Tensor:

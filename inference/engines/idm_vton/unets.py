@@ -6,7 +6,6 @@ up; features and prepared prompts are tuples in that order (70 blocks in the pub
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from inference.engines.idm_vton.attention import (
     text_keys,
 )
 from inference.engines.idm_vton.kernels import Backend
-from inference.engines.idm_vton.state import LoadError
+from inference.engines.idm_vton.state import arguments
 
 Features = tuple[Tensor, ...]
 """``(G, N, C)`` for each transformer block: what the garment looks like there."""
@@ -223,12 +222,7 @@ def remove_modules(unet: UNet2DConditionModel, names: tuple[str, ...]) -> frozen
 
 
 def _stock_unet(config: Mapping[str, Any]) -> UNet2DConditionModel:
-    accepted = inspect.signature(UNet2DConditionModel.__init__).parameters
-    meant = {key: value for key, value in config.items() if not key.startswith("_") and key not in EMA_KEYS}
-    unknown = sorted(meant.keys() - accepted.keys())
-    if unknown:
-        raise LoadError(f"UNet2DConditionModel has no config key {', '.join(unknown)}")
-    return UNet2DConditionModel(**meant)
+    return UNet2DConditionModel(**arguments(UNet2DConditionModel, config, strays=EMA_KEYS))
 
 
 def _hand_each_block_its_call(unet: UNet2DConditionModel) -> None:
