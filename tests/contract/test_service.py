@@ -122,6 +122,15 @@ def test_mask_comes_on_the_grid_of_the_photo(rig: Rig) -> None:
     assert (mask.shape, mask.dtype) == ((1024, 768), np.uint8)
 
 
+def test_mask_by_the_algorithm_that_was_asked_for(rig: Rig) -> None:
+    asked = [PERSON, value("category", "dress"), value("mask_algorithm", "reference")]
+
+    answers = [rig.client.post("/v1/preprocess/mask", files=parts).status_code for parts in (asked, [PERSON])]
+
+    assert answers == [200, 200]
+    assert rig.preparation.algorithms[-2:] == ["reference", "default"]
+
+
 def test_parse_names_its_labels(rig: Rig) -> None:
     answer = rig.client.post("/v1/preprocess/parse", files=[PERSON], headers=JSON).json()
 
