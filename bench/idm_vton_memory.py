@@ -126,9 +126,10 @@ def published() -> list[Counted]:
     return [Counted(stage=name, planned=planned[name], counted=peak) for name, peak in peaks.items()]
 
 
-def in_profile(folder: Path, profile: str, canvas: tuple[int, int]) -> list[Counted]:
+def in_profile(folder: Path, profile: str, canvas: tuple[int, int], *, pictures: int = 1) -> list[Counted]:
     """A checkpoint run on the CPU in float32; weights that are there at rest are in these numbers."""
-    plan = make_plan(read_architecture(folder), PROFILES[profile], Work(canvas=canvas, number_bytes=4))
+    work = Work(canvas=canvas, number_bytes=4, pictures=pictures)
+    plan = make_plan(read_architecture(folder), PROFILES[profile], work)
     models = load_placed(Checkpoint(folder), plan, device=CPU, dtype=torch.float32)
     savings = Savings(vae_batch=plan.profile.vae_batch)
     request(models, canvas, savings)  # the first one makes constants of the checkpoint, and keeps them
@@ -137,7 +138,7 @@ def in_profile(folder: Path, profile: str, canvas: tuple[int, int]) -> list[Coun
         if isinstance(models.placement, Moving)
         else sum(parameter_bytes(network) for network in networks(models))
     )
-    peaks = request(models, canvas, savings)
+    peaks = request(models, canvas, savings, pictures)
     planned = {stage.name: stage.peak for stage in plan.stages}
     return [
         Counted(stage=name, planned=planned[name], counted=resting + peak) for name, peak in peaks.items()

@@ -82,7 +82,7 @@ def decode_bytes(architecture: Architecture, work: Work) -> int:
 
 def prompt_bytes(architecture: Architecture, work: Work) -> int:
     """Keys and values of the try-on UNet's prompt and image tokens, as they are made and put together."""
-    made = (work.pictures + work.waiting) * _tryon_keys(architecture)
+    made = work.pictures * _tryon_keys(architecture)
     kept = _kept_keys(architecture, work)
     return round((made + kept) * work.number_bytes) + _constant_bytes(architecture, work)
 

@@ -149,7 +149,9 @@ def choose(architecture: Architecture, name: str, work: Work, budget: Budget) ->
     for candidate in plans:
         if lacking(candidate, budget) is None:
             return candidate
-    raise OutOfMemory(f"{lacking(plans[-1], budget)}; {_advice(architecture, plans[-1], budget)}")
+    possible = [candidate for candidate in plans if not (budget.shared and _float8(candidate))] or plans
+    least = min(possible, key=lambda candidate: _needed(candidate, budget))
+    raise OutOfMemory(f"{lacking(least, budget)}; {_advice(architecture, least, budget)}")
 
 
 def pictures_at_once(architecture: Architecture, planned: Plan, pictures: int, budget: Budget) -> int:
@@ -171,10 +173,10 @@ def pictures_at_once(architecture: Architecture, planned: Plan, pictures: int, b
 def lacking(planned: Plan, budget: Budget) -> str | None:
     """What the plan needs and is not there, in words."""
     name = planned.profile.name
-    if budget.shared and planned.profile.float8:
+    if budget.shared and _float8(planned):
         return f"profile {name} stores weights as 8-bit floats, which this device does not have"
     if budget.device_bytes is not None:
-        need = planned.need + (planned.host if budget.shared else 0)
+        need = _needed(planned, budget)
         if need > budget.device_bytes:
             fullest = max(planned.stages, key=lambda stage: stage.peak)
             return (
@@ -187,6 +189,14 @@ def lacking(planned: Plan, budget: Budget) -> str | None:
             f"{gigabytes(budget.host_bytes)} GB is free"
         )
     return None
+
+
+def _needed(planned: Plan, budget: Budget) -> int:
+    return planned.need + (planned.host if budget.shared else 0)
+
+
+def _float8(planned: Plan) -> bool:
+    return bool(planned.profile.float8)
 
 
 def gigabytes(count: int) -> str:
