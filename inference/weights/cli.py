@@ -80,6 +80,8 @@ def pull_command(
     settings = load_settings()
     with plain_errors():
         chosen = select(known_sets(), owner, variant)
+        if len(chosen) > 1 and (repo or revision):
+            raise typer.BadParameter("--repo and --revision go with one set; name it with --variant")
         for wanted in chosen:
             agree(wanted, settings.weights, accept_license)
         for wanted in chosen:

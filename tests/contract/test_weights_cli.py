@@ -127,6 +127,14 @@ def test_repository_and_revision_can_be_others(hub: FakeHub, monkeypatch: pytest
     assert hub.asked == ["me/dress-code@v2"]
 
 
+def test_one_place_cannot_be_that_of_several_sets(hub: FakeHub) -> None:
+    code, _, complaint = weights("pull", "idm-vton", "--variant", "all", "--repo", "me/dress-code")
+
+    assert code == 2
+    assert "--variant" in complaint
+    assert hub.asked == []
+
+
 def test_a_repository_of_another_layout_is_refused_with_every_missing_file(hub: FakeHub) -> None:
     del hub.files["vae/config.json"], hub.files["unet/config.json"]
 
