@@ -248,6 +248,16 @@ def test_progress_is_told_and_cancelling_stops_before_the_next_step(idm_vton_wei
     assert told == [("load", 0, 1), ("encode", 1, 1), ("denoise", 1, 5), ("denoise", 2, 5)]
 
 
+@pytest.mark.parametrize("changes", [{"attention": "cudnn"}, {"attention": "math", "uncond_lse": True}])
+def test_kernel_that_is_not_there_is_told_while_loading(
+    idm_vton_weights: Path, changes: dict[str, Any]
+) -> None:
+    settings = Settings(weights=idm_vton_weights, device="cpu", **changes)
+
+    with pytest.raises(EngineUnavailable, match="CABINE_ATTENTION=auto"):
+        small_engine().load(settings.runtime)
+
+
 def test_facts_name_device_format_profile_and_variant(idm_vton_weights: Path) -> None:
     engine = loaded(idm_vton_weights)
 

@@ -10,6 +10,7 @@ import torch
 
 from inference.engines.base import EngineUnavailable, Runtime, Variant
 from inference.engines.idm_vton.device import Planned, dtype_for, plan_for, resolve
+from inference.engines.idm_vton.kernels import attend, attend_with_zero_keys
 from inference.engines.idm_vton.loading import Checkpoint
 from inference.engines.idm_vton.models import Models
 from inference.engines.idm_vton.placement import load_placed
@@ -33,11 +34,12 @@ class Shelf:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        """Raises :class:`EngineUnavailable` where there is no such device or no checkpoint at all."""
+        """Raises :class:`EngineUnavailable` for a device or a kernel that is not there, or no checkpoint."""
         self.device = resolve(runtime)
         self._dtype = dtype_for(runtime, self.device)
         self._runtime = runtime
         self._loaded: Loaded | None = None
+        check_kernels(runtime, self.device, self._dtype)
         variant_for(SPEC, runtime.weights, ())
 
     @property
@@ -68,6 +70,24 @@ class Shelf:
         except LoadError as error:
             raise EngineUnavailable(f"{SPEC.name} ({variant.name}): {error}") from error
         return Loaded(variant=variant.name, models=prepare(models, self._runtime), planned=planned)
+
+
+def check_kernels(runtime: Runtime, device: torch.device, dtype: torch.dtype) -> None:
+    """Try the chosen attention on a few numbers: better told now than in the middle of a request.
+
+    Raises :class:`EngineUnavailable`.
+    """
+    few = torch.zeros(1, 1, 8, 64, device=device, dtype=dtype)
+    try:
+        attend(few, few, few, runtime.attention)
+        if runtime.uncond_lse:
+            attend_with_zero_keys(few, few, few, zeros=8, backend=runtime.attention)
+    except (RuntimeError, ValueError) as error:
+        lse = " with CABINE_UNCOND_LSE" if runtime.uncond_lse else ""
+        raise EngineUnavailable(
+            f"{SPEC.name}: CABINE_ATTENTION={runtime.attention}{lse} cannot compute {dtype} on {device}; set "
+            "CABINE_ATTENTION=auto and CABINE_UNCOND_LSE=false"
+        ) from error
 
 
 def free(device: torch.device) -> None:

@@ -38,8 +38,8 @@ from preprocess.errors import InputError
 from preprocess.pose import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from preprocess.types import Garment, Notice, Person
 
-WARMUP_CANVAS = (64, 64)
-"""Width and height: every kernel is reached, and nothing is waited for."""
+SMALL_CANVAS = (64, 64)
+"""Width and height for warming up on the CPU, where one step at full size may take minutes."""
 TRUNK = (LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP)
 NO_MEMORY = ("MPS backend out of memory", "DefaultCPUAllocator")
 """In the messages of torch 2.13's allocators."""
@@ -60,10 +60,15 @@ class IdmVtonEngine:
         self._garments = GarmentCache(limit) if limit else None
 
     def warmup(self) -> None:
-        """Load the first checkpoint and take one step on a small made-up picture."""
-        loaded = self._shelf.take(ANY)
+        """Load the first checkpoint and take two steps, with guidance and without, on a made-up picture.
+
+        At full size on a GPU, so that kernels are chosen and blocks compiled for the shapes of requests.
+        """
+        canvas = SMALL_CANVAS if self._shelf.device.type == "cpu" else self.spec.canvas
         with self._failures_told():
-            try_on(loaded.models, blank_inputs(WARMUP_CANVAS), settings_for("fast", steps=1), Seeded(0))
+            loaded = self._shelf.take(ANY)
+            settings = self._settings(Params(seed=0, steps=2, quality="fast"), loaded.planned)
+            try_on(loaded.models, blank_inputs(canvas), settings, Seeded(0))
 
     def run(
         self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
