@@ -84,9 +84,7 @@ def test_planned_weights_are_the_tensors(
 ) -> None:
     """Exactly, which is nearer than the 5 % that are promised."""
     folder = idm_vton_checkpoint if width == 1 else wide_checkpoint
-    numbers = {
-        part: weights.numbers for part, weights in component_weights(read_architecture(folder)).items()
-    }
+    weights = component_weights(read_architecture(folder))
     models = load_models(Checkpoint(folder), device=CPU, dtype=torch.float16)
 
     def count(module: nn.Module, prompts: bool | None = None) -> int:
@@ -250,6 +248,27 @@ def test_parts_leave_after_a_failure_too(placed: Callable[[str], Models]) -> Non
     assert moving.present == PROFILES["8gb"].stays
     with moving.on("garment_unet"):
         assert "garment_unet" in moving.present
+
+
+def test_parts_leave_where_memory_ran_out_on_the_way(
+    placed: Callable[[str], Models], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = placed("12gb")
+    moving, home = models.placement, [p.data_ptr() for p in models.garment_unet.module.parameters()]
+    assert isinstance(moving, Moving)
+    move, moved = Tensor.to, []
+
+    def full(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        moved.append(tensor)
+        if len(moved) > 5:
+            raise torch.OutOfMemoryError
+        return move(tensor, *args, **kwargs)
+
+    monkeypatch.setattr(Tensor, "to", full)
+    with pytest.raises(torch.OutOfMemoryError), moving.on("garment_unet"):
+        pass
+    assert [p.data_ptr() for p in models.garment_unet.module.parameters()] == home
+    assert moving.present == PROFILES["12gb"].stays
 
 
 def test_networks_are_read_in_the_order_that_host_memory_is_planned_for(idm_vton_checkpoint: Path) -> None:

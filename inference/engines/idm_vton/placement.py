@@ -96,7 +96,8 @@ class _Part:
         self._tensors = tensors
         self._device = device
         self._stream = stream
-        self._host = [tensor.data for tensor in tensors]
+        self._host: list[Tensor] = []
+        """Their data in host memory, while they are on the device for a stage."""
         self.present = False
 
     @property
@@ -105,24 +106,26 @@ class _Part:
         return sum(tensor.nbytes for tensor in self._tensors) + streamed
 
     def settle(self) -> None:
-        """Go to the device for good; the host's copies are let go."""
+        """Go to the device for good; nothing remains on the host."""
         for tensor in self._tensors:
             tensor.data = tensor.data.to(self._device)
-        self._host = []
         self.present = True
 
     def come(self) -> None:
         self.present = True
-        for tensor, host in zip(self._tensors, self._host, strict=True):
-            tensor.data = host.to(self._device, copy=True)
+        for tensor in self._tensors:
+            self._host.append(tensor.data)
+            tensor.data = tensor.data.to(self._device, copy=True)
         if self._stream:
             self._stream.open()
 
     def leave(self) -> None:
         if self._stream:
             self._stream.close()
-        for tensor, host in zip(self._tensors, self._host, strict=True):
+        # Fewer than the tensors where memory ran out on the way.
+        for tensor, host in zip(self._tensors, self._host, strict=False):
             tensor.data = host
+        self._host = []
         self.present = False
 
 
