@@ -154,12 +154,19 @@ def free_host_bytes() -> int | None:
     """Memory that Linux could give to a program now, within this container's limit; None elsewhere."""
     if not MEMINFO.is_file():
         return None
-    fields = dict(line.split(":", 1) for line in MEMINFO.read_text("ascii").splitlines())
-    free = int(fields["MemAvailable"].split()[0]) * 1024
-    limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
-    if limit.is_file() and used.is_file() and (most := limit.read_text("ascii").strip()) != "max":
-        free = min(free, int(most) - int(used.read_text("ascii")))
+    free = _numbers(MEMINFO, separator=":")["MemAvailable"] * 1024
+    limit = CGROUP / "memory.max"
+    if limit.is_file() and (most := limit.read_text("ascii").strip()) != "max":
+        used = int((CGROUP / "memory.current").read_text("ascii"))
+        cached = _numbers(CGROUP / "memory.stat", separator=" ")["inactive_file"]
+        free = min(free, int(most) - used + cached)
     return free
+
+
+def _numbers(table: Path, *, separator: str) -> dict[str, int]:
+    """Name -> number in each line."""
+    lines = (line.partition(separator) for line in table.read_text("ascii").splitlines())
+    return {name: int(rest.split()[0]) for name, _, rest in lines}
 
 
 def device_name(device: torch.device) -> str:
