@@ -181,7 +181,7 @@ class Reporting(Protocol):
     """An engine that can say what it runs on, once it has run."""
 
     def facts(self) -> Mapping[str, str]:
-        """For a report that a user pastes somewhere: device, number format, profile, ``peak VRAM``; no paths."""
+        """For a report to paste somewhere: device, number format, profile, ``peak VRAM``; no paths."""
 
 
 class EngineUnavailable(RuntimeError):  # noqa: N818
