@@ -10,7 +10,6 @@ stock ones of diffusers and transformers: nothing here comes from the engine tha
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +26,8 @@ from transformers import (
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
 )
+
+from tests.clip_tokenizer import vocabulary, write_json, write_tokenizers
 
 Config = dict[str, Any]
 Tensors = dict[str, Tensor]
@@ -52,7 +53,6 @@ BRANCH_ENDS = (
     "out_proj.weight",
 )
 """What writes into the residual streams."""
-WORDS = ("model", "is", "wearing", "a", "photo", "of", "shirt", "dress", "low", "quality", "monochrome")
 
 
 def make_checkpoint(folder: Path, *, seed: int = 0, width: int = 1, pickled_unet: bool = False) -> Path:
@@ -63,11 +63,11 @@ def make_checkpoint(folder: Path, *, seed: int = 0, width: int = 1, pickled_unet
     does: a pickle instead of safetensors. Returns ``folder``.
     """
     generator = torch.Generator().manual_seed(seed)
-    _write_tokenizers(folder)
-    _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
-    _write_json(folder / "model_index.json", MODEL_INDEX)
+    write_tokenizers(folder)
+    write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
+    write_json(folder / "model_index.json", MODEL_INDEX)
     for component, (config, tensors) in _components(width, generator).items():
-        _write_json(folder / component / "config.json", config)
+        write_json(folder / component / "config.json", config)
         name = "model" if "_class_name" not in config else "diffusion_pytorch_model"
         path = folder / component / f"{name}.safetensors"
         if component == "unet" and pickled_unet:
@@ -310,7 +310,7 @@ def _text_config(width: int, channels: int, *, layers: int, act: str) -> Config:
         "max_position_embeddings": 77,
         "pad_token_id": 1,
         "projection_dim": TEXT_2 * width,
-        "vocab_size": len(_vocabulary()),
+        "vocab_size": len(vocabulary()),
     }
 
 
@@ -360,59 +360,6 @@ MODEL_INDEX: Config = {
     "vae": ["diffusers", "AutoencoderKL"],
 }
 """As published: it names neither the garment UNet nor the image encoder."""
-
-
-def _write_tokenizers(folder: Path) -> None:
-    """Two tokenizers that differ in how they pad: with the end mark, and with ``!`` (token 0)."""
-    marks = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
-    common = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
-    for name, pad in (("tokenizer", "<|endoftext|>"), ("tokenizer_2", "!")):
-        special = {mark: {"content": text, **common} for mark, text in marks.items()}
-        settings = {mark: {"__type": "AddedToken", "content": text, **common} for mark, text in marks.items()}
-        settings |= {
-            "add_prefix_space": False,
-            "clean_up_tokenization_spaces": True,
-            "do_lower_case": True,
-            "errors": "replace",
-            "model_max_length": 77,
-            "pad_token": pad,
-            "tokenizer_class": "CLIPTokenizer",
-        }
-        _write_json(folder / name / "special_tokens_map.json", {**special, "pad_token": pad})
-        _write_json(folder / name / "tokenizer_config.json", settings)
-        _write_json(folder / name / "vocab.json", _vocabulary())
-        lines = ["#version: 0.2", *(f"{left} {right}" for left, right in _merges())]
-        (folder / name / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _vocabulary() -> dict[str, int]:
-    """CLIP's layout: the bytes, the bytes that end a word, the merged pairs, the two marks last."""
-    letters = _byte_letters()
-    words = [left + right for left, right in _merges()]
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *words, "<|startoftext|>", "<|endoftext|>"]
-    return {token: index for index, token in enumerate(tokens)}
-
-
-def _merges() -> list[tuple[str, str]]:
-    """Each word built up from its left: ``m o``, ``mo d``, ..."""
-    merges: dict[tuple[str, str], None] = {}
-    for word in WORDS:
-        letters = [*word[:-1], f"{word[-1]}</w>"]
-        for end in range(1, len(letters)):
-            merges["".join(letters[:end]), letters[end]] = None
-    return list(merges)
-
-
-def _byte_letters() -> list[str]:
-    """A printable letter for each byte, as byte-level BPE names them (Radford et al. 2019, GPT-2): the
-    printable ones of Latin-1 stand for themselves and come first, the rest begin at 256."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    return [chr(code) for code in printable] + [chr(0x100 + index) for index in range(256 - len(printable))]
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _main() -> None:
