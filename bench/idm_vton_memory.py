@@ -21,6 +21,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+if not __package__:  # run as a file: Python looks beside it, not in the checkout
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
