@@ -31,6 +31,8 @@ class Skips:
     """A product of the reference's cross-attention that nobody reads."""
     garment_tail: bool = True
     """The garment UNet after its last feature."""
+    encoder_tail: bool = True
+    """The first text encoder and the image encoder after their last but one hidden state."""
     constants: bool = True
     """Negative prompt and image tokens of no picture, with their keys and values: once for a checkpoint, not
     for a picture."""
@@ -44,6 +46,7 @@ REFERENCE = Skips(
     text_keys=False,
     attention_map=False,
     garment_tail=False,
+    encoder_tail=False,
     constants=False,
 )
 
@@ -279,24 +282,25 @@ def _vae_middle(n: int, c: int) -> int:
 # --- encoders ---
 
 
-def text(config: Config, *, projected: bool) -> int:
-    """One caption of 77 tokens through a text encoder; ``projected``: the second one's summary."""
-    count = _clip_layers(config, TEXT_TOKENS)
+def text(config: Config, *, projected: bool, tail: bool = True) -> int:
+    """One caption of 77 tokens through a text encoder; ``projected``: the second one's summary; ``tail``: its
+    last layer too."""
+    count = _clip_layers(config, TEXT_TOKENS, tail)
     return count + linear(1, _int(config, "hidden_size"), _int(config, "projection_dim")) * projected
 
 
-def image(config: Config) -> int:
-    """One picture through the image encoder."""
+def image(config: Config, *, tail: bool = True) -> int:
+    """One picture through the image encoder; ``tail``: its last layer and projection too."""
     width, patch = _int(config, "hidden_size"), _int(config, "patch_size")
     patches = (_int(config, "image_size") // patch) ** 2
-    count = convolution(patches, 3, width, kernel=patch) + _clip_layers(config, patches + 1)
-    return count + linear(1, width, _int(config, "projection_dim"))
+    count = convolution(patches, 3, width, kernel=patch) + _clip_layers(config, patches + 1, tail)
+    return count + linear(1, width, _int(config, "projection_dim")) * tail
 
 
-def _clip_layers(config: Config, tokens: int) -> int:
+def _clip_layers(config: Config, tokens: int, tail: bool) -> int:
     c, inner = _int(config, "hidden_size"), _int(config, "intermediate_size")
     layer = 4 * linear(tokens, c, c) + attention(tokens, tokens, c) + 2 * linear(tokens, c, inner)
-    return _int(config, "num_hidden_layers") * layer
+    return (_int(config, "num_hidden_layers") - (not tail)) * layer
 
 
 def resampler(sizes: ResamplerSizes, tokens: int = CLIP_TOKENS) -> int:
@@ -329,16 +333,16 @@ def picture(
     grid = Grid.of(work.canvas, work.latent_scale)
     unet, garment = configs["unet"], configs["unet_encoder"]
     rows = [tryon_row(unet, grid, sizes.queries, skips, conditional=half) for half in (False, True)]
-    captions = text(configs["text_encoder"], projected=False) + text(
-        configs["text_encoder_2"], projected=True
-    )
+    tail = not skips.encoder_tail
+    caption = text(configs["text_encoder"], projected=False, tail=tail)
+    caption += text(configs["text_encoder_2"], projected=True)
     uncond = 0 if skips.constants else 1
     pictures = 1 + uncond  # that the image encoder sees: the garment, and none
     known = int(skips.garment)
     return {
-        "text encoders": (2 + uncond - known) * captions,
+        "text encoders": (2 + uncond - known) * caption,
         "image encoder and resampler": pictures
-        * (image(configs["image_encoder"]) + resampler(sizes, work.clip_tokens)),
+        * (image(configs["image_encoder"], tail=tail) + resampler(sizes, work.clip_tokens)),
         "VAE encode": (3 - known) * vae_encode(configs["vae"], work.canvas),
         "text and image keys": pictures * token_keys(unet, TEXT_TOKENS + sizes.queries) * skips.text_keys,
         "garment caption keys": garment_token_keys(garment, skips) * skips.text_keys * (not known),

@@ -17,20 +17,14 @@ from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKL
-from transformers import (
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    CLIPTokenizer,
-    CLIPVisionConfig,
-    CLIPVisionModelWithProjection,
-)
+from transformers import CLIPTokenizer
 
 from bench.counting import Counting
 from bench.idm_vton_analytic import REFERENCE, Keys, Skips, Work, picture
 from bench.table import Cell, Table, show
 from inference.engines.idm_vton.architecture import CANVAS, PUBLISHED, RESAMPLER, Config, ResamplerSizes
 from inference.engines.idm_vton.attention import Savings
+from inference.engines.idm_vton.clip import CLIP, clip_model
 from inference.engines.idm_vton.encoders import decode_latents
 from inference.engines.idm_vton.garment_cache import GarmentCache
 from inference.engines.idm_vton.inputs import CLIP_SIDE, Inputs
@@ -113,16 +107,18 @@ class Ledger:
 def meta_models(configs: Mapping[str, Config], sizes: ResamplerSizes, ledger: Ledger) -> Models:
     """A checkpoint of the given architecture without numbers."""
 
-    def of(kind: Any, config: Any, component: str) -> Any:
-        return kind(config(**configs[component]))
+    def clip(component: str) -> Any:
+        def read(skip: frozenset[str]) -> Iterator[tuple[str, torch.Tensor]]:
+            whole = CLIP[component].model(CLIP[component].config(**configs[component]))
+            yield from ((key, tensor) for key, tensor in whole.state_dict().items() if key not in skip)
+
+        return clip_model(component, configs[component], read, device=META, whole=False)
 
     with META:
         garment = garment_model(configs["unet_encoder"])
         remove_modules(garment, dead_modules(garment))
         networks: dict[str, Any] = {
-            "text_encoder": of(CLIPTextModel, CLIPTextConfig, "text_encoder"),
-            "text_encoder_2": of(CLIPTextModelWithProjection, CLIPTextConfig, "text_encoder_2"),
-            "image_encoder": of(CLIPVisionModelWithProjection, CLIPVisionConfig, "image_encoder"),
+            **{component: clip(component) for component in CLIP},
             "resampler": Resampler(_tensors(sizes)),
             "vae": AutoencoderKL(**cast(Any, configs["vae"])),
         }

@@ -20,6 +20,11 @@ from pydantic_settings import BaseSettings
 
 from gateway.config import Settings as GatewaySettings
 from inference.config import Settings as InferenceSettings
+from inference.engines.idm_vton.activations import Work
+from inference.engines.idm_vton.architecture import CANVAS
+from inference.engines.idm_vton.memory import make_plan
+from inference.engines.idm_vton.profiles import PROFILES, Profile
+from inference.engines.idm_vton.sizes import COMPONENTS, PUBLISHED_ARCHITECTURE
 from inference.engines.registry import discover
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +92,35 @@ def engines_table() -> str:
 
 
 def _memory(vram_mb: Mapping[str, int]) -> str:
-    return ", ".join(f"{profile} {megabytes} MB" for profile, megabytes in vram_mb.items()) or "none"
+    """Gigabytes of GPU memory by profile; profiles without a GPU need none."""
+    profiles = (f"{mb / 1000:.1f} GB (`{profile}`)" for profile, mb in vram_mb.items() if mb)
+    return ", ".join(profiles) or "none"
+
+
+def profiles_table() -> str:
+    """What each memory profile of idm-vton keeps where, as its planner computes it."""
+    rows = (_profile_row(profile) for profile in PROFILES.values())
+    header = "| profile | stays on the GPU | free GPU memory it asks for | host memory | result |"
+    return "\n".join([header, "|---|---|---|---|---|", *rows])
+
+
+def _profile_row(profile: Profile) -> str:
+    cpu = profile.name == "cpu"
+    work = Work(canvas=CANVAS, number_bytes=4 if cpu else 2)
+    plan = make_plan(PUBLISHED_ARCHITECTURE, profile, work, tiling=profile.tiles)
+    stays = (
+        "everything"
+        if profile.stays == frozenset(COMPONENTS)
+        else ", ".join(f"`{part}`" for part in COMPONENTS if part in profile.stays)
+    )
+    cells = (
+        f"`{profile.name}`",
+        "no GPU" if cpu else stays,
+        "" if cpu else f"{plan.need / 1e9:.1f} GB",
+        f"{plan.host / 1e9:.1f} GB",
+        f"approximate: {', '.join(plan.approximations)}" if plan.approximations else "exact",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _code(text: str) -> str:
@@ -97,6 +130,7 @@ def _code(text: str) -> str:
 BLOCKS = {
     "README.md": {"engines": engines_table},
     "docs/engines.md": {"engines": engines_table},
+    "docs/engines/idm-vton.md": {"profiles": profiles_table},
     "docs/configuration.md": {
         "inference": lambda: settings_table(InferenceSettings),
         "gateway": lambda: settings_table(GatewaySettings),

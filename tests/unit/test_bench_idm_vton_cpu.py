@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: make test")
+from tests.conftest import NO_TORCH
+
+torch = pytest.importorskip("torch", reason=NO_TORCH)
 
 from bench.idm_vton_cpu import CHOICES, CPU, OFF, measure, table  # noqa: E402 - after the skip
 from inference.engines.idm_vton.loading import Checkpoint  # noqa: E402
