@@ -17,7 +17,7 @@ from inference.engines.registry import Registry
 from inference.installed import engines_here
 from inference.middleware import RequestContext
 from inference.preparation import Preparation
-from inference.routes import assets, engines, health, preprocess, tryon
+from inference.routes import assets, engines, health, metrics, preprocess, tryon
 from inference.service import build
 
 DESCRIPTION = """
@@ -60,8 +60,10 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.service = service
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, metrics=service.metrics)
     problems.install(app)
     for router in (tryon.router, assets.router, engines.router, preprocess.router, health.router):
         app.include_router(router)
+    if settings.metrics:
+        app.include_router(metrics.router)
     return app

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,6 +33,15 @@ class Asset:
     """Seconds since the epoch."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What is held, in pictures and bytes."""
+
+    count: int
+    photos: int
+    prepared: int
+
+
 class AssetStore:
     """Safe for several threads."""
 
@@ -46,6 +55,7 @@ class AssetStore:
         self._lock = threading.Lock()
         self._assets: OrderedDict[str, Asset] = OrderedDict()
         self._expired: OrderedDict[str, None] = OrderedDict()
+        self._lookups: Counter[str] = Counter(prepared=0, bare=0, expired=0, unknown=0)
 
     def put(self, picture: Picture, kind: AssetKind, checks: Checks) -> Asset:
         """Hold a picture; raises ``store-full`` when there is no room for it."""
@@ -69,9 +79,26 @@ class AssetStore:
         """Raises ``expired`` or ``not-found``."""
         with self._lock:
             self._purge()
+            self._lookups[self._found(asset_id)] += 1
             self._require(asset_id, field)
             self._assets.move_to_end(asset_id)
             return self._assets[asset_id]
+
+    @property
+    def lookups(self) -> dict[str, int]:
+        """How often ``get`` found a picture with prepared artefacts, a bare one, an expired or unknown id."""
+        with self._lock:
+            return dict(self._lookups)
+
+    def usage(self) -> Usage:
+        with self._lock:
+            self._purge()
+            pictures = [asset.picture for asset in self._assets.values()]
+        return Usage(
+            count=len(pictures),
+            photos=sum(picture.photo_bytes for picture in pictures),
+            prepared=sum(picture.prepared_bytes for picture in pictures),
+        )
 
     def delete(self, asset_id: str) -> None:
         """Forget at once; raises ``expired`` or ``not-found``."""
@@ -85,6 +112,11 @@ class AssetStore:
         with self._lock:
             self._purge()
             self._trim()
+
+    def _found(self, asset_id: str) -> str:
+        if asset_id in self._assets:
+            return "prepared" if self._assets[asset_id].picture.prepared_bytes else "bare"
+        return "expired" if asset_id in self._expired else "unknown"
 
     def _require(self, asset_id: str, field: str | None) -> None:
         if asset_id in self._expired:

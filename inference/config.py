@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     shutdown_grace_s: int = Field(
         30, ge=0, description="Seconds that running requests get to finish after SIGTERM."
     )
+    metrics: bool = Field(
+        True, description="Serve `/metrics` for Prometheus (the gateway: to keys; without keys to loopback)."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are written."
     )

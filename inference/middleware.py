@@ -10,6 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inference.metrics import Metrics
 from inference.problems import Problem, answer
 
 log = structlog.get_logger("cabine.http")
@@ -17,24 +18,26 @@ log = structlog.get_logger("cabine.http")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 """What is accepted from outside as an id; anything else could forge log lines or headers."""
 
-QUIET = frozenset({"/health/live", "/health/ready"})
+KEY_ID = re.compile(r"[a-z0-9_-]{1,32}")
+"""What the gateway calls the caller's key."""
+
+QUIET = frozenset({"/health/live", "/health/ready", "/health/startup", "/metrics"})
 """Asked every few seconds by whoever watches the service."""
 
 
 class RequestContext:
     """ASGI middleware, outermost of ours: nothing that a request raises gets past it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
-        scope["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        request_id = _begin(scope)
+        self._metrics.in_flight.inc()
         started = time.perf_counter()
         status = 0
 
@@ -56,7 +59,28 @@ class RequestContext:
                 raise
             await answer(_unexpected(error), request_id)(scope, receive, send_with_id)
         finally:
-            _log_request(scope, status, time.perf_counter() - started)
+            self._metrics.in_flight.dec()
+            self._finish(scope, status, time.perf_counter() - started)
+
+    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
+        """The route's pattern, not the path: ids of assets are secrets of those who uploaded them."""
+        method, path = scope["method"], getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.answered(method=method, route=path, status=status, seconds=seconds)
+        if path not in QUIET:
+            log.info("request", method=method, path=path, status=status, seconds=round(seconds, 3))
+
+
+def _begin(scope: Scope) -> str:
+    """The request's id, in the scope and in every log line from here on."""
+    headers = Headers(scope=scope)
+    request_id = _request_id(headers)
+    scope["request_id"] = request_id
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    key = headers.get("x-cabine-key", "")
+    if KEY_ID.fullmatch(key):
+        structlog.contextvars.bind_contextvars(key=key)
+    return request_id
 
 
 def _request_id(headers: Headers) -> str:
@@ -70,11 +94,3 @@ def _unexpected(error: Exception) -> Problem:
             "out-of-memory", "There is not enough memory for this request now; try a smaller photo."
         )
     return Problem("internal", "Something went wrong on this side; the request id finds it in the log.")
-
-
-def _log_request(scope: Scope, status: int, seconds: float) -> None:
-    """The route's pattern, not the path: ids of assets are secrets of those who uploaded them."""
-    route = scope.get("route")
-    path = getattr(route, "path", "unmatched")
-    if path not in QUIET:
-        log.info("request", method=scope["method"], path=path, status=status, seconds=round(seconds, 3))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -81,12 +82,31 @@ class Outcome:
     """How a generative engine drew it, in words."""
 
 
+class Meter(Protocol):
+    """Whoever counts what requests do."""
+
+    def stage(self, name: str, seconds: float) -> None: ...
+
+    def step(self) -> None: ...
+
+
+class Unmetered:
+    """Counts nothing: the command line has nobody who would read it."""
+
+    def stage(self, name: str, seconds: float) -> None:
+        pass
+
+    def step(self) -> None:
+        pass
+
+
 @dataclass(kw_only=True)
 class Stages:
     """Times the stages of one request, tells where it is, and stops between stages when asked to."""
 
     progress: Progress = lambda stage, step, steps: None
     cancelled: Cancelled = lambda: False
+    meter: Meter = field(default_factory=Unmetered)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -96,7 +116,9 @@ class Stages:
         self.progress(name, 0, 1)
         started = time.perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self.meter.stage(name, seconds)
 
 
 def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outcome:
@@ -281,6 +303,8 @@ def run(engine: Engine, prepared: Prepared, params: Params, stages: Stages) -> E
 
     def progress(stage: str, step: int, steps: int) -> None:
         stages.progress(f"engine: {stage}", step, steps)
+        if steps > 1 and step > 0:  # one of one is no loop, and 0 is its beginning
+            stages.meter.step()
 
     with named(garment_field(0, len(prepared.garments))):
         return engine.run(prepared, params, progress, stages.cancelled)

@@ -59,6 +59,7 @@ TYPES: Mapping[str, ProblemType] = MappingProxyType(
         "out-of-memory": _type(503, "There is not enough memory", retryable=True),
         "content-refused": _type(422, "The content was refused"),
         "unauthorized": _type(401, "A key is needed"),
+        "forbidden": _type(403, "This is not allowed"),
         "rate-limited": _type(429, "Too many requests", retryable=True),
         "upstream-unavailable": _type(503, "The inference service cannot be reached", retryable=True),
         "upstream-timeout": _type(504, "The inference service did not answer in time", retryable=True),

@@ -135,7 +135,7 @@ class EnginesAnswer(_Answer):
 
 
 class HealthAnswer(_Answer):
-    status: Literal["live", "ready"]
+    status: Literal["live", "started", "ready"]
 
 
 class FrameBody(_Answer):

@@ -21,6 +21,7 @@ from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
 from inference.form import FormLimits
+from inference.metrics import Metrics
 from inference.pipeline import Tools
 from inference.policy import load as load_policy
 from inference.preparation import Preparation
@@ -46,6 +47,8 @@ class Readiness:
             "not-ready", "Models are being loaded; try again in a moment.", headers={"Retry-After": "2"}
         )
     )
+    started: bool = False
+    """Everything was loaded once; stays true, whatever happens later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class Service:
     dispatcher: Dispatcher
     uploads: Budget
     readiness: Readiness
+    metrics: Metrics
 
     @property
     def form_limits(self) -> FormLimits:
@@ -117,6 +121,7 @@ class Service:
             self.readiness.problem = problem
             await anyio.sleep(RETRY_S)
         self.readiness.problem = None
+        self.readiness.started = True
         log.info("ready")
 
     async def _try_to_load(self) -> Problem | None:
@@ -148,6 +153,10 @@ def _unready(error: Exception) -> Problem:
 
 def build(settings: Settings, registry: Registry, preparation: Preparation) -> Service:
     """Nothing is loaded yet."""
+    assets = AssetStore(
+        max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
+    )
+    dispatcher = Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue)
     return Service(
         settings=settings,
         registry=registry,
@@ -158,13 +167,24 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
             limits=image_limits(settings),
             low_resolution_side=settings.low_resolution_side,
         ),
-        assets=AssetStore(
-            max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
-        ),
+        assets=assets,
         uploads=Budget(settings.max_uploads_bytes),
-        dispatcher=Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue),
+        dispatcher=dispatcher,
         readiness=Readiness(),
+        metrics=_metrics(dispatcher, assets),
     )
+
+
+def _metrics(dispatcher: Dispatcher, assets: AssetStore) -> Metrics:
+    metrics = Metrics()
+    metrics.watch("cabine_queue_waiting", "Requests that wait for a turn.", lambda: dispatcher.waiting)
+    metrics.watch("cabine_assets", "Uploaded pictures held.", lambda: assets.usage().count)
+    metrics.watch("cabine_asset_photo_bytes", "Memory of uploaded pictures.", lambda: assets.usage().photos)
+    metrics.watch(
+        "cabine_asset_prepared_bytes", "Memory of what was prepared.", lambda: assets.usage().prepared
+    )
+    metrics.watch_lookups(lambda: assets.lookups)
+    return metrics
 
 
 def image_limits(settings: Settings) -> Limits:

@@ -1,4 +1,4 @@
-"""``/health/live``: the process answers. ``/health/ready``: requests will be served."""
+"""``/health/live``: it answers. ``/health/startup``: it has loaded once. ``/health/ready``: it serves now."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ router = APIRouter(tags=["health"], prefix="/health")
 async def live() -> HealthAnswer:
     """Restart the service when this does not answer."""
     return HealthAnswer(status="live")
+
+
+@router.get(
+    "/startup",
+    response_model=HealthAnswer,
+    summary="Has it started",
+    responses=refusals("not-ready", "engine-unavailable"),
+)
+async def startup(request: Request) -> HealthAnswer:
+    """503 with the reason until everything was loaded once; then 200 for as long as the process lives."""
+    service = service_of(request)
+    if not service.readiness.started:
+        service.require_ready()
+    return HealthAnswer(status="started")
 
 
 @router.get(

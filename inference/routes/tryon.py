@@ -105,7 +105,7 @@ def perform(
     asked: TryOn, choice: Choice, wanted: Wanted, service: Service, turn: Ticket, request_id: str
 ) -> Response:
     """The work of a request, in a thread."""
-    stages = Stages(cancelled=turn.cancelled)
+    stages = Stages(cancelled=turn.cancelled, meter=service.metrics.meter(choice.spec.name))
     outcome = try_on(asked, choice, service.tools, stages)
     pictures = encode_pictures(outcome, wanted.image_format, stages)
     log.info(
