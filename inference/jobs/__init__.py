@@ -1,0 +1,1 @@
+"""Jobs that outlive their request: what they are, where they are kept, how they end. Nothing of HTTP."""

@@ -1,0 +1,337 @@
+"""The job store: bounded queue, leases, events, expiry. One set of rules over any records and files."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from inference.jobs import lifecycle
+from inference.jobs.errors import IdempotencyConflict, LeaseLost, QueueFull, StoreFull
+from inference.jobs.files import Files, inputs_of, owner_of, results_of
+from inference.jobs.model import Event, Job, JobError, JsonObject, Lease, Submission, Success
+from inference.jobs.records import Counts, Records
+
+ID_BYTES = 16
+"""128 random bits: an id is what proves that the job is yours."""
+ORPHAN_S = 60.0
+"""Files without a job are left alone for this long: their job may be about to be written down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    max_queued: int
+    max_queued_per_owner: int
+    """Jobs without an owner are not counted."""
+    max_jobs: int
+    """That hold files: queued, running, succeeded."""
+    max_bytes: int
+    keep_s: float
+    """From the end of a job until its results are removed; its record is kept as long again."""
+    max_attempts: int
+    max_events: int = 256
+    """Kept of a job, for clients that come back."""
+
+
+class JobStore:
+    """Safe for several threads, and for several processes where its records are.
+
+    Methods are short; those that take or give pictures write or read files. Besides what they name, all of
+    them raise ``StoreDown``, and those that write ``StoreFull``.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        files: Files,
+        limits: Limits,
+        *,
+        now: Callable[[], float],
+        new_id: Callable[[], str] = lambda: secrets.token_hex(ID_BYTES),
+    ) -> None:
+        self._records = records
+        self._files = files
+        self._limits = limits
+        self._now = now
+        self._new_id = new_id
+
+    def submit(self, submission: Submission) -> tuple[Job, bool]:
+        """The queued job and True; or the job that the idempotency key already stands for, and False.
+
+        Raises ``QueueFull``, ``StoreFull``, ``IdempotencyConflict``. An accepted job and its files are on
+        the disk when this returns.
+        """
+        size = sum(len(data) for data in submission.inputs.values())
+        with self._records.writing():  # before anything is written: what is refused is refused fast
+            earlier = self._earlier(submission)
+            if earlier is not None:
+                return earlier, False
+            self._require_room(submission.owner, size)
+        job = self._new_job(submission, size)
+        accepted: Job | None = None
+        try:
+            self._files.write(inputs_of(job), submission.inputs)
+            with self._records.writing():
+                earlier = self._earlier(submission)
+                if earlier is not None:
+                    return earlier, False
+                self._require_room(submission.owner, size)
+                accepted = self._add(job, submission)
+            return self._placed(accepted), True
+        finally:
+            if accepted is None:
+                self._files.remove(inputs_of(job))
+
+    def claim(self, worker: str, lease_s: float) -> Job | None:
+        """The oldest job in the queue, now this worker's until the lease ends; None: nothing to do.
+
+        Jobs whose worker died come back first; those past their deadline are never handed out.
+        """
+        now = self._now()
+        with self._records.writing():
+            dropped = self._recover(now)
+            job = self._records.first_queued()
+            if job is not None:
+                lease = Lease(worker=worker, until=now + lease_s)
+                job = self._happened(lifecycle.claimed(job, lease, now), "running")
+        self._remove_files(dropped)
+        return job
+
+    def heartbeat(self, job_id: str, worker: str, lease_s: float) -> Job:
+        """Renew the lease; raises ``LeaseLost``. The answer tells whether to cancel."""
+        with self._records.writing():
+            lease = Lease(worker=worker, until=self._now() + lease_s)
+            job = lifecycle.renewed(self._owned(job_id, worker), lease)
+            self._records.save(job)
+        return job
+
+    def progress(
+        self, job_id: str, worker: str, stage: str, step: int, steps: int, eta_s: float | None = None
+    ) -> Job:
+        """Where the work is; raises ``LeaseLost``. The answer tells whether to cancel."""
+        with self._records.writing():
+            job = self._owned(job_id, worker)
+            job = replace(job, stage=stage, step=step, steps=steps, eta_s=eta_s)
+            data: JsonObject = {"stage": stage, "step": step, "steps": steps, "eta_s": eta_s}
+            return self._happened(job, "progress", data)
+
+    def attach(self, job_id: str, worker: str, name: str, data: bytes) -> Job:
+        """Add or replace a result file while the work goes on; raises ``LeaseLost``, ``StoreFull``."""
+        self._write_results(job_id, worker, {name: data})
+        with self._records.writing():
+            job = self._owned(job_id, worker)
+            names = job.files if name in job.files else (*job.files, name)
+            size = self._files.size(inputs_of(job)) + self._files.size(results_of(job))
+            return self._happened(replace(job, files=names, bytes=size), "preview", {"name": name})
+
+    def finish(self, job_id: str, worker: str, outcome: Success | JobError | None) -> Job:
+        """The end of the work, None if it was cancelled; the inputs are removed.
+
+        Raises ``LeaseLost``, and ``StoreFull`` where the results do not fit: then finish with an error.
+        """
+        if isinstance(outcome, Success):
+            self._write_results(job_id, worker, outcome.files)
+        now = self._now()
+        expires = now + self._limits.keep_s
+        with self._records.writing():
+            job = self._owned(job_id, worker)
+            if isinstance(outcome, Success):
+                job = lifecycle.succeeded(job, outcome, self._files.size(results_of(job)), now, expires)
+            elif outcome is None:
+                job = lifecycle.cancelled(job, now, expires)
+            else:
+                job = lifecycle.failed(job, outcome, now, expires)
+            job = self._ended(job)
+        self._remove_files([job])
+        return job
+
+    def release(self, job_id: str, worker: str) -> Job:
+        """Give the job back to the head of the queue, as if never claimed; raises ``LeaseLost``."""
+        with self._records.writing():
+            job = self._happened(lifecycle.given_back(self._owned(job_id, worker)), "queued")
+        return self._placed(job)
+
+    def cancel(self, job_id: str) -> Job | None:
+        """At once while queued; a running job's worker is told; a finished one stays. None: unknown."""
+        now = self._now()
+        with self._records.writing():
+            job = self._records.find(job_id)
+            if job is None or job.done:
+                return job
+            if job.state == "running":
+                job = replace(job, cancel_requested=True)
+                self._records.save(job)
+                return job
+            job = self._ended(lifecycle.cancelled(job, now, now + self._limits.keep_s))
+        self._remove_files([job])
+        return job
+
+    def discard(self, job_id: str) -> Job | None:
+        """Remove the results of a finished job before their time; others stay. None: unknown."""
+        with self._records.writing():
+            job = self._records.find(job_id)
+            if job is None or not job.done or job.state == "expired":
+                return job
+            job = self._expire(job, self._now())
+        self._remove_files([job])
+        return job
+
+    def get(self, job_id: str) -> Job | None:
+        """None: never heard of, or expired long ago."""
+        job = self._records.find(job_id)
+        return None if job is None else self._placed(job)
+
+    def events(self, job_id: str, after: int = 0) -> tuple[Event, ...]:
+        """Those with a greater ``seq`` that are still kept, in order."""
+        return self._records.events(job_id, after)
+
+    def read_input(self, job_id: str, name: str) -> bytes:
+        """Raises ``KeyError``: no such job, or it has finished."""
+        return self._files.read(inputs_of(self._known(job_id)), name)
+
+    def read_result(self, job_id: str, name: str) -> bytes:
+        """Raises ``KeyError``: no such job or file, or it has expired."""
+        job = self._known(job_id)
+        if name not in job.files:
+            raise KeyError(name)
+        return self._files.read(results_of(job), name)
+
+    def sweep(self) -> None:
+        """What time does: dead workers, missed deadlines, expiry, files that nobody owns. Call it often."""
+        now = self._now()
+        with self._records.writing():
+            dropped = self._recover(now)
+            dropped += [self._expire(job, job.expires or now) for job in self._records.ended(now)]
+            for job in self._records.spent(now - self._limits.keep_s, self._limits.max_jobs):
+                self._records.remove(job.id)
+        self._remove_files(dropped)
+        self._remove_orphans(now)
+
+    def counts(self) -> Counts:
+        return self._records.counts()
+
+    def close(self) -> None:
+        self._records.close()
+
+    def _new_job(self, submission: Submission, size: int) -> Job:
+        return Job(
+            id=self._new_id(),
+            owner=submission.owner,
+            engine=submission.engine,
+            request=submission.request,
+            created=self._now(),
+            deadline=submission.deadline,
+            bytes=size,
+        )
+
+    def _add(self, job: Job, submission: Submission) -> Job:
+        self._records.add(job)
+        if submission.idempotency is not None:
+            self._records.remember(job.owner, submission.idempotency, job.id)
+        return self._happened(job, "queued")
+
+    def _earlier(self, submission: Submission) -> Job | None:
+        if submission.idempotency is None:
+            return None
+        found = self._records.recall(submission.owner, submission.idempotency.key)
+        if found is None:
+            return None
+        digest, job_id = found
+        if not secrets.compare_digest(digest, submission.idempotency.digest):
+            raise IdempotencyConflict
+        return self.get(job_id)
+
+    def _require_room(self, owner: str | None, size: int) -> None:
+        counts = self._records.counts()
+        waiting = counts.states["queued"]
+        if waiting >= self._limits.max_queued:
+            raise QueueFull(waiting=waiting, owner=False)
+        if owner is not None:
+            own = self._records.queued_of(owner)
+            if own >= self._limits.max_queued_per_owner:
+                raise QueueFull(waiting=own, owner=True)
+        if waiting + counts.states["running"] + counts.states["succeeded"] >= self._limits.max_jobs:
+            raise self._full(counts)
+        self._require_bytes(counts, size)
+
+    def _require_bytes(self, counts: Counts, size: int) -> None:
+        if counts.bytes + size > self._limits.max_bytes:
+            raise self._full(counts)
+
+    def _full(self, counts: Counts) -> StoreFull:
+        first = counts.first_expiry
+        return StoreFull(None if first is None else max(0.0, first - self._now()))
+
+    def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:
+        """Each attempt has a folder of its own: a worker that lost its lease cannot mix its pictures in."""
+        with self._records.writing():
+            job = self._owned(job_id, worker)
+            self._require_bytes(self._records.counts(), sum(len(data) for data in files.values()))
+        self._files.write(results_of(job), files)
+
+    def _owned(self, job_id: str, worker: str) -> Job:
+        job = self._records.find(job_id)
+        if job is None or job.state != "running" or job.lease is None or job.lease.worker != worker:
+            raise LeaseLost
+        return job
+
+    def _known(self, job_id: str) -> Job:
+        job = self._records.find(job_id)
+        if job is None:
+            raise KeyError(job_id)
+        return job
+
+    def _placed(self, job: Job) -> Job:
+        if job.state != "queued":
+            return job
+        return replace(job, queue_position=self._records.ahead_of(job.id) + 1)
+
+    def _happened(self, job: Job, kind: str, data: JsonObject | None = None) -> Job:
+        """Save the job with an event that tells of it; in a transaction."""
+        job = replace(job, last_event=job.last_event + 1)
+        self._records.save(job)
+        event = Event(seq=job.last_event, at=self._now(), kind=kind, data=data or {})
+        self._records.append(job.id, event, self._limits.max_events)
+        return job
+
+    def _ended(self, job: Job) -> Job:
+        data: JsonObject = {} if job.error is None else {"error": asdict(job.error)}
+        return self._happened(job, job.state, data)
+
+    def _expire(self, job: Job, at: float) -> Job:
+        self._records.forget(job.id)  # the key may be used again: there is nothing left to give for it
+        return self._happened(lifecycle.expired(job, at), "expired")
+
+    def _recover(self, now: float) -> list[Job]:
+        """Take jobs from dead workers and fail what is too late; returns those that ended."""
+        expires = now + self._limits.keep_s
+        jobs = [
+            lifecycle.lapsed(job, self._limits.max_attempts, now, expires)
+            for job in self._records.lapsed(now)
+        ]
+        for job in jobs:
+            self._ended(job)
+        late = [lifecycle.failed(job, lifecycle.TOO_LATE, now, expires) for job in self._records.overdue(now)]
+        for job in late:
+            self._ended(job)
+        return [job for job in (*jobs, *late) if job.done]
+
+    def _remove_files(self, jobs: list[Job]) -> None:
+        """After the transaction that made them useless: a crash leaves orphans, never a job without files."""
+        for job in jobs:
+            self._files.remove(inputs_of(job))
+            if job.state != "succeeded":
+                self._files.remove(results_of(job))
+
+    def _remove_orphans(self, now: float) -> None:
+        for folder in self._files.older_than(now - ORPHAN_S):
+            job = self._records.find(owner_of(folder))
+            if job is None or folder not in _folders(job):
+                self._files.remove(folder)
+
+
+def _folders(job: Job) -> tuple[str, ...]:
+    """Those that a job in its state needs."""
+    if not job.done:
+        return (inputs_of(job), results_of(job))
+    return (results_of(job),) if job.state == "succeeded" else ()
