@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Protocol
 
 from inference.jobs.errors import StoreDown, StoreFull
-from inference.jobs.model import Job
 
 FOLDER = re.compile(r"[0-9a-f]{32}\.(in|[0-9]{1,6})")
 NAME = re.compile(r"[a-z]{1,32}(-[0-9]{1,6})?")
@@ -25,19 +24,6 @@ PART = ".part"
 """Ending of a file that is being written."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def inputs_of(job: Job) -> str:
-    return f"{job.id}.in"
-
-
-def results_of(job: Job) -> str:
-    return f"{job.id}.{job.claims}"
-
-
-def owner_of(folder: str) -> str:
-    """Id of the job that the folder was made for."""
-    return folder.partition(".")[0]
 
 
 class Files(Protocol):

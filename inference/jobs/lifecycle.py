@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inference.jobs.model import Job, JobError, Lease, Success, move
+from inference.jobs.model import Job, JobError, Lease, Submission, Success, move
 
 UNTOUCHED = {"lease": None, "started": None, "stage": "", "step": 0, "steps": 0, "eta_s": None, "files": ()}
 
@@ -18,6 +18,18 @@ TOO_LATE = JobError(
 def lost(attempts: int) -> JobError:
     words = f"The worker stopped while it worked on this job, {attempts} time(s); send it again later."
     return JobError(slug="internal", detail=words, retryable=True)
+
+
+def submitted(submission: Submission, job_id: str, now: float) -> Job:
+    return Job(
+        id=job_id,
+        owner=submission.owner,
+        engine=submission.engine,
+        request=submission.request,
+        created=now,
+        deadline=submission.deadline,
+        bytes=sum(len(data) for data in submission.inputs.values()),
+    )
 
 
 def claimed(job: Job, lease: Lease, now: float) -> Job:

@@ -105,7 +105,7 @@ class SqliteRecords:
                 self._run("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:  # SQLite itself rolls back after some errors
-                    self._connection.execute("ROLLBACK")
+                    self._run("ROLLBACK")
                 raise
 
     def add(self, job: Job) -> None:

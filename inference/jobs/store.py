@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from inference.jobs import lifecycle
+from inference.jobs.belongings import inputs_of, remove_orphans, remove_useless, results_of, size_of
 from inference.jobs.errors import IdempotencyConflict, LeaseLost, QueueFull, StoreFull
-from inference.jobs.files import Files, inputs_of, owner_of, results_of
+from inference.jobs.files import Files
+from inference.jobs.lifecycle import TOO_LATE
 from inference.jobs.model import Event, Job, JobError, JsonObject, Lease, Submission, Success
 from inference.jobs.records import Counts, Records
 
@@ -61,13 +63,12 @@ class JobStore:
         Raises ``QueueFull``, ``StoreFull``, ``IdempotencyConflict``. An accepted job and its files are on
         the disk when this returns.
         """
-        size = sum(len(data) for data in submission.inputs.values())
+        job = lifecycle.submitted(submission, self._new_id(), self._now())
         with self._records.writing():  # before anything is written: what is refused is refused fast
             earlier = self._earlier(submission)
             if earlier is not None:
                 return earlier, False
-            self._require_room(submission.owner, size)
-        job = self._new_job(submission, size)
+            self._require_room(job)
         accepted: Job | None = None
         try:
             self._files.write(inputs_of(job), submission.inputs)
@@ -75,7 +76,7 @@ class JobStore:
                 earlier = self._earlier(submission)
                 if earlier is not None:
                     return earlier, False
-                self._require_room(submission.owner, size)
+                self._require_room(job)
                 accepted = self._add(job, submission)
             return self._placed(accepted), True
         finally:
@@ -94,7 +95,7 @@ class JobStore:
             if job is not None:
                 lease = Lease(worker=worker, until=now + lease_s)
                 job = self._happened(lifecycle.claimed(job, lease, now), "running")
-        self._remove_files(dropped)
+        remove_useless(dropped, self._files)
         return job
 
     def heartbeat(self, job_id: str, worker: str, lease_s: float) -> Job:
@@ -121,8 +122,8 @@ class JobStore:
         with self._records.writing():
             job = self._owned(job_id, worker)
             names = job.files if name in job.files else (*job.files, name)
-            size = self._files.size(inputs_of(job)) + self._files.size(results_of(job))
-            return self._happened(replace(job, files=names, bytes=size), "preview", {"name": name})
+            job = replace(job, files=names, bytes=size_of(job, self._files))
+            return self._happened(job, "preview", {"name": name})
 
     def finish(self, job_id: str, worker: str, outcome: Success | JobError | None) -> Job:
         """The end of the work, None if it was cancelled; the inputs are removed.
@@ -142,7 +143,7 @@ class JobStore:
             else:
                 job = lifecycle.failed(job, outcome, now, expires)
             job = self._ended(job)
-        self._remove_files([job])
+        remove_useless([job], self._files)
         return job
 
     def release(self, job_id: str, worker: str) -> Job:
@@ -163,7 +164,7 @@ class JobStore:
                 self._records.save(job)
                 return job
             job = self._ended(lifecycle.cancelled(job, now, now + self._limits.keep_s))
-        self._remove_files([job])
+        remove_useless([job], self._files)
         return job
 
     def discard(self, job_id: str) -> Job | None:
@@ -173,7 +174,7 @@ class JobStore:
             if job is None or not job.done or job.state == "expired":
                 return job
             job = self._expire(job, self._now())
-        self._remove_files([job])
+        remove_useless([job], self._files)
         return job
 
     def get(self, job_id: str) -> Job | None:
@@ -204,25 +205,14 @@ class JobStore:
             dropped += [self._expire(job, job.expires or now) for job in self._records.ended(now)]
             for job in self._records.spent(now - self._limits.keep_s, self._limits.max_jobs):
                 self._records.remove(job.id)
-        self._remove_files(dropped)
-        self._remove_orphans(now)
+        remove_useless(dropped, self._files)
+        remove_orphans(self._records.find, self._files, now - ORPHAN_S)
 
     def counts(self) -> Counts:
         return self._records.counts()
 
     def close(self) -> None:
         self._records.close()
-
-    def _new_job(self, submission: Submission, size: int) -> Job:
-        return Job(
-            id=self._new_id(),
-            owner=submission.owner,
-            engine=submission.engine,
-            request=submission.request,
-            created=self._now(),
-            deadline=submission.deadline,
-            bytes=size,
-        )
 
     def _add(self, job: Job, submission: Submission) -> Job:
         self._records.add(job)
@@ -237,22 +227,22 @@ class JobStore:
         if found is None:
             return None
         digest, job_id = found
-        if not secrets.compare_digest(digest, submission.idempotency.digest):
+        if digest != submission.idempotency.digest:
             raise IdempotencyConflict
         return self.get(job_id)
 
-    def _require_room(self, owner: str | None, size: int) -> None:
+    def _require_room(self, job: Job) -> None:
         counts = self._records.counts()
         waiting = counts.states["queued"]
         if waiting >= self._limits.max_queued:
             raise QueueFull(waiting=waiting, owner=False)
-        if owner is not None:
-            own = self._records.queued_of(owner)
+        if job.owner is not None:
+            own = self._records.queued_of(job.owner)
             if own >= self._limits.max_queued_per_owner:
                 raise QueueFull(waiting=own, owner=True)
         if waiting + counts.states["running"] + counts.states["succeeded"] >= self._limits.max_jobs:
             raise self._full(counts)
-        self._require_bytes(counts, size)
+        self._require_bytes(counts, job.bytes)
 
     def _require_bytes(self, counts: Counts, size: int) -> None:
         if counts.bytes + size > self._limits.max_bytes:
@@ -263,7 +253,6 @@ class JobStore:
         return StoreFull(None if first is None else max(0.0, first - self._now()))
 
     def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:
-        """Each attempt has a folder of its own: a worker that lost its lease cannot mix its pictures in."""
         with self._records.writing():
             job = self._owned(job_id, worker)
             self._require_bytes(self._records.counts(), sum(len(data) for data in files.values()))
@@ -282,9 +271,9 @@ class JobStore:
         return job
 
     def _placed(self, job: Job) -> Job:
-        if job.state != "queued":
-            return job
-        return replace(job, queue_position=self._records.ahead_of(job.id) + 1)
+        return (
+            replace(job, queue_position=self._records.ahead_of(job.id) + 1) if job.state == "queued" else job
+        )
 
     def _happened(self, job: Job, kind: str, data: JsonObject | None = None) -> Job:
         """Save the job with an event that tells of it; in a transaction."""
@@ -305,33 +294,9 @@ class JobStore:
     def _recover(self, now: float) -> list[Job]:
         """Take jobs from dead workers and fail what is too late; returns those that ended."""
         expires = now + self._limits.keep_s
-        jobs = [
-            lifecycle.lapsed(job, self._limits.max_attempts, now, expires)
-            for job in self._records.lapsed(now)
+        tries = self._limits.max_attempts
+        jobs = [self._ended(lifecycle.lapsed(job, tries, now, expires)) for job in self._records.lapsed(now)]
+        jobs += [
+            self._ended(lifecycle.failed(job, TOO_LATE, now, expires)) for job in self._records.overdue(now)
         ]
-        for job in jobs:
-            self._ended(job)
-        late = [lifecycle.failed(job, lifecycle.TOO_LATE, now, expires) for job in self._records.overdue(now)]
-        for job in late:
-            self._ended(job)
-        return [job for job in (*jobs, *late) if job.done]
-
-    def _remove_files(self, jobs: list[Job]) -> None:
-        """After the transaction that made them useless: a crash leaves orphans, never a job without files."""
-        for job in jobs:
-            self._files.remove(inputs_of(job))
-            if job.state != "succeeded":
-                self._files.remove(results_of(job))
-
-    def _remove_orphans(self, now: float) -> None:
-        for folder in self._files.older_than(now - ORPHAN_S):
-            job = self._records.find(owner_of(folder))
-            if job is None or folder not in _folders(job):
-                self._files.remove(folder)
-
-
-def _folders(job: Job) -> tuple[str, ...]:
-    """Those that a job in its state needs."""
-    if not job.done:
-        return (inputs_of(job), results_of(job))
-    return (results_of(job),) if job.state == "succeeded" else ()
+        return [job for job in jobs if job.done]

@@ -368,6 +368,18 @@ def test_too_late_is_never_handed_out(store: JobStore, clock: Clock, noticed_by:
     assert (failed.state, failed.error.slug, failed.error.retryable) == ("failed", "deadline-exceeded", True)
 
 
+def test_a_dead_workers_job_that_is_too_late_is_not_tried_again(store: JobStore, clock: Clock) -> None:
+    job, _ = store.submit(submission(deadline=clock.now + LEASE_S))
+    store.claim("dead", LEASE_S)
+    clock.now += LEASE_S
+
+    assert store.claim("alive", LEASE_S) is None
+    failed = store.get(job.id)
+    assert failed is not None
+    assert failed.error is not None
+    assert failed.error.slug == "deadline-exceeded"
+
+
 def test_expiry(store: JobStore, clock: Clock) -> None:
     job = running(store)
     store.finish(job.id, "w", success())

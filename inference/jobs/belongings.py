@@ -1,0 +1,48 @@
+"""Which folders of files are whose: one for a job's inputs, one for the results of each time it was claimed.
+
+A worker that lost its lease therefore cannot mix its pictures with those of the worker after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from inference.jobs.files import Files
+from inference.jobs.model import Job
+
+
+def inputs_of(job: Job) -> str:
+    return f"{job.id}.in"
+
+
+def results_of(job: Job) -> str:
+    return f"{job.id}.{job.claims}"
+
+
+def size_of(job: Job, files: Files) -> int:
+    """Bytes of all its files, as they are now."""
+    return files.size(inputs_of(job)) + files.size(results_of(job))
+
+
+def remove_useless(jobs: Iterable[Job], files: Files) -> None:
+    """What finished jobs no longer need.
+
+    Called after the transaction that ended them: a crash leaves orphans, never a job without its files.
+    """
+    for job in jobs:
+        for folder in {inputs_of(job), results_of(job)} - needed_by(job):
+            files.remove(folder)
+
+
+def remove_orphans(find: Callable[[str], Job | None], files: Files, before: float) -> None:
+    """Folders that no job needs, unless something in them was changed since ``before``."""
+    for folder in files.older_than(before):
+        job = find(folder.partition(".")[0])
+        if job is None or folder not in needed_by(job):
+            files.remove(folder)
+
+
+def needed_by(job: Job) -> set[str]:
+    if not job.done:
+        return {inputs_of(job), results_of(job)}
+    return {results_of(job)} if job.state == "succeeded" else set()
