@@ -6,8 +6,21 @@ It keeps no state and never looks inside a photo: bodies are streamed to the inf
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gateway import compose, health, pages, problems, proxy, request_log, security
+from gateway import (
+    access,
+    callers,
+    compose,
+    health,
+    metrics,
+    pages,
+    problems,
+    proxy,
+    rates,
+    request_log,
+    security,
+)
 from gateway.config import Settings
 from gateway.inference_client import InferenceClient
 from gateway.samples import SampleShelf
@@ -27,7 +40,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["cabine.inference"] = InferenceClient(settings)
     app.extensions["cabine.drain"] = Drain()
     app.extensions["cabine.samples"] = SampleShelf.read(settings.samples)
-    for part in (request_log, security, problems):
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    # In the order of what they do before a request: name it, know its caller, count it, let it in.
+    for part in (metrics, request_log, security, problems, callers, rates, access):
         part.init_app(app)
     for blueprint in (pages.blueprint, compose.blueprint, proxy.blueprint, health.blueprint):
         app.register_blueprint(blueprint)

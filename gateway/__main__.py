@@ -1,7 +1,8 @@
-"""``python -m gateway``: serve with gunicorn, in the foreground, until SIGTERM."""
+"""``python -m gateway``: serve with gunicorn, in the foreground, until SIGTERM; ``keys new`` makes a key."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import socket
@@ -12,7 +13,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from pydantic import ValidationError
 
-from gateway import Settings, create_app
+from gateway import Settings, create_app, keys, logs
 
 WORKER_TIMEOUT_S = 60
 """Silence after which a hung worker is replaced; threads that wait for inference do not count as silence."""
@@ -42,6 +43,8 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "worker_tmp_dir": MEMORY_DISK if os.path.isdir(MEMORY_DISK) else None,
             "loglevel": "warning",
+            "logger_class": logs.ServerLogger,
+            "forwarded_allow_ips": "",  # whom to believe is CABINE_GATEWAY_TRUSTED_PROXIES' business
             "post_worker_init": self._limit_silence,
         }
         for name, value in options.items():
@@ -59,14 +62,40 @@ class Server(BaseApplication):
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="[keys]")
+    keys_parser = commands.add_parser("keys", help="make a key for CABINE_API_KEYS")
+    keys_parser.add_argument("action", choices=["new"])
+    keys_parser.add_argument("name", nargs="?", default="key", help="a-z, 0-9, '-', '_'; shown in the log")
+    asked = parser.parse_args()
+    if asked.command == "keys":
+        print_new_key(asked.name)
+    else:
+        serve()
+
+
+def print_new_key(name: str) -> None:
+    """The key for whoever will use it, and the entry for the settings, which the key cannot be found from."""
+    secret = keys.new_secret()
+    entry = f"{name}:{keys.digest_of(secret)}"
+    try:
+        keys.parse([entry])
+    except ValueError:
+        sys.exit(f"gateway: a name has 1 to 32 of a-z, 0-9, '-', '_' and is not '{keys.PAGE}', got: {name!r}")
+    print(f"key, shown only now:        {secret}")
+    print(f"entry for CABINE_API_KEYS:  {entry}")
+
+
+def serve() -> None:
     try:
         settings = Settings()
     except ValidationError as error:
         sys.exit(f"gateway: {error}")
-    logging.getLogger("cabine.gateway").info(
-        "gateway on http://%s:%d, inference at %s", settings.host, settings.port, settings.inference_url
-    )
+    logs.configure(settings.log_level, settings.log_format)
+    log = logging.getLogger("cabine.gateway")
+    log.info("gateway on http://%s:%d, inference at %s", settings.host, settings.port, settings.inference_url)
+    if not settings.api_keys:
+        log.warning("no CABINE_API_KEYS: everybody who reaches this address can use it")
     Server(settings).run()
 
 

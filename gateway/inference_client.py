@@ -91,10 +91,10 @@ class InferenceClient:
         finally:
             watched_client.reset(watching)
 
-    def ready(self, request_id: str) -> tuple[int, str, bytes]:
-        """Status, media type and body of inference's readiness, within three seconds, come what may."""
+    def health(self, what: str, request_id: str) -> tuple[int, str, bytes]:
+        """Status, media type and body of ``/health/<what>``, within three seconds, come what may."""
         headers = {"X-Request-Id": request_id, "Accept": "application/json"}
-        with self._exchange("GET", "/health/ready", headers, None, READY_TIMEOUT_S) as response:
+        with self._exchange("GET", f"/health/{what}", headers, None, READY_TIMEOUT_S) as response:
             try:
                 body = response.raw.read(BLOCK)
                 return response.status_code, response.headers.get("Content-Type", ""), body

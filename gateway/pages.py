@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, current_app, render_template, send_file
+from flask import Blueprint, Response, abort, current_app, g, render_template, request, send_file
+from flask_wtf.csrf import generate_csrf
 
+from gateway.callers import begin_session
 from gateway.config import Settings
 from gateway.samples import Sample, SampleShelf, thumbnail
 
@@ -15,13 +17,19 @@ SAMPLE_MAX_AGE_S = 3600
 
 @blueprint.get("/")
 def index() -> str:
+    """The page; where keys are set, for a session that began with one, unless the page is open to all."""
     settings: Settings = current_app.extensions["cabine.settings"]
+    if g.caller.kind in {"unknown", "wrong"}:
+        if settings.page == "key":
+            return render_template("sign_in.html", wrong=request.args.get("key") == "wrong")
+        begin_session(None)
     shelf: SampleShelf = current_app.extensions["cabine.samples"]
     return render_template(
         "page.html",
         people=shelf.people.values(),
         garments=shelf.garments.values(),
         max_file_mb=settings.max_file_mb,
+        csrf_token="" if g.caller.kind == "open" else generate_csrf(),
     )
 
 

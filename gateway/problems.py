@@ -27,11 +27,14 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "request-malformed": Kind(status=400, title="The request cannot be parsed"),
+    "unauthorized": Kind(status=401, title="A key is needed"),
+    "forbidden": Kind(status=403, title="This is not allowed"),
     "not-found": Kind(status=404, title="There is nothing here"),
     "method-not-allowed": Kind(status=405, title="This address takes another method"),
     "cancelled": Kind(status=409, title="The request was cancelled"),
     "image-too-large": Kind(status=413, title="The image is too large"),
     "busy": Kind(status=429, title="The service is busy", retryable=True),
+    "rate-limited": Kind(status=429, title="Too many requests", retryable=True),
     "internal": Kind(status=500, title="Something went wrong on this side"),
     "upstream-bad": Kind(status=502, title="The inference service answered nonsense", retryable=True),
     "upstream-unavailable": Kind(status=503, title="The inference service cannot be reached", retryable=True),
@@ -63,13 +66,14 @@ DETAILS = {
 class ProblemError(Exception):
     """Ends a request with one of :data:`KINDS`."""
 
-    def __init__(self, slug: str, detail: str) -> None:
+    def __init__(self, slug: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.slug = slug
         self.detail = detail
+        self.headers = headers or {}
 
 
-def problem(slug: str, detail: str) -> Response:
+def problem(slug: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """The answer for one error."""
     kind = KINDS[slug]
     body = {
@@ -84,11 +88,12 @@ def problem(slug: str, detail: str) -> Response:
     response = Response(json.dumps(body), kind.status, content_type=PROBLEM_TYPE)
     if slug in RETRY_AFTER_S:
         response.headers["Retry-After"] = str(RETRY_AFTER_S[slug])
+    response.headers.update(headers or {})
     return response
 
 
 def _of_problem(error: ProblemError) -> Response:
-    return problem(error.slug, error.detail)
+    return problem(error.slug, error.detail, error.headers)
 
 
 def _of_http(error: HTTPException) -> WsgiResponse:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
+from time import monotonic
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, request
 
-from gateway.config import Settings
 from gateway.inference_client import Answer, InferenceClient
+from gateway.metrics import metrics_of
 from gateway.problems import PROBLEM_TYPE, ProblemError, problem
-from gateway.upload_body import ChunkedUploadBody, Drain, SizedUploadBody, UploadBody
+from gateway.refusal import drain_later, upload
+from gateway.upload_body import UploadBody
 
 blueprint = Blueprint("proxy", __name__)
 
@@ -30,8 +31,20 @@ HOP_BY_HOP = frozenset(
 )
 """RFC 9110 section 7.6.1: about one connection, so never passed on."""
 
-NOT_FORWARDED = HOP_BY_HOP | {"host", "content-length", "expect", "x-request-id", "cookie"}
+NOT_FORWARDED = HOP_BY_HOP | {
+    "host",
+    "content-length",
+    "expect",
+    "x-request-id",
+    "cookie",
+    "authorization",
+    "x-api-key",
+    "x-csrf-token",
+}
 """Set anew for the next connection (length, host, id), already answered (expect), or nobody's business."""
+
+OURS = "x-cabine-"
+"""Headers that only this gateway may set towards inference."""
 
 NOT_RETURNED = HOP_BY_HOP | {"server", "date", "set-cookie", "x-request-id"}
 
@@ -43,15 +56,12 @@ def v1(rest: str) -> Response:
 
 def relay(path: str) -> Response:
     """Send the current request to inference under ``path`` and stream the answer back."""
-    body = _upload()
+    body = upload()
     try:
         response = _exchange(_target(path), body)
     except ProblemError as error:
-        response = problem(error.slug, error.detail)
-    if body is not None and not body.complete:
-        drain: Drain = current_app.extensions["cabine.drain"]
-        response.call_on_close(partial(drain, request.environ, body))
-    return response
+        response = problem(error.slug, error.detail, error.headers)
+    return drain_later(response, body)
 
 
 def _exchange(target: str, body: UploadBody | None) -> Response:
@@ -59,7 +69,9 @@ def _exchange(target: str, body: UploadBody | None) -> Response:
     if body is not None:
         body.check_length()
     connection = request.environ.get("gunicorn.socket")
+    started = monotonic()
     answer = client.send(request.method, target, _forwarded_headers(), body, connection)
+    metrics_of(current_app).upstream(monotonic() - started)
     if answer.status >= 400 and not _is_problem(answer):
         answer.close()
         raise ProblemError("upstream-bad", "Inference failed without saying why.")
@@ -80,8 +92,14 @@ def _target(path: str) -> str:
 
 def _forwarded_headers() -> dict[str, str]:
     dropped = NOT_FORWARDED | _listed_in_connection(request.headers.get("Connection", ""))
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
+    headers = {
+        name: value
+        for name, value in request.headers.items()
+        if name.lower() not in dropped and not name.lower().startswith(OURS)
+    }
     headers["X-Request-Id"] = g.request_id
+    if g.caller.key is not None:
+        headers["X-Cabine-Key"] = g.caller.key
     return headers
 
 
@@ -96,16 +114,6 @@ def _returned_headers(answer: Answer, client: InferenceClient) -> Iterable[tuple
 
 def _listed_in_connection(value: str) -> set[str]:
     return {name.strip().lower() for name in value.split(",")}
-
-
-def _upload() -> UploadBody | None:
-    settings: Settings = current_app.extensions["cabine.settings"]
-    length, stream = request.content_length, request.environ["wsgi.input"]
-    if length:
-        return SizedUploadBody(stream, length=length, most=settings.max_request_bytes)
-    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        return ChunkedUploadBody(stream, length=None, most=settings.max_request_bytes)
-    return None
 
 
 def _is_problem(answer: Answer) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,6 +30,8 @@ REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160,
 STAGE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150, 300)
 
 Family = CounterMetricFamily | GaugeMetricFamily
+Levels = Callable[[], Mapping[Any, int]]
+"""Numbers by a name; `Any`, because keys of `Mapping` are invariant and those of jobs are literals."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Anybody can invent another one, and each would be a new series."""
@@ -104,13 +107,13 @@ class Metrics:
         """A gauge whose value is asked for when somebody looks."""
         Gauge(name, words, registry=self.registry).set_function(level)
 
-    def watch_jobs(self, states: Callable[[], Mapping[str, int]]) -> None:
+    def watch_jobs(self, states: Levels) -> None:
         """Jobs in the store by state."""
         self.registry.register(
             _Labelled(GaugeMetricFamily, "cabine_jobs", "Jobs in the store.", "state", states)
         )
 
-    def watch_lookups(self, lookups: Callable[[], Mapping[str, int]]) -> None:
+    def watch_lookups(self, lookups: Levels) -> None:
         """Uploaded pictures asked for, by what was found; ``prepared`` is a hit of the cache."""
         words = "Uploaded pictures asked for."
         self.registry.register(
@@ -131,7 +134,7 @@ class _Labelled(Collector):
         name: str,
         words: str,
         label: str,
-        levels: Callable[[], Mapping[str, int]],
+        levels: Levels,
     ) -> None:
         self._empty: Callable[[], Family] = lambda: family(name, words, labels=[label])
         self._levels = levels

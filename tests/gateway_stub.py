@@ -112,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.answer(self.stub.ready, "application/json", b"{}")
 
+    on_health_startup = on_health_ready
+
     def on_v1_engines(self) -> None:
         engine = {"name": "warp", "available": True, "served": ["upper"], "photo_kinds": ["flat"]}
         self.answer(200, "application/json", json.dumps({"default": "warp", "engines": [engine]}).encode())

@@ -10,6 +10,10 @@ export class ServiceError extends Error {
   }
 }
 
+// Where the server asks for keys, this page acts by its session, and shows that it is this page by this token.
+const token = document.querySelector('meta[name="csrf-token"]')?.content;
+const signed = token ? { "X-CSRF-Token": token } : {};
+
 async function problemOf(response) {
   const type = response.headers.get("Content-Type") ?? "";
   const problem = type.startsWith("application/problem+json") ? await response.json() : {};
@@ -21,14 +25,14 @@ export async function upload(blob, name, kind) {
   const body = new FormData();
   body.append("image", blob, name);
   body.append("kind", kind);
-  const response = await fetch("/upload", { method: "POST", body });
+  const response = await fetch("/upload", { method: "POST", body, headers: signed });
   if (!response.ok) throw await problemOf(response);
   return response.json();
 }
 
 /** Let go of a held photo, also while the page is being closed. */
 export function discard(id) {
-  fetch(`/v1/assets/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  fetch(`/v1/assets/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: true, headers: signed }).catch(() => {});
 }
 
 /** Put the garment on: resolves to the picture and what the engine says about it. */
@@ -38,7 +42,7 @@ export async function compose({ person, garment, category, photo }, signal) {
   body.append("garment", garment);
   body.append("category", category);
   body.append("photo", photo);
-  const headers = { Accept: "application/json" };
+  const headers = { Accept: "application/json", ...signed };
   const response = await fetch("/compose", { method: "POST", body, headers, signal });
   if (!response.ok) throw await problemOf(response);
   const answer = await response.json();

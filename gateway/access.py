@@ -1,0 +1,88 @@
+"""What a caller may do: with keys set, nothing of the API without one; other sites act for nobody."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, current_app, g, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import validate_csrf
+from wtforms import ValidationError
+
+from gateway.callers import begin_session, key_ring
+from gateway.config import Settings
+from gateway.problems import ProblemError
+from gateway.refusal import refuse
+
+blueprint = Blueprint("access", __name__)
+
+PUBLIC = frozenset({"pages", "health", "access"})
+"""Blueprints that ask for nothing: the page (it asks for a key itself), samples, health, signing in."""
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+SIGN_IN_BYTES = 4096
+"""A form with one short field."""
+
+
+def is_public() -> bool:
+    """Does this address work without a key? Preflights do too: browsers send them without any."""
+    named = request.endpoint is not None and request.endpoint != "static"
+    return not named or request.blueprint in PUBLIC or request.method == "OPTIONS"
+
+
+def _enforce() -> Response | None:
+    try:
+        _refuse_other_sites()
+        if not is_public():
+            _require_key()
+    except ProblemError as error:
+        return refuse(error)
+    return None
+
+
+def _refuse_other_sites() -> None:
+    """A page of another site can make a browser send things; only keys, which it cannot know, count then."""
+    settings: Settings = current_app.extensions["cabine.settings"]
+    foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    listed = request.headers.get("Origin") in settings.cors_origins
+    if request.method not in READS and foreign and not listed and g.caller.kind != "key":
+        raise ProblemError("forbidden", "Another site sent this; the operator has not listed it.")
+
+
+def _require_key() -> None:
+    kind = g.caller.kind
+    if kind in {"unknown", "wrong"}:
+        words = (
+            "This key is not accepted." if kind == "wrong" else "A key is needed: Authorization: Bearer KEY."
+        )
+        raise ProblemError("unauthorized", words, headers={"WWW-Authenticate": 'Bearer realm="cabine"'})
+    if kind == "session" and request.method not in READS:
+        _require_token()
+
+
+def _require_token() -> None:
+    """Only from a header: Flask-WTF's own hook would look into the form, and so spool photos to the disk."""
+    try:
+        validate_csrf(request.headers.get("X-CSRF-Token"))
+    except ValidationError as error:
+        raise ProblemError("forbidden", "The page is too old; load it again.") from error
+
+
+@blueprint.post("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    """The page's form: a right key begins a session."""
+    if (
+        request.mimetype != "application/x-www-form-urlencoded"
+        or (request.content_length or 0) > SIGN_IN_BYTES
+    ):
+        return refuse(ProblemError("request-malformed", "Send the form of the page."))
+    request.max_content_length = SIGN_IN_BYTES
+    key = key_ring(current_app).find(request.form.get("key", ""))
+    if key is None:
+        return redirect("/?key=wrong", 303)
+    begin_session(key)
+    return redirect("/", 303)
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(_enforce)
+    app.register_blueprint(blueprint)
