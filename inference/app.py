@@ -15,16 +15,18 @@ from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
 from inference.engines.registry import Registry
 from inference.installed import engines_here
+from inference.jobs.runner import Runner
 from inference.middleware import RequestContext
 from inference.preparation import Preparation
-from inference.routes import assets, engines, health, metrics, preprocess, tryon
+from inference.routes import assets, engines, health, jobs, metrics, preprocess, tryon
 from inference.service import build
 
 DESCRIPTION = """
 Put garments from product photos onto the photo of a person, on your own hardware.
 
 Every refusal is an `application/problem+json` document (RFC 9457) whose `type` is `urn:cabine:error:<slug>`.
-Photos are held in memory only; results carry no metadata of the input.
+Photos are held in memory only; those of jobs (`Prefer: respond-async`) in the store, until the job is done.
+Results carry no metadata of the input.
 """
 
 
@@ -43,10 +45,15 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        runner = Runner(service)
         async with anyio.create_task_group() as background:
             background.start_soon(service.warm_up)
+            background.start_soon(runner.run)
             yield
+            service.stop()
+            await runner.drain()
             background.cancel_scope.cancel()
+        service.jobs.close()
 
     # Unlike FastAPI's own, this documentation page loads its scripts from here: it works offline, and no
     # third party learns who reads it.
@@ -62,7 +69,8 @@ def create_app(
     app.state.service = service
     app.add_middleware(RequestContext, metrics=service.metrics)
     problems.install(app)
-    for router in (tryon.router, assets.router, engines.router, preprocess.router, health.router):
+    routes = (tryon, jobs, assets, engines, preprocess, health)
+    for router in (part.router for part in routes):
         app.include_router(router)
     if settings.metrics:
         app.include_router(metrics.router)

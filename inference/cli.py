@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from inference.form import read_tryon
 from inference.installed import engines_here
 from inference.pipeline import Outcome, Stages, encode_pictures, try_on
 from inference.selection import choose, why_not
+from inference.server import serve as run_server
 from inference.service import build
 from inference.tryon import ImageFormat
 from inference.uploads import Part
@@ -166,21 +166,13 @@ def serve(
         int | None, typer.Option(min=0, max=65535, help="Default: CABINE_INFERENCE_PORT or 8001.")
     ] = None,
 ) -> None:
-    """Run the inference service until SIGTERM; running requests are finished first."""
+    """Run the inference service until SIGTERM; running requests and jobs are finished first."""
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     with plain_errors():
         application = create_app(settings)
-    uvicorn.run(
-        application,
-        host=host or settings.inference_host,
-        port=settings.inference_port if port is None else port,
-        timeout_keep_alive=settings.keep_alive_s,
-        timeout_graceful_shutdown=settings.shutdown_grace_s,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
+    port = settings.inference_port if port is None else port
+    run_server(application, settings, host=host or settings.inference_host, port=port)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from inference.engines.base import Runtime
+from inference.jobs.store import Limits as JobLimits
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Comma-separated in the environment."""
@@ -110,7 +111,9 @@ class Settings(BaseSettings):
 
     concurrency: int = Field(2, ge=1, description="Requests worked on at the same time.")
     threads: int = Field(2, ge=1, description="Threads of the model runtime in one request.")
-    max_queue: int = Field(32, ge=0, description="Requests that may wait; one more is answered 429.")
+    max_queue: int = Field(
+        32, ge=0, description="Requests that may wait, and jobs that may; one more is answered 429."
+    )
     request_timeout_s: float = Field(
         300.0, gt=0, description="Longest life of a request, in seconds, upload and waiting included."
     )
@@ -121,6 +124,43 @@ class Settings(BaseSettings):
     )
     asset_ttl_s: float = Field(1800.0, gt=0, description="Time to live of an uploaded asset, in seconds.")
 
+    jobs_store: Literal["sqlite", "memory"] = Field(
+        "sqlite",
+        description="Where jobs live: `sqlite` survives a crash; `memory` writes nothing to the disk.",
+    )
+    jobs_dir: Path = Field(
+        Path("jobs"), description="Folder of the sqlite store: photos and results of jobs, until they expire."
+    )
+    max_queued_per_key: int = Field(16, ge=1, description="Jobs of one API key that may wait.")
+    max_jobs: int = Field(256, ge=1, description="Most jobs held, waiting, running and succeeded together.")
+    max_jobs_mb: int = Field(
+        2048, ge=1, description="Most room for photos and results of jobs, in megabytes; beyond it 503."
+    )
+    job_ttl_s: float = Field(3600.0, gt=0, description="How long a finished job is kept, in seconds.")
+    job_timeout_s: float = Field(
+        3600.0, gt=0, description="Longest life of a job, in seconds, waiting included; later it fails."
+    )
+    job_attempts: int = Field(
+        2, ge=1, description="How often a job is begun when the process dies under it; then it fails."
+    )
+    job_lease_s: float = Field(
+        15.0, ge=1, description="After how many seconds the jobs of a dead process are taken over."
+    )
+    job_wait_s: float = Field(
+        30.0, gt=0, description="Longest `GET /v1/jobs/{id}?wait=` before it answers, in seconds."
+    )
+    max_watchers: int = Field(
+        64, ge=1, description="Clients that may follow jobs at the same time, by events or `wait`."
+    )
+    idempotency_s: float = Field(
+        600.0,
+        gt=0,
+        description="How long answers to an `Idempotency-Key` are repeated, in seconds (not jobs).",
+    )
+    idempotency_mb: int = Field(
+        128, ge=0, description="Most memory for answers that may be repeated, in megabytes."
+    )
+
     keep_alive_s: int = Field(
         75, ge=1, description="Seconds an idle HTTP connection stays open; longer than any pool before it."
     )
@@ -128,7 +168,8 @@ class Settings(BaseSettings):
         30, ge=0, description="Seconds that running requests get to finish after SIGTERM."
     )
     metrics: bool = Field(
-        True, description="Serve `/metrics` for Prometheus (the gateway: to keys; without keys to loopback)."
+        True,
+        description="Serve `/metrics` for Prometheus (the gateway: to keys; without keys to loopback).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are written."
@@ -176,3 +217,15 @@ class Settings(BaseSettings):
     @property
     def max_assets_bytes(self) -> int:
         return self.max_assets_mb * 2**20
+
+    @property
+    def job_limits(self) -> JobLimits:
+        """What a job store is made with."""
+        return JobLimits(
+            max_queued=self.max_queue,
+            max_queued_per_owner=self.max_queued_per_key,
+            max_jobs=self.max_jobs,
+            max_bytes=self.max_jobs_mb * 2**20,
+            keep_s=self.job_ttl_s,
+            max_attempts=self.job_attempts,
+        )

@@ -2,6 +2,9 @@
 
 Work is a plain function that runs in a thread and now and then asks its ticket whether to stop. Routes do not
 know that it is a local queue, and may one day get the same from a cluster.
+
+Jobs (:mod:`inference.jobs.runner`) take their turns from the same places as requests whose callers wait: both
+together never exceed ``concurrency``.
 """
 
 from __future__ import annotations
@@ -51,7 +54,9 @@ class Ticket:
 
 
 @dataclass(kw_only=True)
-class _Outcome(Generic[T]):
+class Outcome(Generic[T]):
+    """What work returned or raised; ``Stopped`` where it never began."""
+
     value: T | None = None
     error: Exception | None = None
 
@@ -59,13 +64,18 @@ class _Outcome(Generic[T]):
 class Dispatcher:
     """Runs work in threads: ``concurrency`` at a time, ``queue`` waiting, the rest is refused as ``busy``."""
 
-    def __init__(self, *, concurrency: int, queue: int) -> None:
-        self._concurrency = concurrency
+    def __init__(
+        self, *, concurrency: int, queue: int, waited: Callable[[float], None] = lambda seconds: None
+    ) -> None:
+        """``waited`` is told how long each request waited that got its turn."""
+        self.concurrency = concurrency
         self._queue = queue
+        self._waited = waited
         self._slots = anyio.Semaphore(concurrency)
         self._threads = anyio.CapacityLimiter(concurrency)
         self.waiting = 0
-        self._mean_s = FIRST_GUESS_S
+        self.mean_s = FIRST_GUESS_S
+        """Running mean of what one request or job took, in seconds."""
 
     async def run(
         self, work: Callable[[Ticket], T], *, ticket: Ticket, disconnected: Callable[[], Awaitable[None]]
@@ -77,42 +87,52 @@ class Dispatcher:
         """
         if self._slots.value == 0 and self.waiting >= self._queue:
             raise self._busy()
-        outcome: _Outcome[T] | None = None
+        outcome: Outcome[T] | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(_watch, disconnected, ticket, group.cancel_scope)
             outcome = await self._queued(work, ticket)
             group.cancel_scope.cancel()
         return _settle(outcome, ticket)
 
-    async def _queued(self, work: Callable[[Ticket], T], ticket: Ticket) -> _Outcome[T]:
+    async def acquire(self) -> None:
+        """Wait for a place, in turn with everybody else; :meth:`release` gives it back."""
+        await self._slots.acquire()
+
+    def release(self) -> None:
+        self._slots.release()
+
+    async def _queued(self, work: Callable[[Ticket], T], ticket: Ticket) -> Outcome[T]:
         self.waiting += 1
+        came = time.monotonic()
         try:
             with anyio.move_on_after(ticket.left()) as waiting:
                 await self._slots.acquire()
         finally:
             self.waiting -= 1
         if waiting.cancelled_caught:
-            return _Outcome(error=Stopped())
+            return Outcome(error=Stopped())
+        self._waited(time.monotonic() - came)
         try:
-            return await self._in_thread(work, ticket)
+            return await self.in_thread(work, ticket)
         finally:
             self._slots.release()
 
-    async def _in_thread(self, work: Callable[[Ticket], T], ticket: Ticket) -> _Outcome[T]:
+    async def in_thread(self, work: Callable[[Ticket], T], ticket: Ticket) -> Outcome[T]:
+        """Run ``work`` in the place that the caller holds; whatever it raises is in the outcome."""
         if ticket.cancelled():
-            return _Outcome(error=Stopped())
+            return Outcome(error=Stopped())
         started = time.monotonic()
         try:
             value = await anyio.to_thread.run_sync(work, ticket, limiter=self._threads)
         except (
             Exception
         ) as error:  # carried out of the task group, which would wrap it; raised again in _settle
-            return _Outcome(error=error)
-        self._mean_s += SMOOTHING * (time.monotonic() - started - self._mean_s)
-        return _Outcome(value=value)
+            return Outcome(error=error)
+        self.mean_s += SMOOTHING * (time.monotonic() - started - self.mean_s)
+        return Outcome(value=value)
 
     def _busy(self) -> Problem:
-        seconds = math.ceil(self._mean_s * (self.waiting + 1) / self._concurrency)
+        seconds = math.ceil(self.mean_s * (self.waiting + 1) / self.concurrency)
         return Problem(
             "busy",
             f"{self.waiting} requests are waiting and no more may; try again in about {seconds} s.",
@@ -128,7 +148,7 @@ async def _watch(
     scope.cancel()
 
 
-def _settle(outcome: _Outcome[T] | None, ticket: Ticket) -> T:
+def _settle(outcome: Outcome[T] | None, ticket: Ticket) -> T:
     if outcome is None or isinstance(outcome.error, Stopped):
         if ticket.expired():
             raise Problem(

@@ -70,6 +70,12 @@ class RequestContext:
             log.info("request", method=method, path=path, status=status, seconds=round(seconds, 3))
 
 
+def owner_of(headers: Headers) -> str | None:
+    """The caller's key by its name, as the gateway says it; None where the gateway asks for none."""
+    key = headers.get("x-cabine-key", "")
+    return key if KEY_ID.fullmatch(key) else None
+
+
 def _begin(scope: Scope) -> str:
     """The request's id, in the scope and in every log line from here on."""
     headers = Headers(scope=scope)
@@ -77,8 +83,8 @@ def _begin(scope: Scope) -> str:
     scope["request_id"] = request_id
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
-    key = headers.get("x-cabine-key", "")
-    if KEY_ID.fullmatch(key):
+    key = owner_of(headers)
+    if key is not None:
         structlog.contextvars.bind_contextvars(key=key)
     return request_id
 

@@ -124,13 +124,9 @@ class Stages:
 def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outcome:
     """The whole way. Raises ``Problem`` and ``InputError`` for refusals, ``Stopped`` when cancelled."""
     spec = choice.spec
-    params = fill_params(request.options, spec)
-    check_mask(request, spec)
-    check_garments(request.garments, choice)
+    params = check(request, choice)
     with stages.stage("decode"):
-        person_picture = open_picture(request.person, tools.limits, field="person")
-        pictures = open_garments(request.garments, tools.limits)
-        limit = None if request.mask is None else open_mask(request.mask, person_picture.photo, tools.limits)
+        person_picture, pictures, limit = open_inputs(request, tools.limits)
     with stages.stage("policy"):
         judge_inputs(person_picture, pictures, tools.policy)
     person, garments = prepare(request, person_picture, pictures, choice, tools.preparation, stages)
@@ -159,6 +155,21 @@ def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outc
         sampling=result.sampling,
         working_frame=result.images[0].frame,
     )
+
+
+def check(request: TryOn, choice: Choice) -> Params:
+    """Everything that can be refused without looking at a picture; the options with their defaults."""
+    params = fill_params(request.options, choice.spec)
+    check_mask(request, choice.spec)
+    check_garments(request.garments, choice)
+    return params
+
+
+def open_inputs(request: TryOn, limits: Limits) -> tuple[Picture, tuple[Picture, ...], Mask8 | None]:
+    """Person, garments and the caller's mask, decoded."""
+    person = open_picture(request.person, limits, field="person")
+    garments = open_garments(request.garments, limits)
+    return person, garments, None if request.mask is None else open_mask(request.mask, person.photo, limits)
 
 
 def encode_pictures(outcome: Outcome, image_format: ImageFormat, stages: Stages) -> tuple[bytes, ...]:

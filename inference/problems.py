@@ -40,6 +40,7 @@ TYPES: Mapping[str, ProblemType] = MappingProxyType(
         "not-acceptable": _type(406, "No answer in an accepted format"),
         "idempotency-conflict": _type(409, "The idempotency key belongs to another request"),
         "store-full": _type(503, "The store is full", retryable=True),
+        "store-unavailable": _type(503, "The store does not work", retryable=True),
         "image-unreadable": _type(422, "The image cannot be read"),
         "image-too-large": _type(413, "The image is too large"),
         "image-too-small": _type(422, "The image is too small"),
@@ -105,6 +106,23 @@ def answer(problem: Problem, request_id: str) -> Response:
 def from_input_error(error: InputError, *, field: str | None = None) -> Problem:
     """The problem of a refused input; ``field`` counts where the error does not know its own."""
     return Problem(error.slug, error.detail, field=error.field or field)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a client is told of an error; of one that nobody expected, nothing: ``internal``."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, InputError):
+        return from_input_error(error)
+    if isinstance(error, EngineUnavailable):
+        return Problem("engine-unavailable", str(error), field="engine")
+    if isinstance(error, OutOfMemory):
+        return Problem("out-of-memory", str(error))
+    if isinstance(error, MemoryError):
+        words = "There is not enough memory for this request now; try a smaller photo."
+        return Problem("out-of-memory", words)
+    words = "Something went wrong on this side; the request id finds it in the log."
+    return Problem("internal", words)
 
 
 def from_http_exception(error: HTTPException, path: str) -> Problem:

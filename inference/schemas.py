@@ -73,6 +73,35 @@ class TryOnAnswer(_Answer):
     request_id: str
 
 
+class JobAnswer(_Answer):
+    id: str = Field(examples=["9f0c3c5e0b8e4b5a8a6e2f1d7c4b3a29"])
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
+    queue_position: int | None = Field(description="1 is the next; null unless queued.")
+    stage: str | None = Field(description="What is being done: decode, person, garment, engine, ...")
+    step: int = Field(description="Of the stage; only engines count several.")
+    steps: int
+    eta_s: float | None = Field(description="Estimated seconds until it is done.")
+    attempts: int = Field(description="How often it was begun; 2 after a crash of the service.")
+    engine: EngineUsed
+    seed: int | None
+    confidence: float | None
+    warnings: list[WarningBody]
+    timings: dict[str, float] = Field(description="Seconds per stage.")
+    error: ProblemBody | None = Field(description="Why it failed: what a sync request would have answered.")
+    images: list[str] = Field(description="Addresses of the pictures; empty until it has succeeded.")
+    mask: str | None = Field(description="Address of the mask, as in a JSON answer.")
+    format: Literal["png", "jpeg", "webp"] | None
+    width: int | None
+    height: int | None
+    mask_source: Literal["input", "derived", "full"] | None
+    effective_resolution: Resolution | None
+    created: str = Field(description="RFC 3339, UTC, as the times below.")
+    started: str | None
+    finished: str | None
+    expires: str | None = Field(description="When job and results are removed; null until it is finished.")
+    request_id: str = Field(description="Of the request that made the job.")
+
+
 class ChecksBody(_Answer):
     person_visible: bool | None = Field(description="null for a garment.")
     sharp: bool

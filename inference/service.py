@@ -13,6 +13,7 @@ import anyio.to_thread
 import structlog
 from fastapi import Request
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from inference.assets import AssetStore
 from inference.config import Settings
@@ -21,11 +22,13 @@ from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
 from inference.form import FormLimits
+from inference.jobs.desk import JobDesk
 from inference.metrics import Metrics
 from inference.pipeline import Tools
 from inference.policy import load as load_policy
 from inference.preparation import Preparation
 from inference.problems import Problem
+from inference.replays import Replays
 from inference.selection import choose
 from inference.uploads import Budget, Part, UploadLimits, read_form
 from preprocess.decode import Limits
@@ -47,6 +50,8 @@ class Readiness:
             "not-ready", "Models are being loaded; try again in a moment.", headers={"Retry-After": "2"}
         )
     )
+    stopping: bool = False
+    """The process was told to end: what runs is finished, nothing new is begun."""
     started: bool = False
     """Everything was loaded once; stays true, whatever happens later."""
 
@@ -59,6 +64,8 @@ class Service:
     assets: AssetStore
     dispatcher: Dispatcher
     uploads: Budget
+    jobs: JobDesk
+    replays: Replays
     readiness: Readiness
     metrics: Metrics
 
@@ -72,9 +79,17 @@ class Service:
         )
 
     def require_ready(self) -> None:
+        if self.readiness.stopping:
+            words = "The service is being stopped; send this again in a moment."
+            raise Problem("not-ready", words, headers={"Retry-After": "5"})
         problem = self.readiness.problem
         if problem is not None:  # a new one each time: a raised exception keeps the frames it passed
             raise Problem(problem.slug, problem.detail, field=problem.field, headers=problem.headers)
+
+    def stop(self) -> None:
+        """On the event loop, when the process was told to end: nothing new is accepted or begun."""
+        self.readiness.stopping = True
+        self.jobs.stop()
 
     @asynccontextmanager
     async def form(self, request: Request) -> AsyncIterator[tuple[Part, ...]]:
@@ -99,12 +114,10 @@ class Service:
     async def in_queue(self, request: Request, ticket: Ticket, work: Callable[[Ticket], T]) -> T:
         """Run CPU work in its turn, off the event loop; it is told when the client leaves."""
 
-        async def disconnected() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-
         try:
-            return await self.dispatcher.run(work, ticket=ticket, disconnected=disconnected)
+            return await self.dispatcher.run(
+                work, ticket=ticket, disconnected=lambda: disconnected(request.receive)
+            )
         finally:
             self.assets.trim()
 
@@ -137,6 +150,7 @@ class Service:
         return None
 
     def _load(self) -> None:
+        self.jobs.open()
         name = choose("auto", self.registry, self.settings).spec.name
         self.tools.preparation.load()
         self.tools.engines.warm(name)
@@ -156,7 +170,10 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
     assets = AssetStore(
         max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
     )
-    dispatcher = Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue)
+    metrics = Metrics()
+    dispatcher = Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue, waited=metrics.waited)
+    jobs = JobDesk(settings, dispatcher)
+    _watch(metrics, dispatcher, assets, jobs)
     return Service(
         settings=settings,
         registry=registry,
@@ -170,13 +187,14 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
         assets=assets,
         uploads=Budget(settings.max_uploads_bytes),
         dispatcher=dispatcher,
+        jobs=jobs,
+        replays=Replays(ttl_s=settings.idempotency_s, max_bytes=settings.idempotency_mb * 2**20),
         readiness=Readiness(),
-        metrics=_metrics(dispatcher, assets),
+        metrics=metrics,
     )
 
 
-def _metrics(dispatcher: Dispatcher, assets: AssetStore) -> Metrics:
-    metrics = Metrics()
+def _watch(metrics: Metrics, dispatcher: Dispatcher, assets: AssetStore, jobs: JobDesk) -> None:
     metrics.watch("cabine_queue_waiting", "Requests that wait for a turn.", lambda: dispatcher.waiting)
     metrics.watch("cabine_assets", "Uploaded pictures held.", lambda: assets.usage().count)
     metrics.watch("cabine_asset_photo_bytes", "Memory of uploaded pictures.", lambda: assets.usage().photos)
@@ -184,7 +202,8 @@ def _metrics(dispatcher: Dispatcher, assets: AssetStore) -> Metrics:
         "cabine_asset_prepared_bytes", "Memory of what was prepared.", lambda: assets.usage().prepared
     )
     metrics.watch_lookups(lambda: assets.lookups)
-    return metrics
+    metrics.watch_jobs(jobs.states)
+    metrics.watch("cabine_job_watchers", "Clients that follow jobs.", lambda: jobs.watchers.taken)
 
 
 def image_limits(settings: Settings) -> Limits:
@@ -193,6 +212,12 @@ def image_limits(settings: Settings) -> Limits:
         max_pixels=settings.max_pixels_mp * 1_000_000,
         min_side=settings.min_side,
     )
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has left; the body must have been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def service_of(request: Request) -> Service:

@@ -24,12 +24,14 @@ def pytest_configure() -> None:
 
     What is meant for the tests themselves, ``CABINE_TEST_*``, stays. torch gets one thread: with tensors as
     small as here, threads on a busy machine mostly wait for each other (measured: eight times slower).
+    Jobs are kept in memory where a test does not say otherwise: none leaves files in the working tree.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     ours = [name for name in os.environ if name.startswith("CABINE_")]
     for name in ours:
         if not name.startswith("CABINE_TEST_"):
             del os.environ[name]
+    os.environ["CABINE_JOBS_STORE"] = "memory"
 
 
 @pytest.fixture(scope="session")

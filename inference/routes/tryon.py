@@ -6,24 +6,27 @@ import base64
 import json
 from dataclasses import dataclass
 
-import structlog
+import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from inference.dispatch import Ticket
 from inference.encode import MEDIA_TYPES, encode_grey
 from inference.form import read_format, read_tryon
-from inference.pipeline import Outcome, Stages, encode_pictures, try_on
+from inference.middleware import owner_of
+from inference.pipeline import Stages
+from inference.produce import Produced, engine_used, produce, resolution
+from inference.replays import digest_of, key_of
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, TRYON_BODY, UPLOAD_REFUSALS, refusals
-from inference.schemas import EngineUsed, Resolution, TryOnAnswer, warning_bodies
+from inference.routes.submission import Proposal, submit, wants_job
+from inference.schemas import JobAnswer, TryOnAnswer, warning_bodies
 from inference.selection import Choice, choose
 from inference.service import Service, service_of
 from inference.tryon import ImageFormat, TryOn
 from inference.uploads import Part
 
 router = APIRouter(tags=["try-on"])
-log = structlog.get_logger("cabine.tryon")
 
 FORMAT_OF = {media_type: name for name, media_type in MEDIA_TYPES.items()}
 
@@ -60,8 +63,16 @@ class Wanted:
                 name: {"description": words, "schema": {"type": "string"}} for name, words in HEADERS.items()
             },
         },
+        202: {
+            "description": "With `Prefer: respond-async`: the job.",
+            "model": JobAnswer,
+            "headers": {"Location": {"description": "Address of the job.", "schema": {"type": "string"}}},
+        },
         **refusals(
             *UPLOAD_REFUSALS,
+            "idempotency-conflict",
+            "store-full",
+            "store-unavailable",
             "not-acceptable",
             "no-person",
             "several-people",
@@ -79,17 +90,37 @@ async def post_tryon(request: Request) -> Response:
     """Send `person` and one to four `garment`s, as files or as ids from `POST /v1/assets`.
 
     The answer is a picture; with `Accept: application/json` one object with pictures, mask and warnings.
-    Every pixel outside the mask is identical to the photo (PNG).
+    Every pixel outside the mask is identical to the photo (PNG). With `Prefer: respond-async` the answer is a
+    job, which `GET /v1/jobs/{id}` tells about.
+
+    With an `Idempotency-Key` the same request is worked on once, however often it is sent.
     """
     service = service_of(request)
     ticket = service.new_ticket()
+    key, owner = key_of(request.headers), owner_of(request.headers)
     async with service.form(request) as parts:
         asked = read_tryon(parts, service.assets, service.form_limits)
-        wanted = negotiate(parts, request.headers.get("accept"), asked.options.samples or 1)
         choice = choose(asked.options.engine, service.registry, service.settings, asked.categories)
         request_id = str(request.scope["request_id"])
-        return await service.in_queue(
-            request, ticket, lambda turn: perform(asked, choice, wanted, service, turn, request_id)
+        if wants_job(request.headers):
+            proposal = Proposal(
+                asked=asked,
+                parts=parts,
+                choice=choice,
+                request_id=request_id,
+                idempotency_key=key,
+                owner=owner,
+            )
+            return await submit(proposal, service)
+        wanted = negotiate(parts, request.headers.get("accept"), asked.options.samples or 1)
+        digest = "" if key is None else await anyio.to_thread.run_sync(digest_of, parts, wanted.media_type)
+        return await service.replays.once(
+            owner,
+            key,
+            digest,
+            lambda: service.in_queue(
+                request, ticket, lambda turn: perform(asked, choice, wanted, service, turn, request_id)
+            ),
         )
 
 
@@ -106,24 +137,15 @@ def perform(
 ) -> Response:
     """The work of a request, in a thread."""
     stages = Stages(cancelled=turn.cancelled, meter=service.metrics.meter(choice.spec.name))
-    outcome = try_on(asked, choice, service.tools, stages)
-    pictures = encode_pictures(outcome, wanted.image_format, stages)
-    log.info(
-        "tryon",
-        engine=choice.spec.name,
-        sampling=outcome.sampling,
-        confidence=round(outcome.confidence, 3),
-        warnings=[notice.name for notice in outcome.notices],
-        timings={name: round(seconds, 3) for name, seconds in stages.seconds.items()},
-    )
+    made = produce(asked, choice, service.tools, stages, wanted.image_format)
     if wanted.media_type == JSON:
-        answer = as_json(outcome, pictures, wanted.image_format, stages.seconds, request_id)
-        return Response(answer, media_type=JSON)
-    return Response(pictures[0], media_type=wanted.media_type, headers=headers(outcome, stages.seconds))
+        return Response(as_json(made, request_id), media_type=JSON)
+    return Response(made.pictures[0], media_type=wanted.media_type, headers=headers(made))
 
 
-def headers(outcome: Outcome, timings: dict[str, float]) -> dict[str, str]:
+def headers(made: Produced) -> dict[str, str]:
     """What a plain picture answer says about itself."""
+    outcome = made.outcome
     return {
         "X-Cabine-Engine": f"{outcome.choice.spec.name}/{outcome.choice.spec.revision}",
         "X-Cabine-Seed": str(outcome.params.seed),
@@ -131,41 +153,27 @@ def headers(outcome: Outcome, timings: dict[str, float]) -> dict[str, str]:
         "X-Cabine-Warnings": ", ".join(notice.name for notice in outcome.notices),
         "X-Cabine-Mask-Source": outcome.mask_source,
         "X-Cabine-Timings": ", ".join(
-            f"{name};dur={1000 * seconds:.0f}" for name, seconds in timings.items()
+            f"{name};dur={1000 * seconds:.0f}" for name, seconds in made.timings.items()
         ),
     }
 
 
-def as_json(
-    outcome: Outcome,
-    pictures: tuple[bytes, ...],
-    image_format: ImageFormat,
-    timings: dict[str, float],
-    request_id: str,
-) -> bytes:
+def as_json(made: Produced, request_id: str) -> bytes:
     """The JSON answer, serialised."""
-    spec, frame = outcome.choice.spec, outcome.working_frame
-    first = outcome.pictures[0]
+    outcome, first = made.outcome, made.outcome.pictures[0]
     answer = TryOnAnswer(
-        images=[base64.b64encode(picture).decode() for picture in pictures],
+        images=[base64.b64encode(picture).decode() for picture in made.pictures],
         mask=base64.b64encode(encode_grey(first.mask)).decode(),
-        format=image_format,
+        format=made.image_format,
         width=first.rgb.shape[1],
         height=first.rgb.shape[0],
         mask_source=outcome.mask_source,
         seed=outcome.params.seed,
-        engine=EngineUsed(
-            name=spec.name,
-            revision=spec.revision,
-            license=spec.weights_license,
-            reason=outcome.choice.reason,
-            preview=spec.preview,
-            sampling=outcome.sampling,
-        ),
+        engine=engine_used(outcome.choice, outcome.sampling),
         confidence=round(outcome.confidence, 4),
         warnings=warning_bodies(outcome.notices),
-        timings={name: round(seconds, 4) for name, seconds in timings.items()},
-        effective_resolution=Resolution(width=frame.width, height=frame.height, scale=frame.scale),
+        timings={name: round(seconds, 4) for name, seconds in made.timings.items()},
+        effective_resolution=resolution(outcome),
         request_id=request_id,
     )
     return json.dumps(answer.model_dump()).encode()

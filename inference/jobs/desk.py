@@ -1,0 +1,245 @@
+"""What routes ask about jobs: submit, look, wait, cancel. Store errors leave here as problems.
+
+Routes know this and no store; :mod:`inference.jobs.runner` does the work that comes in.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from inference.config import Settings
+from inference.dispatch import Dispatcher, Ticket
+from inference.jobs import eta
+from inference.jobs.bells import Bells
+from inference.jobs.errors import IdempotencyConflict, QueueFull, StoreDown, StoreFull
+from inference.jobs.memory import memory_store
+from inference.jobs.model import Event, Idempotency, Job
+from inference.jobs.request import Accepted, submission
+from inference.jobs.sqlite import sqlite_store
+from inference.jobs.store import JobStore
+from inference.problems import Problem
+from inference.replays import conflict
+
+T = TypeVar("T")
+
+LOOK_S = 2.0
+"""How often watchers look by themselves: for places in the queue, and jobs that another process works on."""
+STORE_THREADS = 8
+"""Calls of the store at the same time: each is short."""
+FULL_RETRY_S = 60.0
+"""When to try again where the store does not know when its next results go."""
+
+
+class JobDesk:
+    """Made before the event loop runs; ``open`` comes later, in a thread, and may be tried again."""
+
+    def __init__(self, settings: Settings, dispatcher: Dispatcher) -> None:
+        self._settings = settings
+        self._dispatcher = dispatcher
+        self._store: JobStore | None = None
+        self._threads = anyio.CapacityLimiter(STORE_THREADS)
+        self.admission = anyio.CapacityLimiter(settings.concurrency)
+        """For looking at what comes in before it is accepted."""
+        self.bells = Bells()
+        self.running: dict[str, Ticket] = {}
+        """Of the jobs that this process works on."""
+        self.watchers = Places(settings.max_watchers)
+        self._stopped: float | None = None
+        self.submitted = anyio.Event()
+        """Set when there is work; whoever waits for it puts a new one in its place."""
+
+    def open(self) -> None:
+        """Raises ``store-unavailable``, naming what to do."""
+        if self._store is not None:
+            return
+        limits = self._settings.job_limits
+        if self._settings.jobs_store == "memory":
+            self._store = memory_store(limits)
+            return
+        folder = self._settings.jobs_dir
+        try:
+            self._store = sqlite_store(folder, limits)
+        except (StoreDown, StoreFull) as error:
+            raise Problem(
+                "store-unavailable",
+                f"Jobs cannot be kept in CABINE_JOBS_DIR={folder}: make that folder writable, name another, "
+                "or set CABINE_JOBS_STORE=memory.",
+            ) from error
+
+    def stop(self) -> None:
+        """The process ends: whoever waits for a job is sent away, to come back after the next start."""
+        if self._stopped is None:
+            self._stopped = time.monotonic()
+            self.bells.ring_all()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopped is not None
+
+    def grace_left_s(self) -> float:
+        """How long running jobs may still go on."""
+        since = 0.0 if self._stopped is None else time.monotonic() - self._stopped
+        return max(0.0, self._settings.shutdown_grace_s - since)
+
+    @property
+    def is_open(self) -> bool:
+        return self._store is not None
+
+    @property
+    def store(self) -> JobStore:
+        """Raises ``not-ready`` before it is open."""
+        if self._store is None:
+            raise Problem("not-ready", "The store of jobs is not open yet.", headers={"Retry-After": "2"})
+        return self._store
+
+    async def call(self, work: Callable[[JobStore], T]) -> T:
+        """Ask the store something, off the event loop; raises what the store raises."""
+        store = self.store
+        return await anyio.to_thread.run_sync(lambda: work(store), limiter=self._threads)
+
+    async def submit(self, accepted: Accepted, idempotency: Idempotency | None) -> tuple[Job, bool]:
+        """The job, and whether it is new; raises ``busy``, ``store-full``, ``idempotency-conflict``."""
+        deadline = time.time() + self._settings.job_timeout_s
+
+        def put(store: JobStore) -> tuple[Job, bool]:
+            return store.submit(submission(accepted, deadline=deadline, idempotency=idempotency))
+
+        with self._told():
+            job, new = await self.call(put)
+        self.submitted.set()
+        return job, new
+
+    async def get(self, job_id: str) -> Job:
+        """Raises ``not-found``, ``expired``."""
+        job = await self.find(job_id)
+        if job.state == "expired":
+            raise Problem("expired", "The job and its results are gone; send the request again.")
+        return job
+
+    async def find(self, job_id: str) -> Job:
+        """Also an expired one. Raises ``not-found``."""
+        with self._told():
+            job = await self.call(lambda store: store.get(job_id))
+        if job is None:
+            raise _unknown()
+        return job
+
+    async def events(self, job_id: str, after: int) -> tuple[Event, ...]:
+        with self._told():
+            return await self.call(lambda store: store.events(job_id, after))
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """The job once it is done, or as it is then; raises ``not-found``, ``expired``, ``busy``."""
+        until = time.monotonic() + seconds
+        with self.watchers.take(), self.bells.hang(job_id) as bell:
+            while True:
+                job = await self.get(job_id)
+                left = until - time.monotonic()
+                if job.done or left <= 0 or self.stopping:
+                    return job
+                await bell.heard(min(left, LOOK_S))
+
+    async def result(self, job: Job, name: str) -> bytes:
+        """A result file; raises ``not-found``."""
+        with self._told():
+            try:
+                return await self.call(lambda store: store.read_result(job.id, name))
+            except KeyError as error:
+                raise Problem(
+                    "not-found", f"This job has no {name.replace('-', ' ')}; it is {job.state}."
+                ) from error
+
+    async def cancel(self, job_id: str) -> Job | None:
+        """The job that was, or is being, cancelled; None: it had finished, and its results are gone now.
+
+        Raises ``not-found``.
+        """
+
+        def end(store: JobStore) -> tuple[Job | None, bool]:
+            before = store.get(job_id)
+            if before is not None and before.done:
+                return store.discard(job_id), True
+            return store.cancel(job_id), False
+
+        with self._told():
+            job, discarded = await self.call(end)
+        if job is None:
+            raise _unknown()
+        ticket = self.running.get(job_id)
+        if ticket is not None and job.cancel_requested:
+            ticket.cancel()
+        self.bells.ring_all()
+        return None if discarded else job
+
+    def states(self) -> dict[str, int]:
+        """How many jobs are in which state, for metrics; nothing where the store does not work."""
+        if self._store is None:
+            return {}
+        try:
+            return {str(state): count for state, count in self._store.counts().states.items()}
+        except StoreDown:
+            return {}
+
+    def remaining_s(self, job: Job) -> float | None:
+        """Estimated seconds until it is done."""
+        if job.queue_position is not None:
+            mean_s = self._dispatcher.mean_s
+            return eta.while_queued(job.queue_position, mean_s, self._dispatcher.concurrency)
+        return None if job.done else job.eta_s
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """The store's refusals as problems."""
+        try:
+            yield
+        except QueueFull as error:
+            seconds = math.ceil(self._dispatcher.mean_s * (error.waiting + 1) / self._dispatcher.concurrency)
+            whose = "of yours " if error.owner else ""
+            words = (
+                f"{error.waiting} jobs {whose}are waiting and no more may; try again in about {seconds} s."
+            )
+            raise Problem("busy", words, headers={"Retry-After": str(seconds)}) from error
+        except StoreFull as error:
+            seconds = math.ceil(max(1.0, FULL_RETRY_S if error.retry_s is None else error.retry_s))
+            words = "There is no room for another job; DELETE finished ones, or try again later."
+            raise Problem("store-full", words, headers={"Retry-After": str(seconds)}) from error
+        except StoreDown as error:
+            words = "The store of jobs does not work at the moment; requests without jobs do."
+            raise Problem("store-unavailable", words, headers={"Retry-After": "5"}) from error
+        except IdempotencyConflict as error:
+            raise conflict() from error
+
+
+class Places:
+    """A bounded number of clients that follow jobs; used from the event loop only."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.taken = 0
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Raises ``busy``."""
+        if self.taken >= self._most:
+            words = f"{self.taken} clients follow jobs and no more may; ask GET /v1/jobs/ID now and then."
+            raise Problem("busy", words, headers={"Retry-After": "5"})
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+def _unknown() -> Problem:
+    return Problem("not-found", "There is no job with this id.")

@@ -1,0 +1,17 @@
+"""How long a job still takes, from what others took and how far it is."""
+
+from __future__ import annotations
+
+
+def while_queued(position: int, mean_s: float, concurrency: int) -> float:
+    """Seconds until a queued job is done; ``position`` 1 is the next."""
+    return mean_s * (1 + position / concurrency)
+
+
+def while_running(
+    mean_s: float, elapsed_s: float, engine_elapsed_s: float | None, step: int, steps: int
+) -> float:
+    """Seconds until a running job is done; ``engine_elapsed_s`` None: the engine's steps have not begun."""
+    if engine_elapsed_s is not None and 0 < step <= steps:
+        return engine_elapsed_s / step * (steps - step)
+    return max(0.0, mean_s - elapsed_s)

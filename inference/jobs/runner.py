@@ -1,0 +1,198 @@
+"""Takes jobs from the store and works on them, in the same places as requests whose callers wait.
+
+The only part that knows that jobs are worked on in this process: something else that claims from the store
+may stand in its place.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import structlog
+from anyio.abc import TaskGroup
+
+from inference.dispatch import Ticket
+from inference.jobs.desk import JobDesk
+from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
+from inference.jobs.model import Job
+from inference.jobs.store import JobStore
+from inference.jobs.work import Bench, carry_out, hand_in
+from inference.service import Service
+
+log = structlog.get_logger("cabine.jobs")
+
+T = TypeVar("T")
+
+LOOK_S = 1.0
+"""How often the store is looked at unasked: for jobs of a process that died, or that another one took in."""
+SWEEP_S = 2.0
+BEATS = 3
+"""Heartbeats in a lease: two may be late."""
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A job that this process works on."""
+
+    job: Job
+    ticket: Ticket
+    put_back: bool = False
+    """The process ends: the job goes back into the queue once its work has stopped."""
+
+
+class Runner:
+    """Lives as long as the application; everything here runs on the event loop unless it says otherwise."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._desk: JobDesk = service.jobs
+        self._dispatcher = service.dispatcher
+        self._settings = service.settings
+        self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._runs: dict[str, Run] = {}
+        self._claiming = anyio.CancelScope()
+        # Of its own: heartbeats must not wait behind those who watch.
+        self._thread = anyio.CapacityLimiter(2)
+
+    async def run(self) -> None:
+        """Until it is cancelled; :meth:`drain` first."""
+        self._desk.bells.start()
+        while not self._desk.is_open:
+            await anyio.sleep(LOOK_S / 10)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._claim_jobs, group)
+            group.start_soon(self._every, self._settings.job_lease_s / BEATS, self._beat)
+            group.start_soon(self._every, SWEEP_S, self._sweep)
+
+    async def drain(self) -> None:
+        """Begin nothing new; let what runs finish within the grace, then put it back into the queue."""
+        self._claiming.cancel()
+        with anyio.move_on_after(self._desk.grace_left_s()):
+            await self._until_idle()
+        for run in self._runs.values():
+            run.put_back = True
+            run.ticket.cancel()
+        await self._until_idle()
+
+    async def _until_idle(self) -> None:
+        while self._runs:
+            await anyio.sleep(0.02)
+
+    async def _claim_jobs(self, group: TaskGroup) -> None:
+        with self._claiming:
+            while True:
+                while self._service.readiness.problem is None and await self._waiting():
+                    await self._dispatcher.acquire()
+                    if not await self._begin_one(group):
+                        break
+                with anyio.move_on_after(LOOK_S):
+                    await self._desk.submitted.wait()
+                    self._desk.submitted = anyio.Event()
+
+    async def _waiting(self) -> bool:
+        """May there be something to claim? Asked first, so that an idle queue takes no place from anybody."""
+        counts = await self._ask(lambda store: store.counts().states)
+        return counts is not None and (counts["queued"] > 0 or counts["running"] > len(self._runs))
+
+    async def _begin_one(self, group: TaskGroup) -> bool:
+        """Claim a job for the place that was acquired; the place is given back with the job, or at once."""
+        with anyio.CancelScope(shield=True):  # a job that was claimed must be begun
+            job = await self._ask(lambda store: store.claim(self.worker, self._settings.job_lease_s))
+            if job is None:
+                self._dispatcher.release()
+                return False
+            self._service.metrics.waited(time.time() - job.created)
+            self._runs[job.id] = Run(job=job, ticket=_ticket(job))
+            self._desk.running[job.id] = self._runs[job.id].ticket
+            group.start_soon(self._perform, self._runs[job.id])
+        self._desk.bells.ring_all()
+        return True
+
+    async def _perform(self, run: Run) -> None:
+        job = run.job
+        structlog.contextvars.bind_contextvars(job_id=job.id, request_id=job.request.get("request_id"))
+        try:
+            # The run's own ticket stops the work; this one never does: what was claimed must be handed in.
+            never = Ticket(deadline=math.inf)
+            outcome = await self._dispatcher.in_thread(lambda _: self._work(run), never)
+            if outcome.error is not None:
+                log.error("job not handed in", exc_info=outcome.error)
+        finally:
+            self._dispatcher.release()
+            del self._runs[job.id], self._desk.running[job.id]
+            self._desk.bells.ring_all()
+
+    def _work(self, run: Run) -> None:
+        """In a thread."""
+        bench = self._bench()
+        try:
+            outcome = carry_out(run.job, run.ticket, bench)
+            if outcome is None and run.put_back:
+                bench.store.release(run.job.id, self.worker)
+            else:
+                hand_in(run.job, outcome, bench)
+        except LeaseLost:
+            log.warning("job taken over by another worker")
+
+    def _bench(self) -> Bench:
+        service = self._service
+        return Bench(
+            store=self._desk.store,
+            worker=self.worker,
+            tools=service.tools,
+            assets=service.assets,
+            registry=service.registry,
+            settings=self._settings,
+            form_limits=service.form_limits,
+            mean_s=lambda: self._dispatcher.mean_s,
+            meter=service.metrics.meter,
+            told=self._desk.bells.ring,
+        )
+
+    async def _every(self, seconds: float, task: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await anyio.sleep(seconds)
+            await task()
+
+    async def _beat(self) -> None:
+        """Renew the leases; learn of jobs that were cancelled in another process."""
+        for run in list(self._runs.values()):
+            beat = partial(self._renew, run)
+            job = await self._ask(beat)
+            if job is not None and job.cancel_requested:
+                run.ticket.cancel()
+
+    def _renew(self, run: Run, store: JobStore) -> Job | None:
+        """In a thread."""
+        try:
+            return store.heartbeat(run.job.id, self.worker, self._settings.job_lease_s)
+        except LeaseLost:
+            run.ticket.cancel()
+            return None
+
+    async def _sweep(self) -> None:
+        await self._ask(lambda store: store.sweep())
+
+    async def _ask(self, question: Callable[[JobStore], T]) -> T | None:
+        """The store's answer; None where it does not work: it is asked again soon."""
+        store = self._desk.store
+        try:
+            return await anyio.to_thread.run_sync(lambda: question(store), limiter=self._thread)
+        except (StoreDown, StoreFull) as error:
+            log.error("store of jobs does not work", exc_info=error)
+            return None
+
+
+def _ticket(job: Job) -> Ticket:
+    left = math.inf if job.deadline is None else job.deadline - time.time()
+    return Ticket(deadline=time.monotonic() + left)
