@@ -20,6 +20,7 @@ LIMITS = Limits(
     max_attempts=2,
     max_events=16,
 )
+BIG_LIMITS = replace(LIMITS, max_queued=10_000, max_jobs=10_000, max_bytes=10**10)
 LEASE_S = 10.0
 BROKEN = JobError(slug="no-person", detail="There is nobody.", retryable=False, field="person")
 

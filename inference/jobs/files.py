@@ -23,6 +23,10 @@ NAME = re.compile(r"[a-z]{1,32}(-[0-9]{1,6})?")
 PART = ".part"
 """Ending of a file that is being written."""
 
+RESERVE_BYTES = 16 * 2**20
+"""Of the disk, which pictures leave free: the database beside them must be able to write that a job has
+ended or expired, or nothing would ever be removed again. Its log takes some 4 MB."""
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -88,14 +92,14 @@ class DiskFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        with _faults():
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            root.chmod(0o700)
+        make_private(root)
 
     def write(self, folder: str, files: Mapping[str, bytes]) -> None:
         _check(folder, *files)
         path = self._root / folder
         with _faults():
+            if shutil.disk_usage(self._root).free < RESERVE_BYTES + sum(map(len, files.values())):
+                raise StoreFull
             path.mkdir(mode=0o700, exist_ok=True)
             for name, data in files.items():
                 _write(path / name, data)
@@ -137,6 +141,13 @@ class DiskFiles:
             return (self._root / folder).stat().st_mtime
         except FileNotFoundError:  # another process has just removed it
             return math.inf
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that no other user may enter, also where it is there already; raises ``StoreDown``."""
+    with _faults():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
 
 
 def _write(path: Path, data: bytes) -> None:

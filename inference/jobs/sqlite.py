@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from inference.jobs.errors import StoreDown, StoreFull
-from inference.jobs.files import DiskFiles
+from inference.jobs.files import DiskFiles, make_private
 from inference.jobs.model import Event, Idempotency, Job, State, dumps, loads
 from inference.jobs.records import Counts
 from inference.jobs.store import JobStore, Limits
@@ -93,7 +93,7 @@ class SqliteRecords:
             elif version != VERSION:
                 raise StoreDown(
                     f"{path} was written by another version of Cabine (tables {version}, not {VERSION}); "
-                    "remove it, or set another CABINE_JOBS_FOLDER."
+                    "remove it, or set another CABINE_JOBS_DIR."
                 )
 
     @contextmanager
@@ -256,6 +256,7 @@ def sqlite_store(folder: Path, limits: Limits, *, now: Callable[[], float] = tim
 
     What an earlier process left behind is put in order: dead leases, expired jobs, files without a job.
     """
+    make_private(folder)
     files = DiskFiles(folder / "files")
     store = JobStore(SqliteRecords(folder / "jobs.sqlite3"), files, limits, now=now)
     store.sweep()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -18,10 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 INPUTS = "0" * 32 + ".in"
 
 FULL_DISK = """
+import resource
 import sys
 from pathlib import Path
 from inference.jobs.errors import StoreFull
 from inference.jobs.files import DiskFiles
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     DiskFiles(Path(sys.argv[1])).write(sys.argv[2], {"person": b"x" * 4096, "garment-0": b"x" * 4097})
 except StoreFull:
@@ -92,7 +93,6 @@ def test_full_disk_leaves_whole_files_only(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
     )
 
     assert run.stdout == "full\n"
