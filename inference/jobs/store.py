@@ -147,10 +147,15 @@ class JobStore:
         return job
 
     def release(self, job_id: str, worker: str) -> Job:
-        """Give the job back to the head of the queue, as if never claimed; raises ``LeaseLost``."""
+        """Give the job back to the head of the queue, as if never claimed; raises ``LeaseLost``.
+
+        One that was to be cancelled is.
+        """
         with self._records.writing():
-            job = self._happened(lifecycle.given_back(self._owned(job_id, worker)), "queued")
-        return self._placed(job)
+            job = self._owned(job_id, worker)
+            if not job.cancel_requested:
+                return self._placed(self._happened(lifecycle.given_back(job), "queued"))
+        return self.finish(job_id, worker, None)
 
     def cancel(self, job_id: str) -> Job | None:
         """At once while queued; a running job's worker is told; a finished one stays. None: unknown."""

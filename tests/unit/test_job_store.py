@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +16,7 @@ from inference.jobs.model import JobError
 from inference.jobs.store import ORPHAN_S, JobStore
 from tests.job_stores import BROKEN, LEASE_S, LIMITS, Clock, make_store, running, submission, success
 
+T = TypeVar("T")
 Make = Callable[..., JobStore]
 
 KINDS = ["memory", "sqlite"]
@@ -351,6 +356,14 @@ def test_release_puts_it_back_at_the_head(store: JobStore) -> None:
     assert (again.id, again.attempts) == (job.id, 1)
 
 
+def test_a_cancelled_job_is_not_put_back(store: JobStore) -> None:
+    job = running(store)
+    store.cancel(job.id)
+
+    assert store.release(job.id, "w").state == "cancelled"
+    assert store.claim("w", LEASE_S) is None
+
+
 @pytest.mark.parametrize("noticed_by", ["claim", "sweep"])
 def test_too_late_is_never_handed_out(store: JobStore, clock: Clock, noticed_by: str) -> None:
     late, _ = store.submit(submission("late", deadline=clock.now + 5))
@@ -435,6 +448,51 @@ def test_a_key_is_free_again_when_its_results_are_gone(store: JobStore, clock: C
 
     assert created
     assert second.id != first.id
+
+
+def at_once(count: int, work: Callable[[], T]) -> list[T]:
+    """The results of as many threads that begin together."""
+    together = threading.Barrier(count)
+
+    def begin(_: int) -> T:
+        together.wait()
+        return work()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
+
+
+def test_threads_never_claim_the_same_job(make: Make) -> None:
+    store = make(max_queued=40, max_jobs=40)
+    ids = {store.submit(replace(submission(), inputs={}))[0].id for _ in range(40)}
+
+    def claim_all() -> list[str]:
+        return [job.id for job in iter(lambda: store.claim("w", LEASE_S), None)]
+
+    claimed = [job_id for some in at_once(4, claim_all) for job_id in some]
+    assert len(claimed) == 40
+    assert set(claimed) == ids
+
+
+def test_the_same_request_sent_at_once_is_one_job(store: JobStore, clock: Clock) -> None:
+    answers = at_once(6, lambda: store.submit(submission("shirt", key="k")))
+
+    assert len({job.id for job, _ in answers}) == 1
+    assert [created for _, created in answers].count(True) == 1
+    assert store._files.older_than(clock.now + 1) == [f"{answers[0][0].id}.in"]
+
+
+def test_threads_together_keep_the_bounds(make: Make) -> None:
+    store = make(max_queued=3)
+
+    def submit() -> bool:
+        try:
+            return store.submit(submission())[1]
+        except QueueFull:
+            return False
+
+    assert at_once(8, submit).count(True) == 3
+    assert store.counts().states["queued"] == 3
 
 
 def test_counts(store: JobStore, clock: Clock) -> None:
