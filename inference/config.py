@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from inference.engines.base import Runtime
-from inference.jobs.store import Limits as JobLimits
+from inference.jobs.limits import Limits as JobLimits
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Comma-separated in the environment."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from inference.jobs.limits import Limits
 from inference.jobs.memory import memory_store
 from inference.jobs.model import Idempotency, Job, JobError, Submission, Success
 from inference.jobs.sqlite import sqlite_store
-from inference.jobs.store import JobStore, Limits
+from inference.jobs.store import JobStore
 
 LIMITS = Limits(
     max_queued=8,

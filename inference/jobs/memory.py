@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from typing import get_args
 
 from inference.jobs.files import MemoryFiles
+from inference.jobs.limits import Limits
 from inference.jobs.model import Event, Idempotency, Job, State
 from inference.jobs.records import Counts
-from inference.jobs.store import JobStore, Limits
+from inference.jobs.store import JobStore
 
 WITHOUT_RESULTS: tuple[State, ...] = ("failed", "cancelled", "expired")
 

@@ -18,9 +18,10 @@ from typing import Any, get_args
 
 from inference.jobs.errors import StoreDown, StoreFull
 from inference.jobs.files import DiskFiles, make_private
+from inference.jobs.limits import Limits
 from inference.jobs.model import Event, Idempotency, Job, State, dumps, loads
 from inference.jobs.records import Counts
-from inference.jobs.store import JobStore, Limits
+from inference.jobs.store import JobStore
 
 VERSION = 1
 """Of the tables; kept in ``user_version``."""

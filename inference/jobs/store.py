@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from inference.jobs import lifecycle
 from inference.jobs.belongings import inputs_of, remove_orphans, remove_useless, results_of, size_of
-from inference.jobs.errors import IdempotencyConflict, LeaseLost, QueueFull, StoreFull
+from inference.jobs.errors import IdempotencyConflict, LeaseLost
 from inference.jobs.files import Files
 from inference.jobs.lifecycle import TOO_LATE
+from inference.jobs.limits import Limits
 from inference.jobs.model import Event, Job, JobError, JsonObject, Lease, Submission, Success
 from inference.jobs.records import Counts, Records
 
@@ -18,21 +19,6 @@ ID_BYTES = 16
 """128 random bits: an id is what proves that the job is yours."""
 ORPHAN_S = 60.0
 """Files without a job are left alone for this long: their job may be about to be written down."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    max_queued: int
-    max_queued_per_owner: int
-    """Jobs without an owner are not counted."""
-    max_jobs: int
-    """That hold files: queued, running, succeeded."""
-    max_bytes: int
-    keep_s: float
-    """From the end of a job until its results are removed; its record is kept as long again."""
-    max_attempts: int
-    max_events: int = 256
-    """Kept of a job, for clients that come back."""
 
 
 class JobStore:
@@ -237,30 +223,16 @@ class JobStore:
         return self.get(job_id)
 
     def _require_room(self, job: Job) -> None:
-        counts = self._records.counts()
-        waiting = counts.states["queued"]
-        if waiting >= self._limits.max_queued:
-            raise QueueFull(waiting=waiting, owner=False)
-        if job.owner is not None:
-            own = self._records.queued_of(job.owner)
-            if own >= self._limits.max_queued_per_owner:
-                raise QueueFull(waiting=own, owner=True)
-        if waiting + counts.states["running"] + counts.states["succeeded"] >= self._limits.max_jobs:
-            raise self._full(counts)
-        self._require_bytes(counts, job.bytes)
-
-    def _require_bytes(self, counts: Counts, size: int) -> None:
-        if counts.bytes + size > self._limits.max_bytes:
-            raise self._full(counts)
-
-    def _full(self, counts: Counts) -> StoreFull:
-        first = counts.first_expiry
-        return StoreFull(None if first is None else max(0.0, first - self._now()))
+        counts, now = self._records.counts(), self._now()
+        own = 0 if job.owner is None else self._records.queued_of(job.owner)
+        self._limits.require_place(counts, own, now)
+        self._limits.require_bytes(counts, job.bytes, now)
 
     def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:
         with self._records.writing():
             job = self._owned(job_id, worker)
-            self._require_bytes(self._records.counts(), sum(len(data) for data in files.values()))
+            size = sum(len(data) for data in files.values())
+            self._limits.require_bytes(self._records.counts(), size, self._now())
         self._files.write(results_of(job), files)
 
     def _owned(self, job_id: str, worker: str) -> Job:
