@@ -348,8 +348,11 @@ def test_release_puts_it_back_at_the_head(store: JobStore) -> None:
     job = running(store)
     later, _ = store.submit(submission("later"))
     store.progress(job.id, "w", "engine", 3, 4)
+    store.attach(job.id, "w", "preview", b"rough")
     back = store.release(job.id, "w")
 
+    with pytest.raises(KeyError):
+        store.read_result(job.id, "preview")
     assert (back.state, back.queue_position, back.attempts, back.stage) == ("queued", 1, 0, "")
     again = store.claim("w", LEASE_S)
     assert again is not None
