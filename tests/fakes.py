@@ -91,7 +91,8 @@ class FakeEngine:
 
     spec: EngineSpec
     gate: threading.Event = field(default_factory=threading.Event)
-    """Cleared: ``run`` waits, as a slow engine would, and listens to ``cancelled``."""
+    """Cleared: ``run`` waits before each step, as a slow engine would, and listens to ``cancelled``."""
+    steps: int = 1
     started: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     raises: Exception | None = None
@@ -111,13 +112,14 @@ class FakeEngine:
     ) -> EngineResult:
         self.runs += 1
         self.started.set()
-        while not self.gate.wait(0.01):
-            if cancelled():
-                self.stopped.set()
-                raise Stopped
-        if self.raises is not None:
-            raise self.raises
-        progress("paint", 1, 1)
+        for step in range(1, self.steps + 1):
+            while not self.gate.wait(0.01):
+                if cancelled():
+                    self.stopped.set()
+                    raise Stopped
+            if self.raises is not None:
+                raise self.raises
+            progress("paint", step, self.steps)
         image = paint(prepared.person.frame)
         return EngineResult(
             images=(image,) * params.samples,

@@ -30,8 +30,6 @@ from inference.selection import choose
 
 log = structlog.get_logger("cabine.jobs")
 
-STEP_S = 0.1
-"""Steps of an engine are told no more often than this."""
 ANY_SIZE = 2**40
 """In place of the limit on uploads: they were held to it when they came in, and a picture of an asset, which
 is stored as PNG, may have grown since."""
@@ -65,17 +63,12 @@ class Progress:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _began: float = field(default_factory=time.monotonic)
     _engine_began: float | None = None
-    _told: tuple[str, float] = ("", 0.0)
 
     def __call__(self, stage: str, step: int, steps: int) -> None:
         """Raises ``LeaseLost``, which ends the work."""
         name = stage.partition(":")[0]
         with self._lock:
             now = time.monotonic()
-            before, at = self._told
-            if name == before and step < steps and now - at < STEP_S:
-                return
-            self._told = name, now
             if name == "engine" and self._engine_began is None:
                 self._engine_began = now
             engine_s = now - self._engine_began if name == "engine" and self._engine_began else None

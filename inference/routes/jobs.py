@@ -109,7 +109,7 @@ async def delete_job(request: Request, job_id: str) -> JobAnswer | Response:
 
 async def _wait(request: Request, job_id: str, seconds: float, service: Service) -> Job:
     """Until the job is done, the time is up or the caller has left."""
-    job: Job | None = None
+    outcome: Job | Problem = Problem("cancelled", "The client left before the job was done.")
 
     async def gone(scope: anyio.CancelScope) -> None:
         await disconnected(request.receive)
@@ -117,8 +117,11 @@ async def _wait(request: Request, job_id: str, seconds: float, service: Service)
 
     async with anyio.create_task_group() as group:
         group.start_soon(gone, group.cancel_scope)
-        job = await service.jobs.wait(job_id, seconds)
+        try:
+            outcome = await service.jobs.wait(job_id, seconds)
+        except Problem as problem:  # carried out of the task group, which would wrap it
+            outcome = problem
         group.cancel_scope.cancel()
-    if job is None:
-        raise Problem("cancelled", "The client closed the connection before the job was done.")
-    return job
+    if isinstance(outcome, Problem):
+        raise outcome
+    return outcome

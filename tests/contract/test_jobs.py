@@ -277,6 +277,7 @@ def test_the_preference_is_read_as_rfc_7240_says(rig: Rig, prefer: str) -> None:
     answer = rig.client.post("/v1/tryon", files=list(PAIR), headers={"Prefer": prefer})
 
     assert answer.status_code == 202
+    assert finished(rig, answer.headers["location"])["state"] == "succeeded"
 
 
 def test_other_preferences_are_answered_at_once(rig: Rig) -> None:
