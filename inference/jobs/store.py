@@ -262,6 +262,8 @@ class JobStore:
 
     def _ended(self, job: Job) -> Job:
         data: JsonObject = {} if job.error is None else {"error": asdict(job.error)}
+        if job.error is not None and job.error.retryable:
+            self._records.forget(job.id)  # the same request, sent again, shall have its new try
         return self._happened(job, job.state, data)
 
     def _expire(self, job: Job, at: float) -> Job:

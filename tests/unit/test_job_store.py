@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from inference.jobs.errors import IdempotencyConflict, LeaseLost, QueueFull, StoreFull
-from inference.jobs.model import JobError
+from inference.jobs.model import JobError, Success
 from inference.jobs.store import ORPHAN_S, JobStore
 from tests.job_stores import BROKEN, LEASE_S, LIMITS, Clock, make_store, running, submission, success
 
@@ -496,6 +496,32 @@ def test_threads_together_keep_the_bounds(make: Make) -> None:
 
     assert at_once(8, submit).count(True) == 3
     assert store.counts().states["queued"] == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "created_again"),
+    [(BROKEN, False), (JobError(slug="store-full", detail="No room.", retryable=True), True)],
+)
+def test_a_key_does_not_hold_back_a_retry(store: JobStore, error: JobError, created_again: bool) -> None:
+    job, _ = store.submit(submission("shirt", key="k"))
+    store.claim("w", LEASE_S)
+    store.finish(job.id, "w", error)
+
+    again, created = store.submit(submission("shirt", key="k"))
+    assert created == created_again
+    assert (again.id != job.id) == created_again
+
+
+@pytest.mark.parametrize("outcome", [success(), BROKEN, None])
+def test_every_end_expires(store: JobStore, clock: Clock, outcome: Success | JobError | None) -> None:
+    job = running(store)
+    store.finish(job.id, "w", outcome)
+    clock.now += LIMITS.keep_s
+    store.sweep()
+
+    found = store.get(job.id)
+    assert found is not None
+    assert (found.state, found.expires) == ("expired", clock.now)
 
 
 def test_counts(store: JobStore, clock: Clock) -> None:
