@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from inference.jobs.limits import Limits
 from inference.jobs.memory import memory_store
@@ -12,6 +15,9 @@ from inference.jobs.model import Idempotency, Job, JobError, Submission, Success
 from inference.jobs.sqlite import sqlite_store
 from inference.jobs.store import JobStore
 
+T = TypeVar("T")
+MakeJobs = Callable[..., JobStore]
+KINDS = ("memory", "sqlite")
 LIMITS = Limits(
     max_queued=8,
     max_queued_per_owner=4,
@@ -72,3 +78,19 @@ def running(store: JobStore, text: str = "shirt", worker: str = "w") -> Job:
     job = store.claim(worker, LEASE_S)
     assert job is not None
     return job
+
+
+def kinds(store: JobStore, job_id: str) -> list[str]:
+    return [event.kind for event in store.events(job_id)]
+
+
+def at_once(count: int, work: Callable[[], T]) -> list[T]:
+    """The results of as many threads that begin together."""
+    together = threading.Barrier(count)
+
+    def begin(_: int) -> T:
+        together.wait()
+        return work()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
