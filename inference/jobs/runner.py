@@ -107,7 +107,9 @@ class Runner:
     async def _begin_one(self, group: TaskGroup) -> bool:
         """Claim a job for the place that was acquired; the place is given back with the job, or at once."""
         with anyio.CancelScope(shield=True):  # a job that was claimed must be begun
-            job = await self._ask(lambda store: store.claim(self.worker, self._settings.job_lease_s))
+            job = None
+            if not self._desk.stopping:
+                job = await self._ask(lambda store: store.claim(self.worker, self._settings.job_lease_s))
             if job is None:
                 self._dispatcher.release()
                 return False

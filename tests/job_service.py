@@ -1,0 +1,114 @@
+"""``python -m tests.job_service``: the service around a fake engine, to be killed and started again.
+
+The engine is held up as long as the file named by ``CABINE_TEST_GATE`` does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from inference.app import create_app
+from inference.config import Settings
+from inference.server import serve
+from tests.contract.conftest import until
+from tests.fakes import FakeEngine, FakePreparation, registry, spec
+from tests.gateway_process import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class FileGate(threading.Event):
+    """Open while the file exists."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self._path.exists():
+            time.sleep(timeout or 0)
+        return self._path.exists()
+
+
+@dataclass(kw_only=True)
+class JobService:
+    """The process, which keeps its address and its store from one life to the next."""
+
+    folder: Path
+    settings: dict[str, object]
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def gate(self) -> Path:
+        return self.folder / "gate"
+
+    @property
+    def jobs(self) -> Path:
+        return self.folder / "jobs"
+
+    def start(self, *, ready: bool = True) -> None:
+        variables = {f"CABINE_{name}": str(value) for name, value in self.settings.items()}
+        variables = {"CABINE_JOBS_DIR": str(self.jobs)} | variables
+        variables |= {"CABINE_JOBS_STORE": "sqlite", "CABINE_INFERENCE_PORT": str(self.port)}
+        variables |= {"CABINE_TEST_GATE": str(self.gate)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.job_service"],
+            env=os.environ | variables,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until(lambda: answers(f"{self.url}/health/{'ready' if ready else 'live'}"), seconds=60)
+
+    def end(self, signal_number: int) -> int:
+        """Send a signal and wait for the process to end; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal_number)
+        return self.process.wait(30)
+
+
+@contextmanager
+def job_service(folder: Path, **settings: object) -> Iterator[JobService]:
+    """Started and ready; ``settings`` by the names of their variables, without ``CABINE_``."""
+    service = JobService(folder=folder, settings=settings)
+    service.start()
+    try:
+        yield service
+    finally:
+        assert service.process is not None
+        if service.process.poll() is None:
+            service.end(signal.SIGKILL)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def main() -> None:
+    settings = Settings()
+    engine = FakeEngine(spec=spec(), gate=FileGate(Path(os.environ["CABINE_TEST_GATE"])))
+    application = create_app(settings, registry=registry(engine), preparation=FakePreparation())
+    serve(application, settings, host="127.0.0.1", port=settings.inference_port)
+
+
+if __name__ == "__main__":
+    main()
