@@ -12,6 +12,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from inference.checks import AssetKind, Checks
 from inference.pictures import Picture
@@ -31,6 +32,34 @@ class Asset:
     checks: Checks
     expires: float
     """Seconds since the epoch."""
+    owner: str | None = None
+    """Name of the key that sent it; None where the gateway asks for none."""
+
+
+class Assets(Protocol):
+    """Where the ids of a request are looked up."""
+
+    def get(self, asset_id: str, *, field: str | None = None) -> Asset: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnedAssets:
+    """The pictures of one owner; those of others are not found."""
+
+    store: AssetStore
+    owner: str | None
+
+    def put(self, picture: Picture, kind: AssetKind, checks: Checks) -> Asset:
+        """Hold a picture; raises ``store-full`` when there is no room for it."""
+        return self.store.put(picture, kind, checks, owner=self.owner)
+
+    def get(self, asset_id: str, *, field: str | None = None) -> Asset:
+        """Raises ``expired`` or ``not-found``."""
+        return self.store.get(asset_id, field=field, owner=self.owner)
+
+    def delete(self, asset_id: str) -> None:
+        """Forget at once; raises ``expired`` or ``not-found``."""
+        self.store.delete(asset_id, owner=self.owner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +86,10 @@ class AssetStore:
         self._expired: OrderedDict[str, None] = OrderedDict()
         self._lookups: Counter[str] = Counter(prepared=0, bare=0, expired=0, unknown=0)
 
-    def put(self, picture: Picture, kind: AssetKind, checks: Checks) -> Asset:
+    def of(self, owner: str | None) -> OwnedAssets:
+        return OwnedAssets(store=self, owner=owner)
+
+    def put(self, picture: Picture, kind: AssetKind, checks: Checks, *, owner: str | None = None) -> Asset:
         """Hold a picture; raises ``store-full`` when there is no room for it."""
         with self._lock:
             self._purge()
@@ -70,17 +102,18 @@ class AssetStore:
                 picture=picture,
                 checks=checks,
                 expires=self._now() + self._ttl_s,
+                owner=owner,
             )
             self._assets[asset.id] = asset
             self._trim()
             return asset
 
-    def get(self, asset_id: str, *, field: str | None = None) -> Asset:
+    def get(self, asset_id: str, *, field: str | None = None, owner: str | None = None) -> Asset:
         """Raises ``expired`` or ``not-found``."""
         with self._lock:
             self._purge()
             self._lookups[self._found(asset_id)] += 1
-            self._require(asset_id, field)
+            self._require(asset_id, field, owner)
             self._assets.move_to_end(asset_id)
             return self._assets[asset_id]
 
@@ -100,11 +133,11 @@ class AssetStore:
             prepared=sum(picture.prepared_bytes for picture in pictures),
         )
 
-    def delete(self, asset_id: str) -> None:
+    def delete(self, asset_id: str, *, owner: str | None = None) -> None:
         """Forget at once; raises ``expired`` or ``not-found``."""
         with self._lock:
             self._purge()
-            self._require(asset_id, None)
+            self._require(asset_id, None, owner)
             del self._assets[asset_id]
 
     def trim(self) -> None:
@@ -118,10 +151,10 @@ class AssetStore:
             return "prepared" if self._assets[asset_id].picture.prepared_bytes else "bare"
         return "expired" if asset_id in self._expired else "unknown"
 
-    def _require(self, asset_id: str, field: str | None) -> None:
+    def _require(self, asset_id: str, field: str | None, owner: str | None) -> None:
         if asset_id in self._expired:
             raise Problem("expired", "The uploaded picture has expired; upload it again.", field=field)
-        if asset_id not in self._assets:
+        if asset_id not in self._assets or self._assets[asset_id].owner != owner:
             raise Problem("not-found", "There is no uploaded picture with this id.", field=field)
 
     def _purge(self) -> None:

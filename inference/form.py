@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from inference.assets import AssetStore
+from inference.assets import Assets
 from inference.preparation import PhotoKindAsked
 from inference.problems import Problem
 from inference.tryon import MAX_SEED, GarmentRequest, ImageFormat, Options, Source, TryOn, garment_field
@@ -115,7 +115,7 @@ def missing(field: str) -> Problem:
     return Problem("field-missing", words, field=field)
 
 
-def read_tryon(parts: Sequence[Part], assets: AssetStore, limits: FormLimits) -> TryOn:
+def read_tryon(parts: Sequence[Part], assets: Assets, limits: FormLimits) -> TryOn:
     """Raises ``field-missing``, ``option-unsupported``, ``not-found``, ``expired``."""
     form = Form(parts, FIELDS)
     person = form.one("person")
@@ -149,7 +149,7 @@ def read_format(parts: Sequence[Part]) -> ImageFormat | None:
     return cast(ImageFormat | None, Form(parts, FIELDS).choice("format", FORMATS))
 
 
-def _garments(form: Form, assets: AssetStore, limits: FormLimits) -> tuple[GarmentRequest, ...]:
+def _garments(form: Form, assets: Assets, limits: FormLimits) -> tuple[GarmentRequest, ...]:
     sent = form.all("garment")
     count = len(sent)
     if not sent:
@@ -187,7 +187,7 @@ def _per_garment(form: Form, name: str, count: int, accepted: Sequence[str] | No
     return texts + [""] * (count - len(texts))
 
 
-def source(part: Part, assets: AssetStore, *, field: str) -> Source:
+def source(part: Part, assets: Assets, *, field: str) -> Source:
     """A file as its bytes, a plain value as the picture of the asset with that id."""
     if part.is_file:
         return part.data

@@ -9,10 +9,10 @@ from typing import cast
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from inference.assets import Asset
+from inference.assets import Asset, OwnedAssets
 from inference.checks import AssetKind, check
-from inference.dispatch import Ticket
 from inference.form import Form, missing
+from inference.middleware import owner_of
 from inference.pipeline import open_picture
 from inference.problems import Problem
 from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
@@ -39,7 +39,8 @@ async def post_asset(request: Request, response: Response) -> AssetAnswer:
     ticket = service.new_ticket()
     async with service.form(request) as parts:
         image, kind = read_asset(parts)
-        asset = await service.in_queue(request, ticket, lambda turn: hold(image, kind, service, turn))
+        assets = assets_of(request)
+        asset = await service.in_queue(request, ticket, lambda turn: hold(image, kind, assets, service))
     response.headers["Location"] = f"/v1/assets/{asset.id}"
     return describe(asset)
 
@@ -52,7 +53,7 @@ async def post_asset(request: Request, response: Response) -> AssetAnswer:
 )
 async def get_asset(request: Request, asset_id: str) -> AssetAnswer:
     """Is it still held, and until when; the picture itself is never given out."""
-    return describe(service_of(request).assets.get(asset_id))
+    return describe(assets_of(request).get(asset_id))
 
 
 @router.delete(
@@ -63,7 +64,12 @@ async def get_asset(request: Request, asset_id: str) -> AssetAnswer:
 )
 async def delete_asset(request: Request, asset_id: str) -> None:
     """It and everything made from it is gone from memory once running requests are done with it."""
-    service_of(request).assets.delete(asset_id)
+    assets_of(request).delete(asset_id)
+
+
+def assets_of(request: Request) -> OwnedAssets:
+    """Those of the caller's key."""
+    return service_of(request).assets.of(owner_of(request.headers))
 
 
 def read_asset(parts: Sequence[Part]) -> tuple[bytes, AssetKind]:
@@ -79,11 +85,11 @@ def read_asset(parts: Sequence[Part]) -> tuple[bytes, AssetKind]:
     return image.data, cast(AssetKind, form.choice("kind", KINDS) or "person")
 
 
-def hold(data: bytes, kind: AssetKind, service: Service, turn: Ticket) -> Asset:
+def hold(data: bytes, kind: AssetKind, assets: OwnedAssets, service: Service) -> Asset:
     """Decode, look at and keep a picture, in a thread."""
     picture = open_picture(data, service.tools.limits, field="image")
     checks = check(picture, kind, service.tools.preparation, service.settings.low_resolution_side)
-    return service.assets.put(picture, kind, checks)
+    return assets.put(picture, kind, checks)
 
 
 def describe(asset: Asset) -> AssetAnswer:

@@ -17,6 +17,7 @@ from inference.encode import encode_grey, encode_rgb, encode_rgba
 from inference.engines.base import MaskAlgorithm
 from inference.form import MASK_ALGORITHMS, Form, missing
 from inference.form import source as source_of
+from inference.middleware import owner_of
 from inference.pictures import Picture
 from inference.pipeline import named, open_picture, refuse_worn
 from inference.preparation import PhotoKindAsked
@@ -71,7 +72,7 @@ async def answer(request: Request, field: str, options: Sequence[str], step: Ste
         if part is None:
             raise missing(field)
         media_type = preferred(request.headers.get("accept"), (PNG, JSON))
-        source = source_of(part, service.assets, field=field)
+        source = source_of(part, service.assets.of(owner_of(request.headers)), field=field)
 
         def work(turn: Ticket) -> Response:
             picture = open_picture(source, service.tools.limits, field=field)

@@ -99,7 +99,7 @@ async def post_tryon(request: Request) -> Response:
     ticket = service.new_ticket()
     key, owner = key_of(request.headers), owner_of(request.headers)
     async with service.form(request) as parts:
-        asked = read_tryon(parts, service.assets, service.form_limits)
+        asked = read_tryon(parts, service.assets.of(owner), service.form_limits)
         choice = choose(asked.options.engine, service.registry, service.settings, asked.categories)
         request_id = str(request.scope["request_id"])
         if wants_job(request.headers):

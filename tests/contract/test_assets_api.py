@@ -87,3 +87,20 @@ def test_full_store_refuses_and_recovers(settings: Settings) -> None:
     assert (refused.status_code, refused.json()["type"]) == (503, "urn:cabine:error:store-full")
     assert int(refused.headers["retry-after"]) > 0
     assert sent_along.status_code == 200
+
+
+def test_pictures_are_their_owners_alone(rig: Rig) -> None:
+    mine, theirs = {"X-Cabine-Key": "shop"}, {"X-Cabine-Key": "studio"}
+    answer = rig.client.post("/v1/assets", files=[file("image", person_photo())], headers=mine)
+    address = f"/v1/assets/{answer.json()['id']}"
+    parts = [value("person", answer.json()["id"]), GARMENT]
+
+    for other in (theirs, {}):
+        assert rig.client.get(address, headers=other).status_code == 404
+        assert rig.client.delete(address, headers=other).status_code == 404
+        refused = rig.client.post("/v1/tryon", files=parts, headers=other)
+        assert (refused.status_code, refused.json()["field"]) == (404, "person")
+        assert rig.client.post("/v1/preprocess/pose", files=parts[:1], headers=other).status_code == 404
+    assert rig.client.post("/v1/tryon", files=parts, headers=mine).status_code == 200
+    assert rig.client.post("/v1/preprocess/pose", files=parts[:1], headers=mine).status_code == 200
+    assert rig.client.delete(address, headers=mine).status_code == 204
