@@ -6,11 +6,13 @@ It waits for a line on its input where the test must decide when it goes on.
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from inference.jobs.errors import StoreFull
+from inference.jobs.files import RESERVE_BYTES
 from inference.jobs.sqlite import sqlite_store
 from inference.jobs.store import JobStore
 from tests.job_stores import BIG_LIMITS, BROKEN, submission, success
@@ -82,6 +84,7 @@ def fill(folder: Path) -> None:
             accepted.append(store.submit(big)[0].id)
     except StoreFull:
         tell("full", len(accepted) > 0, len(list((folder / "files").iterdir())) == len(accepted))
+        tell("room for the database", shutil.disk_usage(folder).free > RESERVE_BYTES - 2**20)
     claimed = store.claim("w", LONG_S)
     assert claimed is not None
     store.progress(claimed.id, "w", "engine", 1, 2)

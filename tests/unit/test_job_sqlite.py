@@ -159,6 +159,7 @@ def test_full_disk(tmp_path: Path) -> None:
     assert run.stderr == ""
     assert run.stdout.splitlines() == [
         "full True True",
+        "room for the database True",
         "no room for results failed",
         "room again True",
         "brim",
