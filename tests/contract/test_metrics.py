@@ -94,6 +94,27 @@ def test_those_that_wait_are_seen(rig: Rig) -> None:
     assert at(scrape(rig.client), "cabine_queue_waiting") == 0
 
 
+def test_jobs_and_their_wait_are_counted(rig: Rig) -> None:
+    rig.warp.gate.clear()
+    preference = {"Prefer": "respond-async"}
+    first, second = (
+        rig.client.post("/v1/tryon", files=list(PAIR), headers=preference).headers["Location"]
+        for _ in range(2)
+    )
+    assert rig.warp.started.wait(10)
+    found = scrape(rig.client)
+    assert at(found, "cabine_jobs", state="running") == at(found, "cabine_jobs", state="queued") == 1
+    rig.warp.gate.set()
+    for address in (first, second):
+        assert rig.client.get(address, params={"wait": 20}).json()["state"] == "succeeded"
+
+    found = scrape(rig.client)
+
+    assert at(found, "cabine_queue_wait_seconds_count") == 2
+    assert at(found, "cabine_jobs", state="succeeded") == 2
+    assert at(found, "cabine_stage_seconds_count", stage="engine", engine="warp") == 2
+
+
 def test_no_label_comes_from_a_caller(rig: Rig) -> None:
     rig.client.get("/v1/assets/secret-id-1")
     rig.client.get("/somewhere/secret-path")

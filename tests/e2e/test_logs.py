@@ -111,12 +111,17 @@ def use(url: str) -> str:
         def compose(request_id: str, **fields: str) -> requests.Response:
             headers = {"X-API-Key": KEY, "X-Request-Id": request_id, "Accept": "application/json"}
             files = {"person": person, "garment": garment}
+            if "job" in request_id:
+                headers["Prefer"] = "respond-async"
             return session.post(f"{url}/compose", data=fields, files=files, headers=headers, timeout=30)
 
         assert compose("request-good", description="secret words").status_code == 200
         assert compose("request-broken", seed=FAILING_SEED).status_code == 500
         assert compose("request-refused", engine="secret-engine").status_code == 422
         key = {"X-API-Key": KEY}
+        accepted = compose("request-of-job", seed=FAILING_SEED)
+        job = session.get(f"{url}{accepted.headers['Location']}?wait=20", headers=key, timeout=30).json()
+        assert (accepted.status_code, job["state"]) == (202, "failed")
         answer = session.post(f"{url}/upload", files={"image": person}, headers=key, timeout=30)
         held = str(answer.json()["id"])
         assert session.delete(f"{url}/v1/assets/{held}?q=secret-query", headers=key, timeout=30).ok
@@ -157,6 +162,13 @@ def test_one_request_id_leads_through_both_services(said: Said) -> None:
 def test_a_failure_is_found_by_its_id_with_its_traceback(said: Said) -> None:
     broken = [line for line in lines(said.inference) if line.get("request_id") == "request-broken"]
     (failed,) = (line for line in broken if line["level"] == "error")
+    assert "RuntimeError: the engine broke" in str(failed["exception"])
+
+
+def test_a_job_is_found_by_its_id_and_by_its_request(said: Said) -> None:
+    (failed,) = (line for line in lines(said.inference) if line["event"] == "job failed")
+    assert failed["request_id"] == "request-of-job"
+    assert failed["job_id"]
     assert "RuntimeError: the engine broke" in str(failed["exception"])
 
 
