@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.metrics import Metrics
-from inference.problems import Problem, answer
+from inference.problems import answer, problem_of
 
 log = structlog.get_logger("cabine.http")
 
@@ -57,7 +57,7 @@ class RequestContext:
             log.error("request failed", exc_info=error)
             if status:
                 raise
-            await answer(_unexpected(error), request_id)(scope, receive, send_with_id)
+            await answer(problem_of(error), request_id)(scope, receive, send_with_id)
         finally:
             self._metrics.in_flight.dec()
             self._finish(scope, status, time.perf_counter() - started)
@@ -92,11 +92,3 @@ def _begin(scope: Scope) -> str:
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _unexpected(error: Exception) -> Problem:
-    if isinstance(error, MemoryError):
-        return Problem(
-            "out-of-memory", "There is not enough memory for this request now; try a smaller photo."
-        )
-    return Problem("internal", "Something went wrong on this side; the request id finds it in the log.")

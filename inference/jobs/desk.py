@@ -123,6 +123,12 @@ class JobDesk:
             raise Problem("expired", "The job and its results are gone; send the request again.")
         return job
 
+    async def require(self, job_id: str, owner: str | None) -> None:
+        """Raises ``not-found`` for a job that came with another key; one that came without is open to all."""
+        job = await self.find(job_id)
+        if job.owner is not None and job.owner != owner:
+            raise _unknown()
+
     async def find(self, job_id: str) -> Job:
         """Also an expired one. Raises ``not-found``."""
         with self._told():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+OVERDUE = 0.1
+"""Of what took longer than others, this part of the time that has passed is thought to be left."""
+
 
 def while_queued(position: int, mean_s: float, concurrency: int) -> float:
     """Seconds until a queued job is done; ``position`` 1 is the next."""
@@ -14,4 +17,4 @@ def while_running(
     """Seconds until a running job is done; ``engine_elapsed_s`` None: the engine's steps have not begun."""
     if engine_elapsed_s is not None and 0 < step <= steps:
         return engine_elapsed_s / step * (steps - step)
-    return max(0.0, mean_s - elapsed_s)
+    return max(mean_s - elapsed_s, OVERDUE * elapsed_s)

@@ -10,12 +10,14 @@ from starlette.responses import Response
 
 from inference.encode import MEDIA_TYPES
 from inference.jobs.answers import describe
+from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
+from inference.middleware import owner_of
 from inference.problems import Problem
 from inference.routes.event_stream import EventStream, last_event_id
 from inference.routes.forms import IMAGE, refusals
 from inference.schemas import JobAnswer
-from inference.service import Service, disconnected, service_of
+from inference.service import disconnected, service_of
 
 router = APIRouter(tags=["jobs"], prefix="/v1/jobs")
 
@@ -35,12 +37,10 @@ Seconds = Annotated[
 )
 async def get_job(request: Request, job_id: str, wait: Seconds = 0) -> JobAnswer:
     """With `wait` a long poll, for clients that cannot read events; bounded by `CABINE_JOB_WAIT_S`."""
-    service = service_of(request)
-    if wait > 0:
-        job = await _wait(request, job_id, min(wait, service.settings.job_wait_s), service)
-    else:
-        job = await service.jobs.get(job_id)
-    return describe(job, service.jobs)
+    desk = await desk_for(request, job_id)
+    seconds = min(wait, service_of(request).settings.job_wait_s)
+    job = await _wait(request, job_id, seconds, desk) if seconds > 0 else await desk.get(job_id)
+    return describe(job, desk)
 
 
 @router.get(
@@ -57,8 +57,8 @@ async def get_events(request: Request, job_id: str) -> Response:
     """`job` at once, then what happens (`queued`, `running`, `progress`), then `done`; the first and the last
     carry the job object. A client that comes back with `Last-Event-ID` gets what it missed.
     """
-    desk = service_of(request).jobs
     seen = last_event_id(request.headers)
+    desk = await desk_for(request, job_id)
     job = await desk.get(job_id)
     if job.done and seen is not None and seen >= job.last_event:
         return Response(status_code=204)
@@ -76,7 +76,7 @@ async def get_events(request: Request, job_id: str) -> Response:
 )
 async def get_image(request: Request, job_id: str, index: Annotated[int, Path(ge=0, le=999)]) -> Response:
     """`format` of the request decides the media type."""
-    desk = service_of(request).jobs
+    desk = await desk_for(request, job_id)
     job = await desk.get(job_id)
     data = await desk.result(job, f"image-{index}")
     return Response(data, media_type=MEDIA_TYPES[job.results["format"]])  # type: ignore[index]
@@ -90,7 +90,7 @@ async def get_image(request: Request, job_id: str, index: Annotated[int, Path(ge
 )
 async def get_mask(request: Request, job_id: str) -> Response:
     """8 bit grey, the photo's size; 0 = identical to the photo."""
-    desk = service_of(request).jobs
+    desk = await desk_for(request, job_id)
     return Response(await desk.result(await desk.get(job_id), "mask"), media_type="image/png")
 
 
@@ -102,12 +102,19 @@ async def get_mask(request: Request, job_id: str) -> Response:
 )
 async def delete_job(request: Request, job_id: str) -> JobAnswer | Response:
     """A queued job is cancelled at once, a running one at its next step; of a finished one all is removed."""
-    desk = service_of(request).jobs
+    desk = await desk_for(request, job_id)
     job = await desk.cancel(job_id)
     return Response(status_code=204) if job is None else describe(job, desk)
 
 
-async def _wait(request: Request, job_id: str, seconds: float, service: Service) -> Job:
+async def desk_for(request: Request, job_id: str) -> JobDesk:
+    """Whom to ask about this job; raises ``not-found`` where the caller's key is not that of the job."""
+    desk = service_of(request).jobs
+    await desk.require(job_id, owner_of(request.headers))
+    return desk
+
+
+async def _wait(request: Request, job_id: str, seconds: float, desk: JobDesk) -> Job:
     """Until the job is done, the time is up or the caller has left."""
     outcome: Job | Problem = Problem("cancelled", "The client left before the job was done.")
 
@@ -118,7 +125,7 @@ async def _wait(request: Request, job_id: str, seconds: float, service: Service)
     async with anyio.create_task_group() as group:
         group.start_soon(gone, group.cancel_scope)
         try:
-            outcome = await service.jobs.wait(job_id, seconds)
+            outcome = await desk.wait(job_id, seconds)
         except Problem as problem:  # carried out of the task group, which would wrap it
             outcome = problem
         group.cancel_scope.cancel()

@@ -294,6 +294,29 @@ def test_an_even_picture_fails_as_a_job(rig: Rig) -> None:
     assert (done["state"], done["error"]["field"]) == ("failed", "person")
 
 
+def test_jobs_of_a_key_are_its_own(held: Rig) -> None:
+    keys = [{"X-Cabine-Key": name} for name in ("shop", "blog")]
+    address = submit(held, headers=keys[0]).headers["location"]
+
+    for path in ("", "/events", "/mask", "/images/0"):
+        assert slug(held.client.get(address + path, headers=keys[1])) == "not-found"
+        assert slug(held.client.get(address + path)) == "not-found"
+    assert slug(held.client.delete(address, headers=keys[1])) == "not-found"
+    assert held.client.get(address, headers=keys[0]).json()["state"] in ("queued", "running")
+
+
+def test_jobs_of_a_key_that_wait_are_bounded() -> None:
+    with running(Settings(concurrency=1, max_queued_per_key=1)) as rig:
+        rig.warp.gate.clear()
+        accepted(rig)
+        assert rig.warp.started.wait(10)
+        keys = [{"X-Cabine-Key": name} for name in ("shop", "shop", "blog")]
+        answers = [submit(rig, headers=key) for key in keys]
+        assert [answer.status_code for answer in answers] == [202, 429, 202]
+        assert "of yours" in answers[1].json()["detail"]
+        rig.warp.gate.set()
+
+
 def test_nothing_is_accepted_while_the_process_ends() -> None:
     with running(SETTINGS) as rig:
         address = accepted(rig)
