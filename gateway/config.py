@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -146,6 +147,13 @@ class Settings(BaseSettings):
         if rate:
             parse_many(rate)
         return rate
+
+    @field_validator("rate_storage")
+    @classmethod
+    def _check_storage(cls, address: str) -> str:
+        if address.startswith("redis") and find_spec("redis") is None:
+            raise ValueError("counting in redis needs its package; run: pip install redis")
+        return address
 
     @property
     def max_request_bytes(self) -> int:

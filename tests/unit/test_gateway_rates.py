@@ -110,6 +110,14 @@ def test_bad_limits_stop_the_start(stub: Stub, name: str, value: str) -> None:
         settings_for(stub.url, **{name: value})
 
 
+def test_a_store_without_its_package_is_named_at_the_start(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.config.find_spec", lambda name: None)
+    with pytest.raises(ValidationError, match="pip install redis"):
+        settings_for(stub.url, rate_storage="redis://127.0.0.1:6379")
+
+
 # --- proxies ---
 
 
