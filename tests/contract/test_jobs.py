@@ -326,3 +326,17 @@ def test_nothing_is_accepted_while_the_process_ends() -> None:
         assert slug(submit(rig)) == "not-ready"
         assert rig.client.get("/health/ready").status_code == 503
         assert rig.client.get(address).json()["state"] == "succeeded"
+
+
+def test_ten_times_too_many_are_refused_at_once_and_none_is_lost(held: Rig) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: submit(held), range(30)))
+    taken = [answer for answer in answers if answer.status_code == 202]
+    refused = [answer for answer in answers if answer.status_code != 202]
+
+    assert len(taken) in (2, 3)  # two may wait; one of them may have been begun in between
+    assert {(answer.status_code, slug(answer)) for answer in refused} == {(429, "busy")}
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    held.warp.gate.set()
+    states = [finished(held, answer.headers["location"])["state"] for answer in taken]
+    assert states == ["succeeded"] * len(taken)
