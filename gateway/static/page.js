@@ -32,6 +32,7 @@ function complainOf(error) {
 
 /** The API advises in names of its fields; where a choice of the page is meant, the page has its own words. */
 function wordsFor({ slug, field, message }) {
+  if (slug === "unauthorized" || slug === "forbidden") return "Your visit has ended. Load this page again.";
   if (slug !== "option-unsupported" || field !== "garment") return message;
   const offered = [...category.options].filter(({ value, hidden }) => value !== "auto" && !hidden);
   const kinds = offered.map(({ text }) => text).join(" or ");

@@ -40,11 +40,17 @@ def page(gateway: Process) -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
     complaints: list[str] = []
+
+    def complain(said: Any) -> None:
+        if said.type == "error":
+            complaints.append(said.text)
+
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         page = browser.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", complain)
+        page.complaints = complaints
         yield page
         browser.close()
     assert complaints == []
@@ -70,3 +76,15 @@ def test_the_page_works_with_keys_set(
     assert [seen["target"] for seen in sent if seen["method"] == "POST"][-1] == "/v1/tryon"
     assert {seen["headers"].get("x-cabine-key") for seen in sent} == {"shop" if asked else "page"}
     assert not any("cookie" in seen["headers"] for seen in sent)
+
+
+@pytest.mark.parametrize("gateway", ["open"], indirect=True)
+def test_the_end_of_a_session_is_told(page: Any, gateway: Process) -> None:
+    page.goto(gateway.url)
+    page.wait_for_selector(".primary[aria-disabled='false']")
+    page.context.clear_cookies()
+    page.click("text=Try it on")
+    page.wait_for_selector(".trouble:not(:empty)")
+    assert page.inner_text(".trouble") == "Your visit has ended. Load this page again."
+    assert all("401" in complaint for complaint in page.complaints)
+    page.complaints.clear()
