@@ -124,9 +124,9 @@ class JobDesk:
         return job
 
     async def require(self, job_id: str, owner: str | None) -> None:
-        """Raises ``not-found`` for a job that came with another key; one that came without is open to all."""
+        """Raises ``not-found`` where the caller's key is not that of the job (None: none)."""
         job = await self.find(job_id)
-        if job.owner is not None and job.owner != owner:
+        if job.owner != owner:
             raise _unknown()
 
     async def find(self, job_id: str) -> Job:

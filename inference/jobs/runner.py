@@ -80,7 +80,7 @@ class Runner:
         with anyio.move_on_after(self._desk.grace_left_s()):
             await self._until_idle()
         for run in self._runs.values():
-            run.put_back = True
+            run.put_back = not run.ticket.cancelled()
             run.ticket.cancel()
         await self._until_idle()
 

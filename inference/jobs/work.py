@@ -56,9 +56,10 @@ class Bench:
 
 @dataclass(kw_only=True)
 class Progress:
-    """Writes down where a job is; called from several threads."""
+    """Writes down where a job is, and learns whether it was cancelled; called from several threads."""
 
     job: Job
+    ticket: Ticket
     bench: Bench
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _began: float = field(default_factory=time.monotonic)
@@ -78,16 +79,22 @@ class Progress:
 
     def _write(self, stage: str, step: int, steps: int, left: float) -> None:
         try:
-            self.bench.store.progress(self.job.id, self.bench.worker, stage, step, steps, left)
+            job = self.bench.store.progress(self.job.id, self.bench.worker, stage, step, steps, left)
         except (StoreDown, StoreFull) as error:  # a try-on is worth more than a word about it
             log.warning("progress not written", error=str(error))
+            return
+        if job.cancel_requested:
+            self.ticket.cancel()
 
 
 def carry_out(job: Job, ticket: Ticket, bench: Bench) -> Success | JobError | None:
-    """The job's outcome; None: it was stopped. Raises ``LeaseLost``."""
+    """The job's outcome; None: it was stopped.
+
+    Raises ``LeaseLost``, and ``StoreDown`` or ``StoreFull``: then its lease ends, and it is begun again.
+    """
     try:
         return _success(job, ticket, bench)
-    except LeaseLost:
+    except (LeaseLost, StoreDown, StoreFull):
         raise
     except Stopped:
         return LATE if ticket.expired() else None
@@ -115,7 +122,7 @@ def _success(job: Job, ticket: Ticket, bench: Bench) -> Success:
     choice = choose(asked.options.engine, bench.registry, bench.settings, asked.categories)
     stages = Stages(
         cancelled=ticket.cancelled,
-        progress=Progress(job=job, bench=bench),
+        progress=Progress(job=job, ticket=ticket, bench=bench),
         meter=bench.meter(choice.spec.name),
     )
     made = produce(asked, choice, replace(bench.tools, limits=limits), stages, format_of(job))

@@ -202,6 +202,15 @@ def test_a_running_job_stops_at_its_next_step(held: Rig) -> None:
     assert finished(held, accepted(held))["state"] == "succeeded"
 
 
+def test_another_process_may_cancel_a_running_job(held: Rig) -> None:
+    address = accepted(held)
+    assert held.warp.started.wait(10)
+    held.service.jobs.store.cancel(address.rpartition("/")[2])  # as it does: nothing else is told
+
+    assert held.warp.stopped.wait(10)
+    assert finished(held, address)["state"] == "cancelled"
+
+
 def test_a_job_that_is_late_never_reaches_the_engine() -> None:
     with running(Settings(concurrency=1, job_timeout_s=0.5)) as rig:
         rig.warp.gate.clear()
