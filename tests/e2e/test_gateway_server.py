@@ -112,14 +112,19 @@ def test_a_request_sent_ahead_is_no_leaving(gateway: Process, stub: Stub) -> Non
 def test_slow_clients_do_not_starve_health(gateway: Process, stub: Stub) -> None:
     """More crawling uploads, streams and half-sent headers than there are threads."""
     head = f"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: {MB}\r\n\r\n".encode()
-    starts = [b"GET /v1/drip HTTP/1.1\r\nHost: x\r\n\r\n"] * 3 + [head + b"x"] * 10 + [b"GET / HT"] * 10
     crawlers, seen = [], len(stub.requests)
-    for start in starts:
-        crawler = gateway.connect()
-        crawler.sendall(start)
-        crawlers.append(crawler)
+
+    def start(count: int, words: bytes) -> None:
+        for _ in range(count):
+            crawlers.append(gateway.connect())
+            crawlers[-1].sendall(words)
+
     try:
+        # First alone: an upload that crawls could else take their place at inference.
+        start(3, b"GET /v1/drip HTTP/1.1\r\nHost: x\r\n\r\n")
         wait_until(lambda: sum(request["target"] == "/v1/drip" for request in stub.requests[seen:]) == 3)
+        start(10, head + b"x")
+        start(10, b"GET / HT")
         assert requests.get(f"{gateway.url}/health/live", timeout=10).ok
         assert requests.get(f"{gateway.url}/health/ready", timeout=10).ok
     finally:
