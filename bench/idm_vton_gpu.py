@@ -7,8 +7,8 @@ Needs a CUDA device and the weights. Nobody of this project has run it on a GPU 
 
 Times are medians of ``--runs`` requests after a first one, by CUDA events on the stream that computes. Share
 of peak is the operations of the request, counted on the meta device, over what the card could do in that time
-by its data sheet (dense float16, float32 accumulation). "Beyond plan" is what torch reserved above the planned
-tensors: the planner keeps a fixed reserve for it.
+by its data sheet (dense float16, float32 accumulation). "Beyond plan" is what torch reserved above the
+planned tensors: the planner keeps a fixed reserve for it.
 """
 
 from __future__ import annotations
