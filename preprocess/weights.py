@@ -133,8 +133,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def write_json(path: Path, data: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(data, indent=1) + "\n")
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(data, indent=1) + "\n")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names no file
 
 
 def checked(weights: Path, wanted: WeightSet) -> Path:
@@ -212,5 +216,6 @@ def missing_words(wanted: WeightSet, absent: tuple[str, ...], *, most: int = 3) 
 def damaged_words(wanted: WeightSet, damaged: list[str]) -> str:
     return (
         f"weights of {wanted.owner} ({wanted.name}) are not what was recorded: {', '.join(damaged)}; "
-        f"delete what you did not change yourself, then {wanted.remedy}"
+        f"{wanted.remedy}; or, if you changed them yourself, delete {MANIFEST} of that folder and run: "
+        f"cabine weights verify {wanted.owner} --variant {wanted.name}"
     )

@@ -30,14 +30,9 @@ def words(wanted: WeightSet) -> str:
     )
 
 
-def accepted(weights: Path, owner: str) -> bool:
-    """Did somebody accept a licence of these weights by command in this folder."""
-    return bool(_records(weights).get(owner))
-
-
-def covers(weights: Path, wanted: WeightSet) -> bool:
-    """Was the very licence of this set accepted: others of its owner may have another."""
-    return wanted.license in _records(weights).get(wanted.owner, {})
+def accepted(weights: Path, owner: str, license_name: str) -> bool:
+    """Did somebody accept this very licence by command: an owner's weights may have several."""
+    return license_name in _records(weights).get(owner, {})
 
 
 def accept(weights: Path, wanted: WeightSet, command: str, now: datetime | None = None) -> None:
@@ -52,7 +47,7 @@ def _records(weights: Path) -> dict[str, dict[str, dict[str, str]]]:
     """Owner -> licence -> when and how; a file that cannot be read counts as empty: accept again."""
     try:
         found = json.loads((weights / RECORD).read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return {}
     entries = found.items() if isinstance(found, dict) else ()
     return {owner: licences for owner, licences in entries if isinstance(licences, dict)}

@@ -78,7 +78,7 @@ def test_pull_downloads_converts_and_says_why_it_did_not_try_the_engine(
     hub: FakeHub, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = converter(monkeypatch)
-    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry: "there is no GPU here")
+    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry, settings: "there is no GPU here")
 
     code, said, complaint = weights("pull", "idm-vton", "--accept-license")
 
@@ -187,6 +187,40 @@ def test_verify_of_nothing_points_to_the_list(hub: FakeHub) -> None:
     assert "cabine weights list" in weights("verify")[1]
 
 
+def test_a_variant_of_nothing_in_particular_is_refused(hub: FakeHub) -> None:
+    code, _, complaint = weights("verify", "--variant", "dc")
+
+    assert code == 2
+    assert "--variant goes with" in complaint
+
+
+def test_a_self_test_that_could_not_run_is_no_success(
+    hub: FakeHub, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(base, PUBLISHED)
+
+    code, _, complaint = weights("self-test", "idm-vton")
+    assert code == UNAVAILABLE
+    assert "CC BY-NC-SA 4.0" in complaint, "weights copied by hand need an accepted licence like others"
+
+    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry, settings: None)
+    code, _, complaint = weights("self-test", "idm-vton", "--variant", "dc")
+    assert code == UNAVAILABLE
+    assert "cabine weights pull idm-vton --variant dc" in complaint
+
+    assert weights("self-test", "preprocess-full")[0] == UNAVAILABLE
+
+
+def test_the_licence_of_another_repository_is_not_taken_for_known(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter(monkeypatch)
+    own = ("pull", "idm-vton", "--accept-license", "--no-self-test")
+
+    assert "me/fine-tune may have a licence of its own" in weights(*own, "--repo", "me/fine-tune")[1]
+    assert "licence of its own" not in weights(*own, "--repo", "yisol/IDM-VTON")[1]
+
+
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
 def test_the_report_of_the_self_test_is_printed_and_counts(
     hub: FakeHub, base: Path, monkeypatch: pytest.MonkeyPatch, passed: bool, code: int
@@ -203,7 +237,7 @@ def test_the_report_of_the_self_test_is_printed_and_counts(
         facts={"device": "RTX 9090"},
         versions={"torch": "2.13"},
     )
-    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry: None)
+    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry, settings: None)
     tried: list[str] = []
 
     def self_test(spec: object, category: str, registry: object, settings: object) -> Report:
