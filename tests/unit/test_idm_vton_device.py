@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,32 @@ def test_plan_of_a_checkpoint_is_its_own(idm_vton_weights: Path, idm_vton_checkp
     assert plan.host < 5e9
     assert lacks(runtime) is None
     assert plan_lines(runtime)[:2] == ("cpu, float32", plan.lines[0])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("vae/config.json", b'{"force_upcast": '),
+        ("vae/config.json", b"\xff"),
+        ("vae/config.json", b"[]"),
+        ("unet/config.json", b"{}"),
+        ("unet/diffusion_pytorch_model.safetensors", b"no safetensors"),
+        ("unet/diffusion_pytorch_model.safetensors", (2).to_bytes(8, "little") + b"{}"),
+    ],
+)
+def test_damaged_files_are_no_crash(
+    idm_vton_checkpoint: Path, tmp_path: Path, file: str, content: bytes
+) -> None:
+    folder = shutil.copytree(idm_vton_checkpoint, tmp_path / "idm-vton" / "base")
+    (folder / file).write_bytes(content)
+    runtime = Runtime(weights=tmp_path, device="cpu")
+
+    reason = lacks(runtime)
+
+    assert reason is not None
+    assert "cabine weights verify" in reason
+    assert str(tmp_path) not in reason, "it goes to clients"
+    assert [f"{line}." for line in plan_lines(runtime)] == [reason]
 
 
 def test_explicit_profile_on_the_cpu_is_that_profile(idm_vton_checkpoint: Path) -> None:

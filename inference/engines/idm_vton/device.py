@@ -119,11 +119,14 @@ def plan_lines(runtime: Runtime) -> tuple[str, ...]:
     """For ``cabine doctor``: the plan that would be used; without a device, what each profile would need."""
     folder = _folder(runtime)
     try:
+        architecture = read_architecture(folder) if folder else PUBLISHED_ARCHITECTURE
+    except EngineUnavailable as reason:
+        return (str(reason),)
+    try:
         device = resolve(runtime)
         dtype = dtype_for(runtime, device)
         planned = plan_for(runtime, folder, device, dtype)
     except (EngineUnavailable, OutOfMemory) as reason:
-        architecture = read_architecture(folder) if folder else PUBLISHED_ARCHITECTURE
         return (str(reason), *profile_lines(architecture))
     return (f"{device_name(device)}, {str(dtype).removeprefix('torch.')}", *planned.plan.lines)
 

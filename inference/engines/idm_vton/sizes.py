@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from inference.engines.base import EngineUnavailable
 from inference.engines.idm_vton.architecture import PUBLISHED, RESAMPLER, ResamplerSizes
 from inference.engines.idm_vton.layers import (
     Config,
@@ -43,6 +44,9 @@ COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 RESAMPLER_PREFIX = "encoder_hid_proj."
 """Of its tensors in the try-on UNet's file."""
+MOST_HEADER_BYTES = 100_000_000
+"""Of a safetensors file, by its specification."""
+REMEDY = "cabine weights verify idm-vton says which files changed, cabine weights pull brings them again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,20 +77,42 @@ def read_architecture(folder: Path) -> Architecture:
     """Of the checkpoint in ``folder``, by its configuration files; no weights are read.
 
     The resampler has no configuration: its sizes stand in the header of the try-on UNet's safetensors. Where
-    that is still a pickle, they are taken as published.
+    that is still a pickle, they are taken as published. Raises :class:`EngineUnavailable` for files that are
+    damaged or of something else.
     """
     parts = ("unet", "unet_encoder", "vae", "text_encoder", "text_encoder_2", "image_encoder")
-    configs: dict[str, Config] = {
-        part: json.loads((folder / part / "config.json").read_text("utf-8")) for part in parts
-    }
+    configs = {part: _config(folder / part / "config.json") for part in parts}
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    return Architecture(configs=configs, resampler=_resampler_sizes(file) if file.is_file() else RESAMPLER)
+    try:
+        found = Architecture(
+            configs=configs, resampler=_resampler_sizes(file) if file.is_file() else RESAMPLER
+        )
+        component_weights(found)  # counts every layer: what a configuration lacks shows here
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise EngineUnavailable(
+            f"idm-vton: files of {folder.name} are damaged or of something else; {REMEDY}"
+        ) from error
+    return found
+
+
+def _config(file: Path) -> Config:
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineUnavailable(
+            f"idm-vton: {file.parent.name}/{file.name} cannot be read; {REMEDY}"
+        ) from error
+    if not isinstance(config, dict):
+        raise EngineUnavailable(f"idm-vton: {file.parent.name}/{file.name} is no configuration; {REMEDY}")
+    return config
 
 
 def _resampler_sizes(file: Path) -> ResamplerSizes:
     """From the shapes in a safetensors header: eight bytes of length, then JSON."""
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
+        if length > MOST_HEADER_BYTES:
+            raise ValueError(f"{file.name} is not a safetensors file")
         header = json.loads(stream.read(length))
     shapes = {
         name.removeprefix(RESAMPLER_PREFIX): entry["shape"]
