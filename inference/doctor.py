@@ -112,7 +112,7 @@ def artefacts(settings: Settings) -> Finding:
     sources = Artefacts(settings.weights, settings.threads).sources()
     words = ", ".join(f"{tag} {who}" for tag, who in sources.items())
     if "embedded" in sources.values():
-        words += "; embedded is approximate, full networks: cabine weights pull preprocess-full"
+        words += "; embedded is approximate, cabine weights list says how to get full networks"
     return Finding(state="ok", subject="artefacts", words=words)
 
 

@@ -256,6 +256,6 @@ def test_the_report_of_the_self_test_is_printed_and_counts(
 
 
 def test_engines_and_doctor_name_the_command(hub: FakeHub) -> None:
-    listed = CliRunner().invoke(app, ["engines"]).stdout
+    narrow = CliRunner().invoke(app, ["engines"], env={"COLUMNS": "60"}).stdout
 
-    assert "cabine weights pull idm-vton --accept-license" in listed
+    assert "cabine weights pull idm-vton --accept-license" in narrow, "whole, to be copied"
