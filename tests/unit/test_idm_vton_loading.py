@@ -22,6 +22,7 @@ from inference.engines.idm_vton.loading import (  # noqa: E402
     Checkpoint,
     load_garment,
     load_image_encoder,
+    load_scheduler,
     load_text_encoders,
     load_tokenizers,
     load_tryon,
@@ -251,6 +252,22 @@ def test_missing_files_are_listed_together(own: Path) -> None:
     )
     with pytest.raises(LoadError, match=r"image_encoder/model\.safetensors is missing: cabine weights pull"):
         Checkpoint(own).weights("image_encoder")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rescale_betas_zero_snr": None, "beta_start": None}, "lacks beta_start, rescale_betas_zero_snr"),
+        ({"prediction_type": "v_prediction"}, "prediction_type is v_prediction"),
+    ],
+)
+def test_no_schedule_is_made_up(own: Path, change: dict[str, str | None], words: str) -> None:
+    file = own / "scheduler" / "scheduler_config.json"
+    config = json.loads(file.read_text()) | change
+    file.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+
+    with pytest.raises(LoadError, match=words):
+        load_scheduler(Checkpoint(own))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

@@ -63,6 +63,18 @@ GARMENT_STRAYS = frozenset(
 """Tensors of the published garment UNet for which its config has no module: it was built without the size and
 pooled prompt embedding of SDXL."""
 
+SCHEDULE = (
+    "beta_end",
+    "beta_schedule",
+    "beta_start",
+    "num_train_timesteps",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "steps_offset",
+    "timestep_spacing",
+)
+"""Of the scheduler's config: what noise levels and timesteps depend on."""
+
 PULL = "cabine weights pull idm-vton"
 
 RESAMPLER_PREFIX = "encoder_hid_proj."
@@ -173,6 +185,19 @@ def load_text_encoders(
         _clip(checkpoint, "text_encoder", device, dtype, whole),
         _clip(checkpoint, "text_encoder_2", device, dtype, whole),
     )
+
+
+def load_scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The scheduler's config, whole: diffusers would fill gaps with defaults that draw other pictures.
+
+    Raises :class:`LoadError`, also for networks that predict something else than the noise.
+    """
+    config = checkpoint.config("scheduler")
+    if missing := [name for name in SCHEDULE if name not in config]:
+        raise LoadError(f"scheduler/scheduler_config.json lacks {', '.join(missing)}: {PULL}")
+    if config["prediction_type"] != "epsilon":
+        raise LoadError(f"prediction_type is {config['prediction_type']}, the engine samples with epsilon")
+    return config
 
 
 def load_tokenizers(checkpoint: Checkpoint) -> tuple[CLIPTokenizer, CLIPTokenizer]:
