@@ -122,7 +122,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path} is damaged: delete it, then run cabine weights verify") from error
+        place = f"{folder.parent.name}/{folder.name}/{MANIFEST}"  # in the weights' folder: clients read this
+        raise WeightsError(f"{place} is damaged: delete it, then run cabine weights verify") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -34,7 +34,7 @@ class Network:
         if len(inputs) != 1 or not _fits(inputs[0].shape, takes) or len(outputs) < gives:
             got = ", ".join(str(item.shape) for item in inputs)
             raise ModelsError(
-                f"{path} is another network: it takes {got} and gives {len(outputs)} tensors, expected "
+                f"{path.name} is another network: it takes {got} and gives {len(outputs)} tensors, expected "
                 f"{list(takes)} and {gives}; docs/preprocessing-models.md lists the signatures"
             )
         self._input = inputs[0].name
@@ -66,7 +66,9 @@ def _open(path: Path, threads: int) -> Any:
     try:
         return ort.InferenceSession(str(path), sess_options=options, providers=["CPUExecutionProvider"])
     except unreadable as error:
-        raise ModelsError(f"{path} is not a readable ONNX network; download or export it again") from error
+        raise ModelsError(
+            f"{path.name} is not a readable ONNX network; download or export it again"
+        ) from error
 
 
 def _fits(shape: Sequence[int | str | None], wanted: Shape) -> bool:
