@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from os.path import isfile
 from pathlib import Path
 from typing import Literal
 
@@ -67,13 +68,16 @@ class WeightSet:
         return weights / self.owner / self.name
 
     def missing(self, weights: Path) -> tuple[str, ...]:
-        """Published paths that are not there, nor what stands in for them."""
+        """Published paths that are not there, nor what stands in for them.
+
+        In a folder that this user may not look into nothing is there (``Path.is_file`` would raise).
+        """
         folder = self.folder(weights)
         return tuple(
             path
             for path in self.files
-            if not (folder / path).is_file()
-            and not (path in self.converted and (folder / self.converted[path]).is_file())
+            if not isfile(folder / path)
+            and not (path in self.converted and isfile(folder / self.converted[path]))
         )
 
 
