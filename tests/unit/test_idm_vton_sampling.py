@@ -407,6 +407,18 @@ def test_what_the_checkpoint_alone_decides_is_computed_once(
     assert not torch.equal(changed, first)
 
 
+def test_no_batch_of_pictures_is_larger_than_the_plan_counts(own: Models) -> None:
+    """The later garments of an outfit have a person for each sample."""
+    pictures = [torch.rand(rows, 3, 16, 16) for rows in (2, 2, 1)]
+    alone = encoders.encode_pixels(own, pictures, batch=False)
+    batches: list[int] = []
+    own.vae.encoder.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
+    together = encoders.encode_pixels(own, pictures, batch=True)
+    assert batches == [3, 2]
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one.mean, other.mean)
+
+
 def test_equal_captions_are_encoded_once(own: Models) -> None:
     rows: list[int] = []
     own.text_encoder.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
