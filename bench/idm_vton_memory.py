@@ -86,10 +86,17 @@ class Watching:
         self.peaks[frozenset(components)].append(self._live.peak)
 
 
-def request(models: Models, canvas: tuple[int, int], savings: Savings, pictures: int = 1) -> dict[str, int]:
+def request(
+    models: Models,
+    canvas: tuple[int, int],
+    savings: Savings,
+    pictures: int = 1,
+    *,
+    counter: type[LiveBytes] = LiveBytes,
+) -> dict[str, int]:
     """Stage -> most bytes alive in one request of one step; the garment is a new one."""
     settings = SamplingSettings(steps=1, savings=savings, samples=pictures)
-    live = LiveBytes(state_of(*networks(models)))
+    live = counter(state_of(*networks(models)))
     watching = Watching(live, models.placement)
     models = replace(models, placement=watching)
     inputs = made_up(canvas)  # stay on the host
@@ -121,7 +128,7 @@ def published() -> list[Counted]:
     models = meta_models(PUBLISHED, RESAMPLER, Ledger())
     with FakeTensorMode():
         for network in networks(models):
-            _unreal(network, torch.float16)
+            unreal(network, torch.float16)
         models = replace(models, device=CPU, dtype=torch.float16, placement=Resident())
         peaks = request(models, CANVAS, Savings(vae_batch=False))
     plan = make_plan(PUBLISHED_ARCHITECTURE, PROFILES["16gb"], Work(canvas=CANVAS))
@@ -174,16 +181,16 @@ def made_up(canvas: tuple[int, int]) -> Inputs:
     )
 
 
-def _unreal(network: nn.Module, dtype: torch.dtype) -> None:
-    """Give a network of the meta device tensors on the CPU, without numbers too (``FakeTensorMode``)."""
+def unreal(network: nn.Module, dtype: torch.dtype, device: torch.device = CPU) -> None:
+    """Give a network of the meta device tensors on ``device``, without numbers too (``FakeTensorMode``)."""
     for module in network.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
-                empty = torch.empty(parameter.shape, dtype=dtype)
+                empty = torch.empty(parameter.shape, dtype=dtype, device=device)
                 module._parameters[name] = nn.Parameter(empty, requires_grad=False)
         for name, buffer in module._buffers.items():
             if buffer is not None:
-                module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
+                module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype, device=device)
 
 
 def table(title: str, rows: Sequence[Counted]) -> Table:
