@@ -259,9 +259,11 @@ def test_missing_files_are_listed_together(own: Path) -> None:
     [
         ({"rescale_betas_zero_snr": None, "beta_start": None}, "lacks beta_start, rescale_betas_zero_snr"),
         ({"prediction_type": "v_prediction"}, "prediction_type is v_prediction"),
+        ({"clip_sample": True}, "clip_sample is True"),
+        ({"variance_type": "learned_range"}, "variance_type is learned_range"),
     ],
 )
-def test_no_schedule_is_made_up(own: Path, change: dict[str, str | None], words: str) -> None:
+def test_no_schedule_is_made_up(own: Path, change: dict[str, object], words: str) -> None:
     file = own / "scheduler" / "scheduler_config.json"
     config = json.loads(file.read_text()) | change
     file.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))

@@ -75,6 +75,14 @@ SCHEDULE = (
 )
 """Of the scheduler's config: what noise levels and timesteps depend on."""
 
+SAMPLER = {
+    "prediction_type": "epsilon",
+    "clip_sample": False,
+    "thresholding": False,
+    "variance_type": "fixed_small",
+}
+"""Of the scheduler's config: the only kind that ``schedule.py`` computes."""
+
 PULL = "cabine weights pull idm-vton"
 
 RESAMPLER_PREFIX = "encoder_hid_proj."
@@ -190,13 +198,14 @@ def load_text_encoders(
 def load_scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
     """The scheduler's config, whole: diffusers would fill gaps with defaults that draw other pictures.
 
-    Raises :class:`LoadError`, also for networks that predict something else than the noise.
+    Raises :class:`LoadError`, also for a kind of sampling that the engine does not have.
     """
     config = checkpoint.config("scheduler")
     if missing := [name for name in SCHEDULE if name not in config]:
         raise LoadError(f"scheduler/scheduler_config.json lacks {', '.join(missing)}: {PULL}")
-    if config["prediction_type"] != "epsilon":
-        raise LoadError(f"prediction_type is {config['prediction_type']}, the engine samples with epsilon")
+    for name, wanted in SAMPLER.items():
+        if config.get(name, wanted) != wanted:
+            raise LoadError(f"scheduler: {name} is {config[name]}, the engine samples with {wanted} only")
     return config
 
 
