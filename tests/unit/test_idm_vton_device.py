@@ -180,6 +180,16 @@ def test_lines_without_a_device_name_every_profile(pretend: Pretend, tmp_path: P
     assert [line.split()[1] for line in profiles] == ["24gb", "16gb", "12gb", "8gb", "cpu"]
 
 
+def test_what_a_garment_takes_in_the_cache(pretend: Pretend, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(cuda=1)
+    budgeted(monkeypatch, 100)
+    monkeypatch.setattr(module, "device_name", str)
+    assert not any("cache" in line for line in plan_lines(Runtime()))
+    line = plan_lines(Runtime(garment_cache_mb=4000))[-1]
+    assert line.startswith("garment cache: up to 4000 MB")
+    assert line.endswith("best 4500 MB, balanced 3000 MB, fast 1800 MB")
+
+
 def test_memory_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (7, 8))
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 100)
