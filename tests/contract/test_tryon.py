@@ -181,7 +181,13 @@ def test_options_of_another_engine(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("name", "given", "says"),
-    [("steps", 51, "1 to 50"), ("guidance", 11, "0 to 10"), ("quality", "best", "fast")],
+    [
+        *(("steps", given, "diffusion takes 1 to 50") for given in (-1, 0, 51, 5000)),
+        *(("guidance", given, "diffusion takes 0 to 10") for given in (-0.5, 11, 500)),
+        ("steps", 20.5, "a whole number"),
+        ("guidance", "inf", "a number"),
+        ("quality", "best", "fast"),
+    ],
 )
 def test_limits_of_an_engine_are_named(rig: Rig, name: str, given: object, says: str) -> None:
     answer = rig.client.post("/v1/tryon", files=[*PAIR, value("engine", "diffusion"), value(name, given)])
