@@ -687,6 +687,18 @@ def test_a_garment_too_large_for_the_cache_is_not_hoarded(own: Models) -> None:
     assert (len(passes), len(cache)) == (2 * SHORT.steps, 0)
 
 
+def test_a_new_garment_has_its_room_before_it_is_complete(own: Models) -> None:
+    """Old garments and what waits for the last step stay together within the limit."""
+    cache = GarmentCache(2**30)
+    run_cached(own, cache)
+    cache.limit = cache.nbytes  # room for one
+    held: list[int] = []
+    own.unet.module.register_forward_pre_hook(lambda *_: held.append(cache.nbytes))
+    run_cached(own, cache, garment=made_up(seed=9).garment)
+    assert held == [0, cache.limit]  # the last step's features complete it
+    assert len(cache) == 1
+
+
 def test_packed_features_come_back_as_they_were() -> None:
     generator = torch.Generator().manual_seed(0)
     features = [torch.randn(shape, generator=generator) for shape in ((1, 6, 4), (1, 3, 8), (1, 6, 4))]

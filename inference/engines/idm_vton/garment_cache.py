@@ -108,6 +108,17 @@ class GarmentCache:
                 self._kept.move_to_end(key)
             return kept
 
+    def make_room(self, size: int) -> bool:
+        """Drop the garments not used for longest until ``size`` more bytes fit.
+
+        False where they never will; nothing is dropped then.
+        """
+        if size > self.limit:
+            return False
+        with self._lock:
+            self._drop_for(size)
+        return True
+
     def put(self, key: GarmentKey, kept: Kept) -> None:
         """Keep ``kept``, dropping the garments not used for longest; dropped itself where it alone is too
         large."""
@@ -117,10 +128,13 @@ class GarmentCache:
         with self._lock:
             if key in self._kept:
                 self._bytes -= _bytes(self._kept.pop(key))
-            while self._bytes + size > self.limit:
-                self._bytes -= _bytes(self._kept.popitem(last=False)[1])
+            self._drop_for(size)
             self._kept[key] = kept
             self._bytes += size
+
+    def _drop_for(self, size: int) -> None:
+        while self._bytes + size > self.limit:
+            self._bytes -= _bytes(self._kept.popitem(last=False)[1])
 
     @property
     def nbytes(self) -> int:
