@@ -32,7 +32,6 @@ from inference.engines.idm_vton.models import Models
 from inference.engines.idm_vton.noise import Seeded
 from inference.engines.idm_vton.observe import ignore
 from inference.engines.idm_vton.resampler import Resampler
-from inference.engines.idm_vton.resampler import ResamplerSizes as ResamplerTensors
 from inference.engines.idm_vton.sampling import predict_noise, prepare
 from inference.engines.idm_vton.settings import QUALITY, SamplingSettings
 from inference.engines.idm_vton.unets import (
@@ -119,7 +118,7 @@ def meta_models(configs: Mapping[str, Config], sizes: ResamplerSizes, ledger: Le
         remove_modules(garment, dead_modules(garment))
         networks: dict[str, Any] = {
             **{component: clip(component) for component in CLIP},
-            "resampler": Resampler(_tensors(sizes)),
+            "resampler": Resampler(sizes),
             "vae": AutoencoderKL(**cast(Any, configs["vae"])),
         }
         tryon = tryon_model(configs["unet"])
@@ -146,18 +145,6 @@ class _Tokenizer:
 
     def __call__(self, captions: Sequence[str], **_: object) -> SimpleNamespace:
         return SimpleNamespace(input_ids=torch.zeros(len(captions), self.model_max_length, dtype=torch.long))
-
-
-def _tensors(sizes: ResamplerSizes) -> ResamplerTensors:
-    return ResamplerTensors(
-        queries=sizes.queries,
-        width=sizes.dim,
-        inner=sizes.heads * sizes.head_dim,
-        feed_forward=sizes.feed_forward,
-        depth=sizes.depth,
-        embedding=sizes.features,
-        output=sizes.out,
-    )
 
 
 def count(models: Models, ledger: Ledger, canvas: tuple[int, int], savings: Savings, *, warm: bool) -> Counts:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from inference.engines.base import EngineUnavailable
-from inference.engines.idm_vton.architecture import PUBLISHED, RESAMPLER, ResamplerSizes
+from inference.engines.idm_vton.architecture import (
+    PUBLISHED,
+    RESAMPLER,
+    ResamplerSizes,
+    resampler_sizes,
+)
 from inference.engines.idm_vton.layers import (
     Config,
     Layer,
@@ -46,7 +51,7 @@ RESAMPLER_PREFIX = "encoder_hid_proj."
 """Of its tensors in the try-on UNet's file."""
 MOST_HEADER_BYTES = 100_000_000
 """Of a safetensors file, by its specification."""
-REMEDY = "cabine weights verify idm-vton says which files changed, cabine weights pull brings them again"
+REMEDY = "cabine weights verify says which files changed, and with which command to bring them again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +124,7 @@ def _resampler_sizes(file: Path) -> ResamplerSizes:
         for name, entry in header.items()
         if name.startswith(RESAMPLER_PREFIX)
     }
-    _, queries, dim = shapes["latents"]
-    return replace(
-        RESAMPLER,
-        dim=dim,
-        depth=sum(name.endswith(".0.to_q.weight") for name in shapes),
-        heads=shapes["layers.0.0.to_q.weight"][0] // RESAMPLER.head_dim,
-        queries=queries,
-        feed_forward=shapes["layers.0.1.1.weight"][0],
-        features=shapes["proj_in.weight"][1],
-        out=shapes["proj_out.weight"][0],
-    )
+    return resampler_sizes(shapes)
 
 
 def component_weights(architecture: Architecture) -> dict[Component, Weights]:
@@ -209,7 +204,7 @@ def _clip_layer(config: Config) -> Weights:
 
 
 def _resampler(sizes: ResamplerSizes) -> Weights:
-    dim, inner = sizes.dim, sizes.heads * sizes.head_dim
+    dim, inner = sizes.dim, sizes.inner
     attention = norm(dim) * 2 + linear(dim, inner, bias=False) * 3 + linear(inner, dim, bias=False)
     forward = linear(dim, sizes.feed_forward, bias=False) + linear(sizes.feed_forward, dim, bias=False)
     ends = linear(sizes.features, dim) + linear(dim, sizes.out) + norm(sizes.out)
