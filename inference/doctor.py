@@ -8,7 +8,9 @@ import os
 import platform
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from inference.config import Settings
@@ -47,6 +49,7 @@ def examine(settings: Settings, registry: Registry) -> list[Finding]:
         runtime_build(platform.system(), platform.machine()),
         *packages(),
         models(settings),
+        weights(settings),
         artefacts(settings),
         memory(),
         *engines(settings, registry),
@@ -107,6 +110,42 @@ def models(settings: Settings) -> Finding:
     return Finding(state="ok", subject="models", words=f"{settings.models}, checksums right")
 
 
+def weights(settings: Settings) -> Finding:
+    """Can this user read the folder of weights: what nobody may look into is "missing" everywhere else."""
+    folder = settings.weights
+    closed = next(unreadable(folder), None)
+    if closed is not None:
+        words = (
+            f"{closed}: the user that runs this may not read it, so it counts as missing; its owner can run: "
+            f"chmod -R a+rX {folder}"
+        )
+        return Finding(state="bad", subject="weights", words=words)
+    empty = "" if folder.is_dir() else ", not there: nothing was pulled yet"
+    return Finding(state="ok", subject="weights", words=f"{folder}{empty}")
+
+
+def unreadable(folder: Path) -> Iterator[Path]:
+    """The folder and what is in it, as far as it exists and this user may not read it."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return
+    except PermissionError:  # of a folder above
+        yield folder
+        return
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield folder
+        return
+    for base, folders, files in os.walk(folder, followlinks=True):
+        here = Path(base)
+        yield from (here / name for name in folders if not os.access(here / name, os.R_OK | os.X_OK))
+        yield from (
+            path
+            for path in (here / name for name in files)
+            if os.path.exists(path) and not os.access(path, os.R_OK)
+        )
+
+
 def artefacts(settings: Settings) -> Finding:
     """Who makes what diffusion engines are conditioned on: full networks, or stand-ins by the models here."""
     sources = Artefacts(settings.weights, settings.threads).sources()
@@ -138,8 +177,11 @@ def engines(settings: Settings, registry: Registry) -> list[Finding]:
         if not missing:
             able = sorted(name for name in spec.categories if not registry.why_not_category(spec, name))
             found.append(Finding(state="ok", subject=subject, words=f"can run, takes {', '.join(able)}"))
-        plan = [line for line in memory_plan(spec, settings.runtime) if f"{line}." not in missing]
-        found += [Finding(state="ok", subject=f"{subject}, memory", words=line) for line in plan]
+        lines = memory_plan(spec, settings.runtime)
+        plan = [line for line in lines if f"{line}." not in missing]
+        # told beside the reason why none can be used here, a plan is what another machine would need
+        fits: State = "ok" if len(plan) == len(lines) else "note"
+        found += [Finding(state=fits, subject=f"{subject}, memory", words=line) for line in plan]
     try:
         choice = choose("auto", registry, settings)
     except Problem as problem:
