@@ -27,8 +27,9 @@ from inference.engines.idm_vton.loading import (  # noqa: E402
     load_tokenizers,
     load_tryon,
     load_vae,
-    missing_files,
 )
+from inference.engines.idm_vton.models import load_models  # noqa: E402
+from inference.engines.idm_vton.spec import CONVERTED_UNET, FILES, PICKLED_UNET  # noqa: E402
 from inference.engines.idm_vton.state import LoadError, read_tensors  # noqa: E402
 from tests.idm_vton_checkpoint import make_checkpoint  # noqa: E402
 
@@ -203,7 +204,6 @@ def test_position_buffers_of_old_checkpoints_are_no_surprise(own: Path, componen
 def test_published_pickle_gives_the_same_network(idm_vton_checkpoint: Path, tmp_path: Path) -> None:
     pickled = make_checkpoint(tmp_path / "pickled", pickled_unet=True)
     assert not list((pickled / "unet").glob("*.safetensors"))
-    assert missing_files(pickled) == ()
     ours = load("unet", Checkpoint(pickled), dtype=torch.float16)
     theirs = load("unet", Checkpoint(idm_vton_checkpoint), dtype=torch.float16)
     assert ours.keys() == theirs.keys()
@@ -240,19 +240,55 @@ def test_damaged_file_is_named_without_its_folder(own: Path, name: str, content:
     assert str(own) not in str(refused.value)
 
 
-def test_missing_files_are_listed_together(own: Path) -> None:
-    assert missing_files(own) == ()
-    gone = ("scheduler/scheduler_config.json", "tokenizer/vocab.json", "vae/config.json")
-    for path in gone:
-        (own / path).unlink()
-    shutil.rmtree(own / "image_encoder")
-    assert missing_files(own) == (
-        "image_encoder/config.json",
-        "image_encoder/model.safetensors",
-        *gone,
-    )
-    with pytest.raises(LoadError, match=r"image_encoder/model\.safetensors is missing: cabine weights pull"):
-        Checkpoint(own).weights("image_encoder")
+def test_the_published_files_are_enough(own: Path) -> None:
+    """A checkpoint reduced to what ``pull`` brings loads whole, to the same tokens."""
+    whole = load_models(Checkpoint(own), device=torch.device("cpu"), dtype=torch.float32)
+    wanted = {CONVERTED_UNET if path == PICKLED_UNET else path for path in FILES}
+    for path in own.rglob("*"):
+        if path.is_file() and path.relative_to(own).as_posix() not in wanted:
+            path.unlink()
+    assert not list(own.rglob("special_tokens_map.json"))
+
+    reduced = load_models(Checkpoint(own), device=torch.device("cpu"), dtype=torch.float32)
+
+    for before, after in (
+        (whole.tokenizer, reduced.tokenizer),
+        (whole.tokenizer_2, reduced.tokenizer_2),
+    ):
+        words = {"text": "a photo of shirt", "padding": "max_length", "max_length": 77}
+        assert before(**words)["input_ids"] == after(**words)["input_ids"]
+        assert before.model_max_length == after.model_max_length == 77
+    assert reduced.tokenizer.pad_token_id != reduced.tokenizer_2.pad_token_id
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_every_published_file_is_needed(own: Path, path: str) -> None:
+    (own / path.replace(PICKLED_UNET, CONVERTED_UNET)).unlink()
+
+    with pytest.raises(LoadError, match=f"^{path} (is missing|cannot be read)$"):
+        load_models(Checkpoint(own), device=torch.device("cpu"), dtype=torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("vocab.json", "{", "cannot be read"),
+        ("vocab.json", "[]", "is no JSON object"),
+        ("vocab.json", '{"a": "b"}', "is not a vocabulary"),
+        ("vocab.json", '{"a": 0}', r"lacks <\|startoftext\|>, <\|endoftext\|>"),
+        ("merges.txt", "#version: 0.2\na", "is damaged in line 2"),
+        ("merges.txt", "#version: 0.2\ns h\nnever heard", "is damaged in line 3"),
+        ("tokenizer_config.json", "{", "cannot be read"),
+        ("tokenizer_config.json", "[]", "is no JSON object"),
+        ("tokenizer_config.json", '{"pad_token": "!"}', "lacks model_max_length, tokenizer_class"),
+        ("special_tokens_map.json", "[]", "is no JSON object"),
+    ],
+)
+def test_damaged_tokenizer_is_named(own: Path, name: str, content: str, words: str) -> None:
+    (own / "tokenizer_2" / name).write_text(content)
+
+    with pytest.raises(LoadError, match=f"^tokenizer_2/{name} {words}"):
+        load_tokenizers(Checkpoint(own))
 
 
 @pytest.mark.parametrize(
