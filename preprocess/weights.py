@@ -47,6 +47,8 @@ class WeightSet:
     repo_type: Literal["model", "space"] = "model"
     converted: Mapping[str, str] = field(default_factory=dict)
     """Published pickle -> the converted file that stands in for it."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Path -> another repository that has it, at the same path, where ``repo`` has not."""
     download_mb: int = 0
     """Size of all files together, in megabytes; 0 = unknown."""
 
@@ -105,6 +107,8 @@ class Manifest:
     commit: str | None
     """What it meant then; None for a folder that was copied by hand."""
     files: Mapping[str, FileRecord]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Other repositories that files came from -> the commit there."""
 
     def with_file(self, path: str, record: FileRecord) -> Manifest:
         return replace(self, files={**self.files, path: record})
@@ -122,7 +126,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         data = json.loads(path.read_text())
         files = {name: FileRecord(**record) for name, record in data["files"].items()}
-        return Manifest(repo=data["repo"], revision=data["revision"], commit=data["commit"], files=files)
+        return Manifest(
+            repo=data["repo"],
+            revision=data["revision"],
+            commit=data["commit"],
+            files=files,
+            elsewhere=dict(data.get("elsewhere", {})),
+        )
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +30,8 @@ class Listing:
 
     commit: str
     files: Mapping[str, RemoteFile]
+    elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of the files, those that lie in another repository: path -> its name and commit."""
 
 
 class Hub(Protocol):

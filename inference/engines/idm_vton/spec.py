@@ -80,10 +80,13 @@ SPEC = EngineSpec(
         Variant(
             name="dc",
             categories=frozenset({"upper", "lower", "dress"}),  # trained on DressCode
-            repo="yisol/IDM-VTON-DC",  # name and layout unverified; `weights pull --repo` names another
+            repo="yisol/IDM-VTON-DC",  # `weights pull --repo` names another
             revision="main",
             files=UNCONFIRMED,
             converted={PICKLED_UNET: CONVERTED_UNET},
+            # The authors' inference_dc.py takes the try-on UNet alone from there. Whether anything else lies
+            # there is unconfirmed; the UNet must.
+            elsewhere={path: "yisol/IDM-VTON" for path in FILES if not path.startswith("unet/")},
             download_mb=DOWNLOAD_MB,
         ),
     ),
