@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,20 @@ class Network:
         """All outputs for one batch of the shape it takes, in the file's order."""
         tensor = np.ascontiguousarray(batch, dtype=np.float32)
         return [np.asarray(item) for item in self._session.run(self._outputs, {self._input: tensor})]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneNetwork:
+    """Base of what is made with one network: its file is opened with the signature of the subclass."""
+
+    network: Network
+    takes: ClassVar[Shape]
+    gives: ClassVar[int]
+
+    @classmethod
+    def open(cls, path: Path, threads: int) -> Self:
+        """Raises :class:`ModelsError`."""
+        return cls(network=Network(path, threads, takes=cls.takes, gives=cls.gives))
 
 
 def _open(path: Path, threads: int) -> Any:
