@@ -118,9 +118,7 @@ def _run(
 ) -> tuple[Outcome, bytes, dict[str, float]]:
     """The service's own form and pipeline, in this process, with a progress bar."""
     registry = engines_here(settings)
-    service = build(
-        settings, registry, EmbeddedPreparation(settings.models, settings.weights, settings.threads)
-    )
+    service = build(settings, registry, EmbeddedPreparation(settings))
     request = read_tryon(parts, service.assets, service.form_limits)
     choice = choose(request.options.engine, registry, settings, request.categories)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())

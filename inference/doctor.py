@@ -17,8 +17,11 @@ from inference.config import Settings
 from inference.engines.registry import Registry, memory_plan
 from inference.problems import Problem
 from inference.selection import choose, reasons
+from preprocess.licenses import acceptance_words
 from preprocess.models import verify
 from preprocess.providers.artefacts import Artefacts
+from preprocess.providers.full import accepted_sets, unaccepted
+from preprocess.providers.full.spec import OWNER as PREPROCESSING
 
 State = Literal["ok", "note", "bad"]
 
@@ -50,7 +53,7 @@ def examine(settings: Settings, registry: Registry) -> list[Finding]:
         *packages(),
         models(settings),
         weights(settings),
-        artefacts(settings),
+        *artefacts(settings),
         memory(),
         *engines(settings, registry),
         *names(settings, registry),
@@ -146,13 +149,21 @@ def unreadable(folder: Path) -> Iterator[Path]:
         )
 
 
-def artefacts(settings: Settings) -> Finding:
-    """Who makes what diffusion engines are conditioned on: full networks, or stand-ins by the models here."""
-    sources = Artefacts(settings.weights, settings.threads).sources()
+def artefacts(settings: Settings) -> list[Finding]:
+    """Who makes what diffusion engines are conditioned on: full networks, or stand-ins by the models here.
+
+    And which networks are here that nobody accepted the licence of.
+    """
+    accepted = accepted_sets(settings.weights, settings.accepted_licenses)
+    sources = Artefacts(settings.weights, settings.threads, accepted).sources()
     words = ", ".join(f"{tag} {who}" for tag, who in sources.items())
     if "embedded" in sources.values():
         words += "; embedded is approximate, cabine weights list says how to get full networks"
-    return Finding(state="ok", subject="artefacts", words=words)
+    waiting = [
+        Finding(state="note", subject="artefacts", words=f"here, but not used: {acceptance_words(wanted)}")
+        for wanted in unaccepted(settings.weights, accepted)
+    ]
+    return [Finding(state="ok", subject="artefacts", words=words), *waiting]
 
 
 def memory() -> Finding:
@@ -194,22 +205,23 @@ def engines(settings: Settings, registry: Registry) -> list[Finding]:
 
 
 def names(settings: Settings, registry: Registry) -> list[Finding]:
-    """Settings that name engines which do not exist."""
+    """Settings that name engines, or owners of weights, which do not exist."""
+    engines = tuple(registry.entries)
     named = {
-        "CABINE_ENGINES": settings.engines,
-        "CABINE_ACCEPTED_LICENSES": settings.accepted_licenses,
-        "CABINE_ENGINE": (settings.engine,) if settings.engine != "auto" else (),
-        "CABINE_FALLBACK": (settings.fallback,) if settings.fallback else (),
+        "CABINE_ENGINES": (settings.engines, engines),
+        "CABINE_ACCEPTED_LICENSES": (settings.accepted_licenses, (*engines, PREPROCESSING)),
+        "CABINE_ENGINE": ((settings.engine,) if settings.engine != "auto" else (), engines),
+        "CABINE_FALLBACK": ((settings.fallback,) if settings.fallback else (), engines),
     }
     return [
         Finding(
             state="bad",
             subject=variable,
-            words=f"there is no engine '{name}'; known: {', '.join(registry.entries)}",
+            words=f"there is no engine '{name}'; known: {', '.join(known)}",
         )
-        for variable, values in named.items()
+        for variable, (values, known) in named.items()
         for name in values
-        if name not in registry.entries
+        if name not in known
     ]
 
 

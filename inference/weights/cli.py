@@ -88,7 +88,10 @@ def pull_command(
             out.print(f"{repo} may have a licence of its own, which is not known here: read it there")
         for wanted in chosen:
             out.print(f"{wanted.owner} {wanted.name}: {wanted.title}")
-            pull(wanted, settings.weights, HuggingFaceHub(), out.print, repo=repo, revision=revision)
+            if repo or wanted.repo or wanted.missing(settings.weights):
+                pull(wanted, settings.weights, HuggingFaceHub(), out.print, repo=repo, revision=revision)
+            else:  # an export of the user's own, which nobody publishes
+                verify(wanted, settings.weights, out.print)
             convert(wanted, settings.weights, delete_pickle)
             out.print(f"complete in {wanted.folder(settings.weights)}")
         skipped = None if no_self_test else test_engine(chosen, settings)

@@ -88,9 +88,7 @@ class Steps:
 
 def self_test(spec: EngineSpec, category: str, registry: Registry, settings: Settings) -> Report:
     """For an engine that can run here; raises what the pipeline raises."""
-    tools = build(
-        settings, registry, EmbeddedPreparation(settings.models, settings.weights, settings.threads)
-    ).tools
+    tools = build(settings, registry, EmbeddedPreparation(settings)).tools
     stages, steps = Stages(), Steps()
     stages.progress = steps.note
     started = time.perf_counter()

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from inference.cli import app
 from inference.config import Settings
 from inference.console import REFUSED, UNAVAILABLE
-from inference.doctor import Finding, examine, python, runtime_build, weights
+from inference.doctor import Finding, artefacts, examine, python, runtime_build, weights
 from tests.fakes import FakeEngine, registry, spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -183,6 +183,30 @@ def test_doctor_tells_weights_that_it_may_not_read(
     assert finding.state == "bad"
     assert finding.words.startswith(f"{tmp_path / closed}: the user that runs this may not read it")
     assert "chmod" in finding.words
+
+
+def test_doctor_tells_networks_that_nobody_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "preprocess-full/densepose/densepose.onnx"
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    (_, waiting) = artefacts(Settings(weights=tmp_path))
+    accepted = artefacts(Settings(weights=tmp_path, accepted_licenses=("preprocess-full",)))
+
+    assert (waiting.state, waiting.subject) == ("note", "artefacts")
+    assert waiting.words.startswith("here, but not used: preprocess-full densepose")
+    assert "cabine weights pull preprocess-full --variant densepose --accept-license" in waiting.words
+    assert "CABINE_ACCEPTED_LICENSES=preprocess-full" in waiting.words
+    assert len(accepted) == 1
+
+
+def test_doctor_knows_whose_licences_can_be_accepted() -> None:
+    engines = registry(FakeEngine(spec=spec()))
+    settings = Settings(accepted_licenses=("preprocess-full", "warp", "wrap"))
+
+    told = [each.words for each in examine(settings, engines) if each.subject == "CABINE_ACCEPTED_LICENSES"]
+
+    assert told == ["there is no engine 'wrap'; known: warp, gpu-only, preprocess-full"]
 
 
 def test_doctor_needs_no_folder_of_weights(tmp_path: Path) -> None:

@@ -221,6 +221,21 @@ def test_the_licence_of_another_repository_is_not_taken_for_known(
     assert "licence of its own" not in weights(*own, "--repo", "yisol/IDM-VTON")[1]
 
 
+def test_an_export_of_ones_own_is_accepted_by_the_same_command(hub: FakeHub, tmp_path: Path) -> None:
+    export = tmp_path / "weights/preprocess-full/densepose/densepose.onnx"
+    command = ("pull", "preprocess-full", "--variant", "densepose", "--accept-license")
+
+    code, _, complaint = weights(*command)
+    assert (code, "nobody publishes this export" in complaint) == (UNAVAILABLE, True)
+
+    export.parent.mkdir(parents=True)
+    export.write_bytes(b"network")
+    assert weights(*command)[0] == 0
+    assert hub.asked == []
+    assert digest(b"network") in export.with_name("manifest.json").read_text()
+    assert "CC BY-SA 3.0" in (tmp_path / "weights/licenses.json").read_text()
+
+
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
 def test_the_report_of_the_self_test_is_printed_and_counts(
     hub: FakeHub, base: Path, monkeypatch: pytest.MonkeyPatch, passed: bool, code: int
