@@ -26,8 +26,8 @@ from inference.engines.idm_vton.architecture import CANVAS, PUBLISHED, RESAMPLER
 from inference.engines.idm_vton.attention import Savings
 from inference.engines.idm_vton.clip import CLIP, clip_model
 from inference.engines.idm_vton.encoders import decode_latents
+from inference.engines.idm_vton.engine import blank_inputs
 from inference.engines.idm_vton.garment_cache import GarmentCache
-from inference.engines.idm_vton.inputs import CLIP_SIDE, Inputs
 from inference.engines.idm_vton.models import Models
 from inference.engines.idm_vton.noise import Seeded
 from inference.engines.idm_vton.observe import ignore
@@ -171,20 +171,6 @@ def count(models: Models, ledger: Ledger, canvas: tuple[int, int], savings: Savi
     step = [ledger.booked.pop(name) for name in ("garment", "guided", "plain")]
     once = {part: ledger.booked[part] for part in (*STAGES.values(), "VAE decode")}
     return Counts(once=once, garment=step[0], guided=step[1], plain=step[2])
-
-
-def blank_inputs(canvas: tuple[int, int]) -> Inputs:
-    """One person and one garment of ``canvas`` (width, height): mid grey, nothing to repaint."""
-    width, height = canvas
-    return Inputs(
-        person=torch.zeros(1, 3, height, width),
-        mask=torch.zeros(1, 1, height, width),
-        pose=torch.zeros(1, 3, height, width),
-        garment=torch.zeros(1, 3, height, width),
-        garment_clip=torch.zeros(1, 3, CLIP_SIDE, CLIP_SIDE),
-        prompts=("model is wearing a shirt",),
-        garment_prompts=("a photo of a shirt",),
-    )
 
 
 def skips(savings: Savings, *, warm: bool) -> Skips:

@@ -35,7 +35,8 @@ from inference.engines.idm_vton.activations import Work
 from inference.engines.idm_vton.architecture import CANVAS, PUBLISHED, RESAMPLER
 from inference.engines.idm_vton.attention import Savings
 from inference.engines.idm_vton.encoders import decode_latents
-from inference.engines.idm_vton.inputs import CLIP_SIDE, Inputs
+from inference.engines.idm_vton.engine import blank_inputs
+from inference.engines.idm_vton.inputs import Inputs
 from inference.engines.idm_vton.loading import Checkpoint
 from inference.engines.idm_vton.memory import make_plan
 from inference.engines.idm_vton.models import Models, Placement, Resident
@@ -168,16 +169,15 @@ def networks(models: Models) -> tuple[nn.Module, ...]:
 
 
 def made_up(canvas: tuple[int, int]) -> Inputs:
-    """One person and one garment, of noise."""
-    width, height = canvas
-    return Inputs(
-        person=torch.rand(1, 3, height, width),
-        mask=torch.ones(1, 1, height, width),
-        pose=torch.rand(1, 3, height, width),
-        garment=torch.rand(1, 3, height, width),
-        garment_clip=torch.rand(1, 3, CLIP_SIDE, CLIP_SIDE),
-        prompts=("model is wearing a shirt",),
-        garment_prompts=("a photo of a shirt",),
+    """One person and one garment, of noise, the whole picture to be repainted."""
+    blank = blank_inputs(canvas)
+    return replace(
+        blank,
+        person=torch.rand_like(blank.person),
+        mask=torch.ones_like(blank.mask),
+        pose=torch.rand_like(blank.pose),
+        garment=torch.rand_like(blank.garment),
+        garment_clip=torch.rand_like(blank.garment_clip),
     )
 
 
