@@ -17,11 +17,13 @@ from inference.config import Settings
 from inference.engines.registry import Registry, memory_plan
 from inference.problems import Problem
 from inference.selection import choose, reasons
+from inference.weights.catalogue import catalogue
 from preprocess.licenses import acceptance_words
 from preprocess.models import verify
 from preprocess.providers.artefacts import Artefacts
 from preprocess.providers.full import accepted_sets, unaccepted
 from preprocess.providers.full.spec import OWNER as PREPROCESSING
+from preprocess.weights import unrecorded_words
 
 State = Literal["ok", "note", "bad"]
 
@@ -53,6 +55,7 @@ def examine(settings: Settings, registry: Registry) -> list[Finding]:
         *packages(),
         models(settings),
         weights(settings),
+        *unrecorded(settings, registry),
         *artefacts(settings),
         memory(),
         *engines(settings, registry),
@@ -125,6 +128,19 @@ def weights(settings: Settings) -> Finding:
         return Finding(state="bad", subject="weights", words=words)
     empty = "" if folder.is_dir() else ", not there: nothing was pulled yet"
     return Finding(state="ok", subject="weights", words=f"{folder}{empty}")
+
+
+def unrecorded(settings: Settings, registry: Registry) -> list[Finding]:
+    """Weights that were copied by hand and never looked at."""
+    known = catalogue(entry.spec for entry in registry.entries.values())
+    return [
+        Finding(
+            state="note", subject="weights", words=f"{wanted.owner} {wanted.name}: {unrecorded_words(wanted)}"
+        )
+        for sets in known.values()
+        for wanted in sets
+        if wanted.unrecorded(settings.weights)
+    ]
 
 
 def unreadable(folder: Path) -> Iterator[Path]:

@@ -82,6 +82,10 @@ class WeightSet:
             and not (path in self.converted and isfile(folder / self.converted[path]))
         )
 
+    def unrecorded(self, weights: Path) -> bool:
+        """Complete, but without a manifest, as if copied by hand: a change of its files would not be seen."""
+        return not self.missing(weights) and not isfile(self.folder(weights) / MANIFEST)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
@@ -225,6 +229,13 @@ def missing_words(wanted: WeightSet, absent: tuple[str, ...], *, most: int = 3) 
     return (
         f"{wanted.owner} has no complete weights ({wanted.name}): {len(absent)} of {total} files are missing "
         f"({named}); {wanted.remedy}"
+    )
+
+
+def unrecorded_words(wanted: WeightSet) -> str:
+    return (
+        "not recorded yet, so changed files would not be seen: "
+        f"cabine weights verify {wanted.owner} --variant {wanted.name}"
     )
 
 

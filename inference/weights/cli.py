@@ -20,7 +20,7 @@ from inference.weights.pull import pull, readable
 from inference.weights.requirement import variants_here
 from inference.weights.selftest import cannot_run, category_of, self_test
 from inference.weights.verify import verify
-from preprocess.weights import WeightSet, missing_words
+from preprocess.weights import WeightSet, missing_words, unrecorded_words
 
 app = typer.Typer(
     no_args_is_help=True, help="Checkpoints of engines and networks of preprocessing, kept in CABINE_WEIGHTS."
@@ -54,8 +54,10 @@ def state(wanted: WeightSet, weights: Path) -> str:
         what = f"not here{size}" if len(absent) == total else f"{len(absent)} of {total} files missing"
         return f"{what}; {wanted.remedy}"
     if conversion.pickles(wanted, weights):
-        return f"complete, not converted: cabine weights convert {wanted.owner} --variant {wanted.name}"
-    return "complete"
+        words = f"complete, not converted: cabine weights convert {wanted.owner} --variant {wanted.name}"
+    else:
+        words = "complete"
+    return f"{words}; {unrecorded_words(wanted)}" if wanted.unrecorded(weights) else words
 
 
 @app.command("pull")

@@ -147,10 +147,17 @@ def test_a_repository_of_another_layout_is_refused_with_every_missing_file(hub: 
 
 def test_verify_records_a_folder_copied_by_hand_then_sees_changes(hub: FakeHub, base: Path) -> None:
     lay_out(base, PUBLISHED)
+    yet = (
+        "not recorded yet, so changed files would not be seen: cabine weights verify idm-vton --variant base"
+    )
+    assert yet in weights("list")[1]
+    assert f"idm-vton base: {yet}" in CliRunner().invoke(app, ["doctor"]).stdout
 
     code, said, _ = weights("verify")
     assert code == 0
     assert "complete; recorded" in said
+    assert yet not in weights("list")[1]
+    assert yet not in CliRunner().invoke(app, ["doctor"]).stdout
 
     code, said, _ = weights("verify", "idm-vton")
     assert code == 0
