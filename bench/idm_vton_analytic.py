@@ -134,7 +134,7 @@ class Grid:
         return cls(width=canvas[0] // scale, height=canvas[1] // scale)
 
     def positions(self, level: int) -> int:
-        side = 2**level
+        side = 1 << level
         return -(-self.width // side) * -(-self.height // side)
 
 

@@ -28,9 +28,9 @@ if not __package__:  # run as a file: Python looks beside it, not in the checkou
 import torch
 
 from bench.counting import Counting
-from bench.idm_vton_flops import blank_inputs
 from bench.table import Cell, Table, show
 from inference.engines.idm_vton.attention import NO_SAVINGS, Savings
+from inference.engines.idm_vton.engine import blank_inputs
 from inference.engines.idm_vton.garment_cache import GarmentCache
 from inference.engines.idm_vton.loading import Checkpoint
 from inference.engines.idm_vton.models import Models, load_models

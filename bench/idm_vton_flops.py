@@ -26,13 +26,12 @@ from inference.engines.idm_vton.architecture import CANVAS, PUBLISHED, RESAMPLER
 from inference.engines.idm_vton.attention import Savings
 from inference.engines.idm_vton.clip import CLIP, clip_model
 from inference.engines.idm_vton.encoders import decode_latents
+from inference.engines.idm_vton.engine import blank_inputs
 from inference.engines.idm_vton.garment_cache import GarmentCache
-from inference.engines.idm_vton.inputs import CLIP_SIDE, Inputs
 from inference.engines.idm_vton.models import Models
 from inference.engines.idm_vton.noise import Seeded
 from inference.engines.idm_vton.observe import ignore
 from inference.engines.idm_vton.resampler import Resampler
-from inference.engines.idm_vton.resampler import ResamplerSizes as ResamplerTensors
 from inference.engines.idm_vton.sampling import predict_noise, prepare
 from inference.engines.idm_vton.settings import QUALITY, SamplingSettings
 from inference.engines.idm_vton.unets import (
@@ -119,7 +118,7 @@ def meta_models(configs: Mapping[str, Config], sizes: ResamplerSizes, ledger: Le
         remove_modules(garment, dead_modules(garment))
         networks: dict[str, Any] = {
             **{component: clip(component) for component in CLIP},
-            "resampler": Resampler(_tensors(sizes)),
+            "resampler": Resampler(sizes),
             "vae": AutoencoderKL(**cast(Any, configs["vae"])),
         }
         tryon = tryon_model(configs["unet"])
@@ -148,18 +147,6 @@ class _Tokenizer:
         return SimpleNamespace(input_ids=torch.zeros(len(captions), self.model_max_length, dtype=torch.long))
 
 
-def _tensors(sizes: ResamplerSizes) -> ResamplerTensors:
-    return ResamplerTensors(
-        queries=sizes.queries,
-        width=sizes.dim,
-        inner=sizes.heads * sizes.head_dim,
-        feed_forward=sizes.feed_forward,
-        depth=sizes.depth,
-        embedding=sizes.features,
-        output=sizes.out,
-    )
-
-
 def count(models: Models, ledger: Ledger, canvas: tuple[int, int], savings: Savings, *, warm: bool) -> Counts:
     """Operations of a request that is not the first of ``models``; ``warm``: its garment is in the cache."""
     settings, inputs = SamplingSettings(steps=1, savings=savings), blank_inputs(canvas)
@@ -184,20 +171,6 @@ def count(models: Models, ledger: Ledger, canvas: tuple[int, int], savings: Savi
     step = [ledger.booked.pop(name) for name in ("garment", "guided", "plain")]
     once = {part: ledger.booked[part] for part in (*STAGES.values(), "VAE decode")}
     return Counts(once=once, garment=step[0], guided=step[1], plain=step[2])
-
-
-def blank_inputs(canvas: tuple[int, int]) -> Inputs:
-    """One person and one garment of ``canvas`` (width, height): mid grey, nothing to repaint."""
-    width, height = canvas
-    return Inputs(
-        person=torch.zeros(1, 3, height, width),
-        mask=torch.zeros(1, 1, height, width),
-        pose=torch.zeros(1, 3, height, width),
-        garment=torch.zeros(1, 3, height, width),
-        garment_clip=torch.zeros(1, 3, CLIP_SIDE, CLIP_SIDE),
-        prompts=("model is wearing a shirt",),
-        garment_prompts=("a photo of a shirt",),
-    )
 
 
 def skips(savings: Savings, *, warm: bool) -> Skips:

@@ -7,8 +7,8 @@ Needs a CUDA device and the weights. Nobody of this project has run it on a GPU 
 
 Times are medians of ``--runs`` requests after a first one, by CUDA events on the stream that computes. Share
 of peak is the operations of the request, counted on the meta device, over what the card could do in that time
-by its data sheet (dense float16, float32 accumulation). "Beyond plan" is what torch reserved above the planned
-tensors: the planner keeps a fixed reserve for it.
+by its data sheet (dense float16, float32 accumulation). "Beyond plan" is what torch reserved above the
+planned tensors: the planner keeps a fixed reserve for it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import torch
 from bench.idm_vton_flops import Ledger, count, meta_models
 from bench.idm_vton_memory import made_up
 from bench.table import Cell, Table, show
-from inference.engines.base import OutOfMemory, Quality, Runtime
+from inference.engines.base import EngineUnavailable, OutOfMemory, Quality, Runtime
 from inference.engines.idm_vton.architecture import CANVAS, PUBLISHED, RESAMPLER
 from inference.engines.idm_vton.attention import Savings
 from inference.engines.idm_vton.device import Planned, device_name, dtype_for, plan_for, resolve
@@ -232,7 +232,8 @@ def main() -> int:
         try:
             here = replace(runtime, profile=profile)
             results += measure(folder, here, options.qualities, runs=options.runs)
-        except OutOfMemory as refused:
+        except (EngineUnavailable, OutOfMemory, torch.OutOfMemoryError) as refused:
+            # refused beforehand or on the way: what was measured of the others is printed all the same
             print(f"{profile}: {refused}", file=sys.stderr)
     title = f"{device_name(resolve(runtime))}, torch {torch.__version__}, {CANVAS[0]}x{CANVAS[1]}"
     show([table(f"{title}; the planner's reserve is {RESERVE / 1e9:.2f} GB", results)])

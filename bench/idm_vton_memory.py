@@ -35,7 +35,8 @@ from inference.engines.idm_vton.activations import Work
 from inference.engines.idm_vton.architecture import CANVAS, PUBLISHED, RESAMPLER
 from inference.engines.idm_vton.attention import Savings
 from inference.engines.idm_vton.encoders import decode_latents
-from inference.engines.idm_vton.inputs import CLIP_SIDE, Inputs
+from inference.engines.idm_vton.engine import blank_inputs
+from inference.engines.idm_vton.inputs import Inputs
 from inference.engines.idm_vton.loading import Checkpoint
 from inference.engines.idm_vton.memory import make_plan
 from inference.engines.idm_vton.models import Models, Placement, Resident
@@ -86,10 +87,17 @@ class Watching:
         self.peaks[frozenset(components)].append(self._live.peak)
 
 
-def request(models: Models, canvas: tuple[int, int], savings: Savings, pictures: int = 1) -> dict[str, int]:
+def request(
+    models: Models,
+    canvas: tuple[int, int],
+    savings: Savings,
+    pictures: int = 1,
+    *,
+    counter: type[LiveBytes] = LiveBytes,
+) -> dict[str, int]:
     """Stage -> most bytes alive in one request of one step; the garment is a new one."""
     settings = SamplingSettings(steps=1, savings=savings, samples=pictures)
-    live = LiveBytes(state_of(*networks(models)))
+    live = counter(state_of(*networks(models)))
     watching = Watching(live, models.placement)
     models = replace(models, placement=watching)
     inputs = made_up(canvas)  # stay on the host
@@ -121,7 +129,7 @@ def published() -> list[Counted]:
     models = meta_models(PUBLISHED, RESAMPLER, Ledger())
     with FakeTensorMode():
         for network in networks(models):
-            _unreal(network, torch.float16)
+            unreal(network, torch.float16)
         models = replace(models, device=CPU, dtype=torch.float16, placement=Resident())
         peaks = request(models, CANVAS, Savings(vae_batch=False))
     plan = make_plan(PUBLISHED_ARCHITECTURE, PROFILES["16gb"], Work(canvas=CANVAS))
@@ -161,29 +169,28 @@ def networks(models: Models) -> tuple[nn.Module, ...]:
 
 
 def made_up(canvas: tuple[int, int]) -> Inputs:
-    """One person and one garment, of noise."""
-    width, height = canvas
-    return Inputs(
-        person=torch.rand(1, 3, height, width),
-        mask=torch.ones(1, 1, height, width),
-        pose=torch.rand(1, 3, height, width),
-        garment=torch.rand(1, 3, height, width),
-        garment_clip=torch.rand(1, 3, CLIP_SIDE, CLIP_SIDE),
-        prompts=("model is wearing a shirt",),
-        garment_prompts=("a photo of a shirt",),
+    """One person and one garment, of noise, the whole picture to be repainted."""
+    blank = blank_inputs(canvas)
+    return replace(
+        blank,
+        person=torch.rand_like(blank.person),
+        mask=torch.ones_like(blank.mask),
+        pose=torch.rand_like(blank.pose),
+        garment=torch.rand_like(blank.garment),
+        garment_clip=torch.rand_like(blank.garment_clip),
     )
 
 
-def _unreal(network: nn.Module, dtype: torch.dtype) -> None:
-    """Give a network of the meta device tensors on the CPU, without numbers too (``FakeTensorMode``)."""
+def unreal(network: nn.Module, dtype: torch.dtype, device: torch.device = CPU) -> None:
+    """Give a network of the meta device tensors on ``device``, without numbers too (``FakeTensorMode``)."""
     for module in network.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
-                empty = torch.empty(parameter.shape, dtype=dtype)
+                empty = torch.empty(parameter.shape, dtype=dtype, device=device)
                 module._parameters[name] = nn.Parameter(empty, requires_grad=False)
         for name, buffer in module._buffers.items():
             if buffer is not None:
-                module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
+                module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype, device=device)
 
 
 def table(title: str, rows: Sequence[Counted]) -> Table:

@@ -107,9 +107,7 @@ def _pipeline(person: bytes, garment: bytes) -> Callable[[], Seconds]:
     from inference.tryon import GarmentRequest, TryOn
 
     settings, registry = Settings(), discover()
-    service = build(
-        settings, registry, EmbeddedPreparation(settings.models, settings.weights, settings.threads)
-    )
+    service = build(settings, registry, EmbeddedPreparation(settings))
     choice = choose("warp", registry, settings)
     asked = TryOn(person=person, garments=(GarmentRequest(source=garment),))
 

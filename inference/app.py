@@ -40,7 +40,7 @@ def create_app(
     service = build(
         settings,
         registry or engines_here(settings),
-        preparation or EmbeddedPreparation(settings.models, settings.weights, settings.threads),
+        preparation or EmbeddedPreparation(settings),
     )
 
     @asynccontextmanager

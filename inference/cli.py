@@ -118,9 +118,7 @@ def _run(
 ) -> tuple[Outcome, bytes, dict[str, float]]:
     """The service's own form and pipeline, in this process, with a progress bar."""
     registry = engines_here(settings)
-    service = build(
-        settings, registry, EmbeddedPreparation(settings.models, settings.weights, settings.threads)
-    )
+    service = build(settings, registry, EmbeddedPreparation(settings))
     request = read_tryon(parts, service.assets, service.form_limits)
     choice = choose(request.options.engine, registry, settings, request.categories)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -152,6 +150,7 @@ def _report(outcome: Outcome, output: Path, seconds: dict[str, float]) -> None:
     stages = "  ".join(f"{name} {value:.2f}" for name, value in seconds.items())
     kind = " (a preview, not a photo)" if spec.preview else ""
     out.print(f"{output}: {spec.name}{kind}, confidence {outcome.confidence:.2f}, {seconds['total']:.1f} s")
+    out.print(f"  engine: {outcome.choice.reason}; licence of the weights: {spec.weights_license}")
     out.print(f"  seconds: {stages}")
     if outcome.sampling:
         out.print(f"  sampling: {outcome.sampling}, seed {outcome.params.seed}")
@@ -181,18 +180,22 @@ def engines() -> None:
     settings = load_settings()
     registry = engines_here(settings)
     table = Table("engine", "what it is", "takes", "licence of weights", "here", box=None, pad_edge=False)
+    reasons = {}
     for entry in registry.entries.values():
         spec = entry.spec
         commercial = "" if spec.commercial_use else " (non-commercial)"
-        reason = why_not(spec, registry, settings)
+        if reason := why_not(spec, registry, settings):
+            reasons[spec.name] = reason
         table.add_row(
             spec.name,
             spec.title,
             ", ".join(sorted(spec.categories)),
             spec.weights_license + commercial,
-            reason or "ready",
+            "no" if reason else "ready",
         )
     out.print(table)
+    for name, reason in reasons.items():  # not in the table: a narrow column cuts commands short
+        out.print(f"{name}: {reason}")
 
 
 COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}

@@ -48,8 +48,8 @@ class Settings(BaseSettings):
     )
     accepted_licenses: Names = Field(
         (),
-        description="Engines whose non-commercial licence you accept, comma separated; "
-        "`cabine weights pull --accept-license` records the same.",
+        description="Engines whose non-commercial licence you accept, comma separated, and `preprocess-full` "
+        "for networks of preprocessing; `cabine weights pull --accept-license` records the same.",
     )
     policy: str = Field(
         "",

@@ -54,7 +54,8 @@ def plain_errors() -> Iterator[None]:
     except WeightsError as error:
         _fail("weights", str(error), None, UNAVAILABLE, error)
     except OSError as error:
-        _fail("file", f"{error.filename}: {error.strerror}", None, 1, error)
+        where = "" if error.filename is None else f"{error.filename}: "
+        _fail("file", f"{where}{error.strerror or error}", None, 1, error)
     except PolicyMissing as error:
         _fail("policy", str(error), None, UNAVAILABLE, error)
 

@@ -8,15 +8,22 @@ import os
 import platform
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from inference.config import Settings
 from inference.engines.registry import Registry, memory_plan
 from inference.problems import Problem
 from inference.selection import choose, reasons
+from inference.weights.catalogue import catalogue
+from preprocess.licenses import acceptance_words
 from preprocess.models import verify
 from preprocess.providers.artefacts import Artefacts
+from preprocess.providers.full import accepted_sets, unaccepted
+from preprocess.providers.full.spec import OWNER as PREPROCESSING
+from preprocess.weights import unrecorded_words
 
 State = Literal["ok", "note", "bad"]
 
@@ -47,7 +54,9 @@ def examine(settings: Settings, registry: Registry) -> list[Finding]:
         runtime_build(platform.system(), platform.machine()),
         *packages(),
         models(settings),
-        artefacts(settings),
+        weights(settings),
+        *unrecorded(settings, registry),
+        *artefacts(settings),
         memory(),
         *engines(settings, registry),
         *names(settings, registry),
@@ -107,13 +116,70 @@ def models(settings: Settings) -> Finding:
     return Finding(state="ok", subject="models", words=f"{settings.models}, checksums right")
 
 
-def artefacts(settings: Settings) -> Finding:
-    """Who makes what diffusion engines are conditioned on: full networks, or stand-ins by the models here."""
-    sources = Artefacts(settings.weights, settings.threads).sources()
+def weights(settings: Settings) -> Finding:
+    """Can this user read the folder of weights: what nobody may look into is "missing" everywhere else."""
+    folder = settings.weights
+    closed = next(unreadable(folder), None)
+    if closed is not None:
+        words = (
+            f"{closed}: the user that runs this may not read it, so it counts as missing; its owner can run: "
+            f"chmod -R a+rX {folder}"
+        )
+        return Finding(state="bad", subject="weights", words=words)
+    empty = "" if folder.is_dir() else ", not there: nothing was pulled yet"
+    return Finding(state="ok", subject="weights", words=f"{folder}{empty}")
+
+
+def unrecorded(settings: Settings, registry: Registry) -> list[Finding]:
+    """Weights that were copied by hand and never looked at."""
+    known = catalogue(entry.spec for entry in registry.entries.values())
+    return [
+        Finding(
+            state="note", subject="weights", words=f"{wanted.owner} {wanted.name}: {unrecorded_words(wanted)}"
+        )
+        for sets in known.values()
+        for wanted in sets
+        if wanted.unrecorded(settings.weights)
+    ]
+
+
+def unreadable(folder: Path) -> Iterator[Path]:
+    """The folder and what is in it, as far as it exists and this user may not read it."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return
+    except PermissionError:  # of a folder above
+        yield folder
+        return
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield folder
+        return
+    for base, folders, files in os.walk(folder, followlinks=True):
+        here = Path(base)
+        yield from (here / name for name in folders if not os.access(here / name, os.R_OK | os.X_OK))
+        yield from (
+            path
+            for path in (here / name for name in files)
+            if os.path.exists(path) and not os.access(path, os.R_OK)
+        )
+
+
+def artefacts(settings: Settings) -> list[Finding]:
+    """Who makes what diffusion engines are conditioned on: full networks, or stand-ins by the models here.
+
+    And which networks are here that nobody accepted the licence of.
+    """
+    accepted = accepted_sets(settings.weights, settings.accepted_licenses)
+    sources = Artefacts(settings.weights, settings.threads, accepted).sources()
     words = ", ".join(f"{tag} {who}" for tag, who in sources.items())
     if "embedded" in sources.values():
-        words += "; embedded is approximate, full networks: cabine weights pull preprocess-full"
-    return Finding(state="ok", subject="artefacts", words=words)
+        words += "; embedded is approximate, cabine weights list says how to get full networks"
+    waiting = [
+        Finding(state="note", subject="artefacts", words=f"here, but not used: {acceptance_words(wanted)}")
+        for wanted in unaccepted(settings.weights, accepted)
+    ]
+    return [Finding(state="ok", subject="artefacts", words=words), *waiting]
 
 
 def memory() -> Finding:
@@ -138,8 +204,11 @@ def engines(settings: Settings, registry: Registry) -> list[Finding]:
         if not missing:
             able = sorted(name for name in spec.categories if not registry.why_not_category(spec, name))
             found.append(Finding(state="ok", subject=subject, words=f"can run, takes {', '.join(able)}"))
-        plan = [line for line in memory_plan(spec, settings.runtime) if f"{line}." not in missing]
-        found += [Finding(state="ok", subject=f"{subject}, memory", words=line) for line in plan]
+        lines = memory_plan(spec, settings.runtime)
+        plan = [line for line in lines if f"{line}." not in missing]
+        # told beside the reason why none can be used here, a plan is what another machine would need
+        fits: State = "ok" if len(plan) == len(lines) else "note"
+        found += [Finding(state=fits, subject=f"{subject}, memory", words=line) for line in plan]
     try:
         choice = choose("auto", registry, settings)
     except Problem as problem:
@@ -152,22 +221,23 @@ def engines(settings: Settings, registry: Registry) -> list[Finding]:
 
 
 def names(settings: Settings, registry: Registry) -> list[Finding]:
-    """Settings that name engines which do not exist."""
+    """Settings that name engines, or owners of weights, which do not exist."""
+    engines = tuple(registry.entries)
     named = {
-        "CABINE_ENGINES": settings.engines,
-        "CABINE_ACCEPTED_LICENSES": settings.accepted_licenses,
-        "CABINE_ENGINE": (settings.engine,) if settings.engine != "auto" else (),
-        "CABINE_FALLBACK": (settings.fallback,) if settings.fallback else (),
+        "CABINE_ENGINES": (settings.engines, engines),
+        "CABINE_ACCEPTED_LICENSES": (settings.accepted_licenses, (*engines, PREPROCESSING)),
+        "CABINE_ENGINE": ((settings.engine,) if settings.engine != "auto" else (), engines),
+        "CABINE_FALLBACK": ((settings.fallback,) if settings.fallback else (), engines),
     }
     return [
         Finding(
             state="bad",
             subject=variable,
-            words=f"there is no engine '{name}'; known: {', '.join(registry.entries)}",
+            words=f"there is no engine '{name}'; known: {', '.join(known)}",
         )
-        for variable, values in named.items()
+        for variable, (values, known) in named.items()
         for name in values
-        if name not in registry.entries
+        if name not in known
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from inference.config import Settings
 from inference.engines.base import EngineSpec, EngineUnavailable, MaskAlgorithm
 from inference.engines.registry import Requirement
 from inference.preparation import PhotoKindAsked
@@ -18,6 +19,7 @@ from preprocess.person import person_score, prepare_person
 from preprocess.providers.artefacts import Artefacts
 from preprocess.providers.base import BodyProvider
 from preprocess.providers.embedded import EmbeddedProvider
+from preprocess.providers.full import accepted_sets
 from preprocess.types import DensePose, Garment, Mask, Person, Photo
 from preprocess.weights import WeightsError
 
@@ -26,12 +28,13 @@ EMBEDDED_TAGS = frozenset({"blaze33", "coco18", "body25", "basic"})
 
 
 class EmbeddedPreparation:
-    """People and garments by the embedded models; other conventions by full networks, where they are here."""
+    """People and garments by the embedded models; other conventions by full networks that may be used."""
 
-    def __init__(self, models: Path, weights: Path, threads: int) -> None:
-        self._models = models
-        self._threads = threads
-        self._artefacts = Artefacts(weights, threads)
+    def __init__(self, settings: Settings) -> None:
+        self._models = settings.models
+        self._threads = settings.threads
+        accepted = accepted_sets(settings.weights, settings.accepted_licenses)
+        self._artefacts = Artefacts(settings.weights, settings.threads, accepted)
         self._lock = threading.Lock()
         self._provider: BodyProvider | None = None
 

@@ -77,7 +77,9 @@ def reasons(spec: EngineSpec, registry: Registry, settings: Settings) -> Iterato
 
 
 def _licence_accepted(spec: EngineSpec, settings: Settings) -> bool:
-    return spec.name in settings.accepted_licenses or accepted(settings.weights, spec.name)
+    return spec.name in settings.accepted_licenses or accepted(
+        settings.weights, spec.name, spec.weights_license
+    )
 
 
 def _default(registry: Registry, settings: Settings) -> Choice:

@@ -15,6 +15,7 @@ from preprocess.models import DEFAULT_DIRECTORY, ModelsError
 from preprocess.person import prepare_person
 from preprocess.providers.artefacts import Artefacts
 from preprocess.providers.embedded import EmbeddedProvider
+from preprocess.providers.full import accepted_sets
 from preprocess.types import Person, Photo
 from preprocess.weights import WeightsError
 
@@ -45,6 +46,13 @@ def main(
     weights: Annotated[
         Path, typer.Option(envvar="CABINE_WEIGHTS", help="Folder of weights: full networks, where they are.")
     ] = Path("weights"),
+    accepted_licenses: Annotated[
+        str,
+        typer.Option(
+            envvar="CABINE_ACCEPTED_LICENSES",
+            help="`preprocess-full`: you accept that the full networks are for non-commercial use.",
+        ),
+    ] = "",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the models.")] = 2,
 ) -> None:
     """Write every artefact of a photo, each with its convention tag and its frame."""
@@ -54,7 +62,9 @@ def main(
             written = write_garment(prepare_garment(picture, category=category), out)
         else:
             person = _person(picture, (width, height), EmbeddedProvider(models, threads))
-            written = write_person(person, out, Artefacts(weights, threads))
+            owners = {name.strip() for name in accepted_licenses.split(",")}
+            artefacts = Artefacts(weights, threads, accepted_sets(weights, owners))
+            written = write_person(person, out, artefacts)
     except InputError as error:
         typer.echo(f"{photo}: {error.slug}: {error.detail}", err=True)
         raise typer.Exit(REFUSED) from error

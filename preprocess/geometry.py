@@ -151,7 +151,7 @@ def _resample(
 ) -> Image:
     """Scale by an exact factor, then cut ``size`` pixels from ``shift`` on (may be a fraction of a pixel)."""
     if factor != 1:
-        image = cast(Image, cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation))
+        image = cast(Image, _scaled(image, factor, interpolation))
     left, top = round(shift[0]), round(shift[1])
     part = image[max(0, top) : top + size[1], max(0, left) : left + size[0]]
     whole_pixels = max(abs(shift[0] - left), abs(shift[1] - top)) < WHOLE_PIXEL
@@ -160,6 +160,15 @@ def _resample(
     move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cast(Image, cv2.warpAffine(image, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _scaled(image: Image, factor: float, interpolation: int) -> cv2.typing.MatLike:
+    """Scaled by an exact factor to at least one pixel: of less, OpenCV makes none and fails."""
+    least = math.ceil(1 / factor)
+    missing = [max(0, least - side) for side in image.shape[:2]]
+    if any(missing):
+        image = cast(Image, cv2.copyMakeBorder(image, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE))
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation)
 
 
 def _grown(box: Box, margin: float, photo_size: Size) -> tuple[int, int, int, int]:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from os.path import isfile
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,8 @@ class WeightSet:
     repo_type: Literal["model", "space"] = "model"
     converted: Mapping[str, str] = field(default_factory=dict)
     """Published pickle -> the converted file that stands in for it."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Path -> another repository that has it, at the same path, where ``repo`` has not."""
     download_mb: int = 0
     """Size of all files together, in megabytes; 0 = unknown."""
 
@@ -67,14 +70,21 @@ class WeightSet:
         return weights / self.owner / self.name
 
     def missing(self, weights: Path) -> tuple[str, ...]:
-        """Published paths that are not there, nor what stands in for them."""
+        """Published paths that are not there, nor what stands in for them.
+
+        In a folder that this user may not look into nothing is there (``Path.is_file`` would raise).
+        """
         folder = self.folder(weights)
         return tuple(
             path
             for path in self.files
-            if not (folder / path).is_file()
-            and not (path in self.converted and (folder / self.converted[path]).is_file())
+            if not isfile(folder / path)
+            and not (path in self.converted and isfile(folder / self.converted[path]))
         )
+
+    def unrecorded(self, weights: Path) -> bool:
+        """Complete, but without a manifest, as if copied by hand: a change of its files would not be seen."""
+        return not self.missing(weights) and not isfile(self.folder(weights) / MANIFEST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +111,8 @@ class Manifest:
     commit: str | None
     """What it meant then; None for a folder that was copied by hand."""
     files: Mapping[str, FileRecord]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Other repositories that files came from -> the commit there."""
 
     def with_file(self, path: str, record: FileRecord) -> Manifest:
         return replace(self, files={**self.files, path: record})
@@ -118,11 +130,18 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         data = json.loads(path.read_text())
         files = {name: FileRecord(**record) for name, record in data["files"].items()}
-        return Manifest(repo=data["repo"], revision=data["revision"], commit=data["commit"], files=files)
+        return Manifest(
+            repo=data["repo"],
+            revision=data["revision"],
+            commit=data["commit"],
+            files=files,
+            elsewhere=dict(data.get("elsewhere", {})),
+        )
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path} is damaged: delete it, then run cabine weights verify") from error
+        place = f"{folder.parent.name}/{folder.name}/{MANIFEST}"  # in the weights' folder: clients read this
+        raise WeightsError(f"{place} is damaged: delete it, then run cabine weights verify") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -133,8 +152,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def write_json(path: Path, data: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(data, indent=1) + "\n")
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(data, indent=1) + "\n")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names no file
 
 
 def checked(weights: Path, wanted: WeightSet) -> Path:
@@ -209,8 +232,16 @@ def missing_words(wanted: WeightSet, absent: tuple[str, ...], *, most: int = 3) 
     )
 
 
+def unrecorded_words(wanted: WeightSet) -> str:
+    return (
+        "not recorded yet, so changed files would not be seen: "
+        f"cabine weights verify {wanted.owner} --variant {wanted.name}"
+    )
+
+
 def damaged_words(wanted: WeightSet, damaged: list[str]) -> str:
     return (
         f"weights of {wanted.owner} ({wanted.name}) are not what was recorded: {', '.join(damaged)}; "
-        f"delete what you did not change yourself, then {wanted.remedy}"
+        f"{wanted.remedy}; or, if you changed them yourself, delete {MANIFEST} of that folder and run: "
+        f"cabine weights verify {wanted.owner} --variant {wanted.name}"
     )

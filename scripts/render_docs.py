@@ -107,7 +107,7 @@ def profiles_table() -> str:
 def _profile_row(profile: Profile) -> str:
     cpu = profile.name == "cpu"
     work = Work(canvas=CANVAS, number_bytes=4 if cpu else 2)
-    plan = make_plan(PUBLISHED_ARCHITECTURE, profile, work, tiling=profile.tiles)
+    plan = make_plan(PUBLISHED_ARCHITECTURE, profile, work)
     stays = (
         "everything"
         if profile.stays == frozenset(COMPONENTS)

@@ -80,7 +80,7 @@ class Studio:
         settings = Settings()
         registry = engines_here(settings)
         choice = choose(engine, registry, settings)
-        preparation = EmbeddedPreparation(settings.models, settings.weights, settings.threads)
+        preparation = EmbeddedPreparation(settings)
         tools = build(settings, registry, preparation).tools
         tools.preparation.load()
         tools.engines.warm(choice.spec.name)

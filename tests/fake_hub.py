@@ -60,9 +60,15 @@ class FakeHub:
     asked: list[str] = field(default_factory=list)
     brought: dict[str, int] = field(default_factory=dict)
     """Path -> bytes sent."""
+    places: dict[str, str] = field(default_factory=dict)
+    """Path -> repository and commit it was asked of."""
+    others: dict[str, FakeHub] = field(default_factory=dict)
+    """Repository -> a hub that answers for it."""
 
     def look(self, repo: str, repo_type: str, revision: str) -> Listing:
         self.asked.append(f"{repo}@{revision}")
+        if repo in self.others:
+            return self.others[repo].look(repo, repo_type, revision)
         files = {
             path: RemoteFile(size=len(data), sha256=None if path.endswith(".json") else digest(data))
             for path, data in self.files.items()
@@ -70,10 +76,14 @@ class FakeHub:
         return Listing(commit=self.commit, files=files)
 
     def download(self, repo: str, repo_type: str, commit: str, path: str, partial: Path, size: int) -> None:
+        if repo in self.others:
+            self.others[repo].download(repo, repo_type, commit, path, partial, size)
+            return
         begun = partial.stat().st_size if partial.exists() else 0
         rest = self.files[path][begun:]
         sent = rest if self.breaks_after is None else rest[: self.breaks_after]
         self.brought[path] = len(sent)
+        self.places[path] = f"{repo}@{commit}"
         with partial.open("ab") as file:
             file.write(sent)
         if len(sent) < len(rest):

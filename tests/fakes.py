@@ -96,6 +96,7 @@ class FakeEngine:
     started: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     raises: Exception | None = None
+    sampling: str = ""
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -126,6 +127,7 @@ class FakeEngine:
             mask_source="derived",
             confidence=0.5,
             notices=(Notice(name="fake", detail="This is not a try-on."),),
+            sampling=self.sampling,
         )
 
 

@@ -44,6 +44,8 @@ class Variant:
     """Path inside the repository -> SHA-256 (empty: recorded at the first pull)."""
     converted: Mapping[str, str] = field(default_factory=dict)
     """Published pickle -> the file that ``cabine weights convert`` makes of it and that stands in for it."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Path -> another repository that has it, where ``repo`` has not."""
     download_mb: int = 0
     """Size of all files together, in megabytes; 0 = unknown."""
 

@@ -32,6 +32,9 @@ FORMAT_OF = {media_type: name for name, media_type in MEDIA_TYPES.items()}
 
 HEADERS = {
     "X-Cabine-Engine": "Name and revision of the engine.",
+    "X-Cabine-Engine-Reason": "Why this engine.",
+    "X-Cabine-License": "Licence of the engine's weights.",
+    "X-Cabine-Sampling": "How a generative engine drew it and what is approximate about it; else absent.",
     "X-Cabine-Seed": "The seed that was used.",
     "X-Cabine-Confidence": "0..1, the engine's own judgement.",
     "X-Cabine-Warnings": "Names of warnings, comma separated.",
@@ -146,8 +149,13 @@ def perform(
 def headers(made: Produced) -> dict[str, str]:
     """What a plain picture answer says about itself."""
     outcome = made.outcome
+    spec = outcome.choice.spec
+    sampling = {"X-Cabine-Sampling": in_ascii(outcome.sampling)} if outcome.sampling else {}
     return {
-        "X-Cabine-Engine": f"{outcome.choice.spec.name}/{outcome.choice.spec.revision}",
+        "X-Cabine-Engine": f"{spec.name}/{spec.revision}",
+        "X-Cabine-Engine-Reason": in_ascii(outcome.choice.reason),
+        "X-Cabine-License": in_ascii(spec.weights_license),
+        **sampling,
         "X-Cabine-Seed": str(outcome.params.seed),
         "X-Cabine-Confidence": f"{outcome.confidence:.2f}",
         "X-Cabine-Warnings": ", ".join(notice.name for notice in outcome.notices),
@@ -156,6 +164,11 @@ def headers(made: Produced) -> dict[str, str]:
             f"{name};dur={1000 * seconds:.0f}" for name, seconds in made.timings.items()
         ),
     }
+
+
+def in_ascii(words: str) -> str:
+    """One line that any client reads alike: a reason may name a folder in any script."""
+    return " ".join(words.encode("ascii", "replace").decode().split())
 
 
 def as_json(made: Produced, request_id: str) -> bytes:

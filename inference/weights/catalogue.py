@@ -23,6 +23,7 @@ def set_of(spec: EngineSpec, variant: Variant) -> WeightSet:
         commercial_use=spec.commercial_use,
         default=variant is spec.variants[0],
         converted=variant.converted,
+        elsewhere=variant.elsewhere,
         download_mb=variant.download_mb,
     )
 

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from inference.config import Settings
-from inference.console import REFUSED, err, load_settings, out, plain_errors
+from inference.console import REFUSED, UNAVAILABLE, err, load_settings, out, plain_errors
 from inference.engines.registry import discover
 from inference.installed import engines_here
 from inference.weights import conversion, licenses
@@ -20,7 +20,7 @@ from inference.weights.pull import pull, readable
 from inference.weights.requirement import variants_here
 from inference.weights.selftest import cannot_run, category_of, self_test
 from inference.weights.verify import verify
-from preprocess.weights import WeightSet
+from preprocess.weights import WeightSet, missing_words, unrecorded_words
 
 app = typer.Typer(
     no_args_is_help=True, help="Checkpoints of engines and networks of preprocessing, kept in CABINE_WEIGHTS."
@@ -51,11 +51,13 @@ def state(wanted: WeightSet, weights: Path) -> str:
     absent, total = wanted.missing(weights), len(wanted.files)
     if absent:
         size = f", about {readable(wanted.download_mb * 10**6)}" if wanted.download_mb else ""
-        what = f"no{size}" if len(absent) == total else f"{len(absent)} of {total} files missing"
+        what = f"not here{size}" if len(absent) == total else f"{len(absent)} of {total} files missing"
         return f"{what}; {wanted.remedy}"
     if conversion.pickles(wanted, weights):
-        return f"complete, not converted: cabine weights convert {wanted.owner} --variant {wanted.name}"
-    return "complete"
+        words = f"complete, not converted: cabine weights convert {wanted.owner} --variant {wanted.name}"
+    else:
+        words = "complete"
+    return f"{words}; {unrecorded_words(wanted)}" if wanted.unrecorded(weights) else words
 
 
 @app.command("pull")
@@ -84,18 +86,24 @@ def pull_command(
             raise typer.BadParameter("--repo and --revision go with one set; name it with --variant")
         for wanted in chosen:
             agree(wanted, settings.weights, accept_license)
+        if repo and repo not in {wanted.repo for wanted in chosen}:
+            out.print(f"{repo} may have a licence of its own, which is not known here: read it there")
         for wanted in chosen:
             out.print(f"{wanted.owner} {wanted.name}: {wanted.title}")
-            pull(wanted, settings.weights, HuggingFaceHub(), out.print, repo=repo, revision=revision)
+            if repo or wanted.repo or wanted.missing(settings.weights):
+                pull(wanted, settings.weights, HuggingFaceHub(), out.print, repo=repo, revision=revision)
+            else:  # an export of the user's own, which nobody publishes
+                verify(wanted, settings.weights, out.print)
             convert(wanted, settings.weights, delete_pickle)
             out.print(f"complete in {wanted.folder(settings.weights)}")
-        if not no_self_test:
-            test_engine(chosen, settings)
+        skipped = None if no_self_test else test_engine(chosen, settings)
+    if skipped is not None:
+        out.print(f"self-test skipped: {skipped}")
 
 
 def agree(wanted: WeightSet, weights: Path, accept: bool) -> None:
     """Show a non-commercial licence and record its acceptance; stop where nobody ever accepted it."""
-    if wanted.commercial_use or (licenses.covers(weights, wanted) and not accept):
+    if wanted.commercial_use or (licenses.accepted(weights, wanted.owner, wanted.license) and not accept):
         return
     out.print(licenses.words(wanted))
     if not accept:
@@ -110,25 +118,30 @@ def self_test_command(owner: Owner, variant: Variant = None) -> None:
     """Two steps on a sample photo; prints a report to paste into an issue."""
     settings = load_settings()
     with plain_errors():
-        test_engine(select(known_sets(), owner, variant), settings)
+        skipped = test_engine(select(known_sets(), owner, variant), settings)
+    if skipped is not None:
+        err.print(f"self-test: {skipped}")
+        raise typer.Exit(UNAVAILABLE)
 
 
-def test_engine(chosen: tuple[WeightSet, ...], settings: Settings) -> None:
-    """Run the engine of these sets once for each of them; one that cannot run here says why, no error."""
+def test_engine(chosen: tuple[WeightSet, ...], settings: Settings) -> str | None:
+    """Run the engine of these sets once for each of them; the reason, where one cannot run here."""
     registry = engines_here(settings)
     for wanted in chosen:
         if wanted.owner not in registry.entries:
-            continue  # networks of preprocessing: the engines that use them are tested
+            return f"networks of {wanted.owner} are tried with the engine that uses them"
         spec = registry.entries[wanted.owner].spec
-        reason = cannot_run(spec, registry)
+        reason = cannot_run(spec, registry, settings)
         if reason is not None:
-            out.print(f"self-test skipped: {reason}")
-            return
+            return reason
+        if absent := wanted.missing(settings.weights):
+            return missing_words(wanted, absent)
         category = category_of(wanted.name, variants_here(spec, settings.weights))
         report = self_test(spec, category, registry, settings)
         out.print(report.text())
         if not report.passed:
             raise typer.Exit(1)
+    return None
 
 
 @app.command("verify")
@@ -138,6 +151,8 @@ def verify_command(
 ) -> None:
     """Compute every SHA-256 again; a folder copied by hand gets its manifest the first time."""
     settings = load_settings()
+    if variant and not owner:
+        raise typer.BadParameter("--variant goes with the name of an engine or set of networks")
     with plain_errors():
         chosen = select(known_sets(), owner, variant) if owner else _begun(settings.weights)
         if not chosen:

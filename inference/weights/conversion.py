@@ -47,23 +47,34 @@ def leftovers(wanted: WeightSet, weights: Path) -> tuple[Path, ...]:
 def convert(wanted: WeightSet, weights: Path, progress: Progress) -> tuple[str, ...]:
     """Convert every pickle that needs it; returns the paths written. Raises :class:`WeightsError`."""
     folder, todo = wanted.folder(weights), pickles(wanted, weights)
-    absent = [path for path in wanted.missing(weights) if path in wanted.converted]
-    if absent:
-        raise WeightsError(missing_words(wanted, tuple(absent)))
+    absent = wanted.missing(weights)
+    if any(path in wanted.converted for path in absent):
+        raise WeightsError(missing_words(wanted, absent))
     need = sum((folder / pickle).stat().st_size for pickle in todo) // 2
     if todo and need > shutil.disk_usage(folder).free:
         raise WeightsError(f"the disk of {folder} needs {readable(need)} more for the conversion; make room")
     for pickle in todo:
-        stand_in = wanted.converted[pickle]
-        digest = _converter(wanted.owner)(folder / pickle, folder / stand_in, progress)
-        record = record_of(folder / stand_in)  # read back: the pickle may be deleted after this
+        _convert_one(_converter(wanted.owner), folder, pickle, wanted.converted[pickle], progress)
+    return tuple(wanted.converted[pickle] for pickle in todo)
+
+
+def _convert_one(convert_file: Convert, folder: Path, pickle: str, stand_in: str, progress: Progress) -> None:
+    """Convert, read back (the pickle may be deleted after this), record; only then give it its name.
+
+    Stopped anywhere on the way, the folder still has its pickle to convert and nothing that is not recorded.
+    """
+    unproven = folder / f"{stand_in}.unproven"
+    try:
+        digest = convert_file(folder / pickle, unproven, progress)
+        record = record_of(unproven)
         if record.sha256 != digest:
-            (folder / stand_in).unlink()
             raise WeightsError(f"{stand_in} is not on the disk as it was written; check the disk of {folder}")
         manifest = read_manifest(folder)
         if manifest is not None:  # a folder copied by hand has none until it is verified
             write_manifest(folder, manifest.with_file(stand_in, record))
-    return tuple(wanted.converted[pickle] for pickle in todo)
+        unproven.replace(folder / stand_in)
+    finally:
+        unproven.unlink(missing_ok=True)
 
 
 def _converter(owner: str) -> Convert:

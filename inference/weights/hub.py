@@ -7,14 +7,18 @@ nothing after a Ctrl-C; here it stays beside its target, and the next call asks 
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from preprocess.weights import WeightsError
+
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
+"""A download that fails with these has not failed on its way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ class Listing:
 
     commit: str
     files: Mapping[str, RemoteFile]
+    elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of the files, those that lie in another repository: path -> its name and commit."""
 
 
 class Hub(Protocol):
@@ -99,6 +105,11 @@ def named_errors(repo: str, revision: str) -> Iterator[None]:
     except errors.RevisionNotFoundError as error:
         raise WeightsError(f"{repo} has no revision {revision}; --revision names another") from error
     except (OSError, errors.HfHubHTTPError.__mro__[1]) as error:  # the latter: HTTPError of its HTTP library
+        if getattr(error, "errno", None) in OF_THE_DISK:
+            raise WeightsError(
+                f"what {repo} holds cannot be written here ({_first_line(error)}); make room, or set "
+                "CABINE_WEIGHTS to a folder that this user may write to, and run the same command again"
+            ) from error
         raise WeightsError(
             f"the download from {repo} stopped ({type(error).__name__}: {_first_line(error)}); run the same "
             "command again, it goes on where it stopped. HF_ENDPOINT sets a mirror; docs/weights.md says how "

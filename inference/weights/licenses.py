@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from preprocess.licenses import RECORD, accepted, records
 from preprocess.weights import WeightSet, write_json
 
-RECORD = "licenses.json"
+__all__ = ["RECORD", "accept", "accepted", "words"]
 
 TEXTS = {
     "CC BY-NC-SA 4.0": (
@@ -30,29 +30,9 @@ def words(wanted: WeightSet) -> str:
     )
 
 
-def accepted(weights: Path, owner: str) -> bool:
-    """Did somebody accept a licence of these weights by command in this folder."""
-    return bool(_records(weights).get(owner))
-
-
-def covers(weights: Path, wanted: WeightSet) -> bool:
-    """Was the very licence of this set accepted: others of its owner may have another."""
-    return wanted.license in _records(weights).get(wanted.owner, {})
-
-
 def accept(weights: Path, wanted: WeightSet, command: str, now: datetime | None = None) -> None:
     """Record whose weights (an engine's or a set of networks), which licence, when, and by which command."""
     when = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    records = _records(weights)
-    mine = {**records.get(wanted.owner, {}), wanted.license: {"accepted": when, "command": command}}
-    write_json(weights / RECORD, {**records, wanted.owner: mine})
-
-
-def _records(weights: Path) -> dict[str, dict[str, dict[str, str]]]:
-    """Owner -> licence -> when and how; a file that cannot be read counts as empty: accept again."""
-    try:
-        found = json.loads((weights / RECORD).read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    entries = found.items() if isinstance(found, dict) else ()
-    return {owner: licences for owner, licences in entries if isinstance(licences, dict)}
+    before = records(weights)
+    mine = {**before.get(wanted.owner, {}), wanted.license: {"accepted": when, "command": command}}
+    write_json(weights / RECORD, {**before, wanted.owner: mine})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from inference.weights.hub import Hub, Listing
@@ -35,12 +36,21 @@ def pull(
     place = repo or (before.repo if before else wanted.repo)
     pinned = before.commit if before and before.repo == place else None
     listing = hub.look(place, wanted.repo_type, revision or pinned or wanted.revision)
+    listing = with_elsewhere(listing, wanted, hub, before.elsewhere if before else {})
     if before is not None and pinned == listing.commit:
-        manifest = before
+        manifest = replace(before, elsewhere=dict(listing.elsewhere.values()))
     else:
-        manifest = Manifest(repo=place, revision=revision or wanted.revision, commit=listing.commit, files={})
+        manifest = Manifest(
+            repo=place,
+            revision=revision or wanted.revision,
+            commit=listing.commit,
+            files={},
+            elsewhere=dict(listing.elsewhere.values()),
+        )
     paths = published(wanted, folder, listing, manifest)
     todo = [path for path in paths if not here(folder, path, manifest, listing)]
+    for other, commit in manifest.elsewhere.items():
+        say(f"what {manifest.repo} lacks comes from {other} at {commit[:12]}")
     say(
         f"{manifest.repo} at {listing.commit[:12]}: {len(paths)} files, {_size(listing, paths)}; "
         f"{len(todo)} of them to bring, {_size(listing, todo)}"
@@ -54,6 +64,19 @@ def pull(
             manifest = manifest.with_file(path, record_of(folder / path, known))
             write_manifest(folder, manifest)
     return manifest
+
+
+def with_elsewhere(listing: Listing, wanted: WeightSet, hub: Hub, pinned: Mapping[str, str]) -> Listing:
+    """Add what the repository lacks and the set knows another for; ``pinned``: commits of an earlier pull."""
+    lacking = {path: repo for path, repo in wanted.elsewhere.items() if path not in listing.files}
+    files = dict(listing.files)
+    places: dict[str, tuple[str, str]] = {}
+    for repo in sorted(set(lacking.values())):
+        other = hub.look(repo, wanted.repo_type, pinned.get(repo, "main"))
+        found = [path for path, its in lacking.items() if its == repo and path in other.files]
+        files |= {path: other.files[path] for path in found}
+        places |= {path: (repo, other.commit) for path in found}
+    return replace(listing, files=files, elsewhere=places)
 
 
 def published(wanted: WeightSet, folder: Path, listing: Listing, manifest: Manifest) -> tuple[str, ...]:
@@ -111,7 +134,8 @@ def fetch(wanted: WeightSet, folder: Path, path: str, listing: Listing, repo: st
     """Download to a partial file, compare, then move it to its place."""
     remote, partial = listing.files[path], partial_of(folder, path, listing)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    hub.download(repo, wanted.repo_type, listing.commit, path, partial, remote.size)
+    repo, commit = listing.elsewhere.get(path, (repo, listing.commit))
+    hub.download(repo, wanted.repo_type, commit, path, partial, remote.size)
     expected = wanted.files.get(path) or remote.sha256
     got = sha256_of(partial)
     if partial.stat().st_size != remote.size or (expected and got != expected):
@@ -128,7 +152,8 @@ def fetch(wanted: WeightSet, folder: Path, path: str, listing: Listing, repo: st
 def partial_of(folder: Path, path: str, listing: Listing) -> Path:
     """Where a download grows: beside its target, one for each commit."""
     target = folder / path
-    return target.with_name(f".{target.name}.{listing.commit[:12]}.partial")
+    _, commit = listing.elsewhere.get(path, ("", listing.commit))
+    return target.with_name(f".{target.name}.{commit[:12]}.partial")
 
 
 def readable(size: int) -> str:

@@ -21,7 +21,7 @@ from inference.embedded import EmbeddedPreparation
 from inference.engines.base import EngineSpec, Reporting, Variant
 from inference.engines.registry import Registry
 from inference.pipeline import Outcome, Stages, Tools, try_on
-from inference.selection import Choice
+from inference.selection import Choice, why_not
 from inference.service import build
 from inference.tryon import GarmentRequest, Options, TryOn
 
@@ -88,9 +88,7 @@ class Steps:
 
 def self_test(spec: EngineSpec, category: str, registry: Registry, settings: Settings) -> Report:
     """For an engine that can run here; raises what the pipeline raises."""
-    tools = build(
-        settings, registry, EmbeddedPreparation(settings.models, settings.weights, settings.threads)
-    ).tools
+    tools = build(settings, registry, EmbeddedPreparation(settings)).tools
     stages, steps = Stages(), Steps()
     stages.progress = steps.note
     started = time.perf_counter()
@@ -114,9 +112,9 @@ def self_test(spec: EngineSpec, category: str, registry: Registry, settings: Set
     )
 
 
-def cannot_run(spec: EngineSpec, registry: Registry) -> str | None:
-    """What keeps the test from running here, in words with the fix; None where nothing does."""
-    reason = next(registry.reasons(spec), None)
+def cannot_run(spec: EngineSpec, registry: Registry, settings: Settings) -> str | None:
+    """What keeps the test from running here, a licence nobody accepted first, in words with the fix."""
+    reason = why_not(spec, registry, settings)
     if reason is None and not (SAMPLES / PERSON).is_file():
         return "The sample photos are not here (they come with the checkout, not with the package)."
     return reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -19,16 +19,22 @@ Source = Literal["full", "embedded"]
 
 
 class Artefacts:
-    """Each by the full provider where its files and ``onnxruntime`` are here, by the embedded one otherwise.
+    """Each by the full provider where that can and may serve, by the embedded one otherwise.
+
+    The full one needs ``onnxruntime``, the files and, as their licences forbid commercial use, an operator
+    who accepted them: networks that merely lie in the folder are not used.
 
     Safe to share between threads; networks are loaded when they are first needed. Files that are there but
     damaged raise ``WeightsError`` or ``ModelsError``: whoever installed the real one gets no approximation.
     """
 
-    def __init__(self, weights: Path, threads: int) -> None:
-        """``weights`` is the folder of all weights; what is in it is looked at now."""
-        self._full = FullArtefacts(weights, threads)
-        self._tags = available(weights) if runtime_installed() else frozenset[str]()
+    def __init__(self, weights: Path, threads: int, accepted: Collection[str]) -> None:
+        """``weights`` is the folder of all weights, looked at now; ``accepted`` names the sets in use.
+
+        (:func:`~preprocess.providers.full.spec.accepted_sets` tells them.)
+        """
+        self._full = FullArtefacts(weights, threads, accepted)
+        self._tags = available(weights, accepted) if runtime_installed() else frozenset[str]()
 
     def sources(self) -> Mapping[str, Source]:
         """Convention tag -> who gives it."""

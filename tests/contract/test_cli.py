@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 from inference.cli import app
 from inference.config import Settings
 from inference.console import REFUSED, UNAVAILABLE
-from inference.doctor import examine, python, runtime_build
+from inference.doctor import Finding, artefacts, examine, python, runtime_build, weights
 from tests.fakes import FakeEngine, registry, spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,4 +151,65 @@ def test_doctor_prints_the_memory_plan_of_an_engine(monkeypatch: pytest.MonkeyPa
 
     findings = examine(Settings(memory_profile="12gb"), registry(FakeEngine(spec=spec())))
 
-    assert ("engine warp, memory", "12gb: 9 GB") in {(each.subject, each.words) for each in findings}
+    assert Finding(state="ok", subject="engine warp, memory", words="12gb: 9 GB") in findings
+
+
+def test_doctor_marks_what_other_machines_would_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ("it needs a GPU", "24gb: 17.9 GB on the GPU")
+    monkeypatch.setattr("inference.doctor.memory_plan", lambda of, runtime: lines)
+    engines = replace(registry(FakeEngine(spec=spec())), requirements=(lambda of: f"{lines[0]}.",))
+
+    memory = [each for each in examine(Settings(), engines) if each.subject == "engine warp, memory"]
+
+    assert memory == [Finding(state="note", subject="engine warp, memory", words=lines[1])]
+
+
+@pytest.mark.parametrize("closed", ["weights", "weights/idm-vton/base", "weights/idm-vton/base/unet.bin"])
+def test_doctor_tells_weights_that_it_may_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    """Permissions are pretended: they do not hold for root, whom containers run tests as."""
+    file = tmp_path / "weights/idm-vton/base/unet.bin"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    settings = Settings(weights=tmp_path / "weights")
+    allowed = weights(settings)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: path != tmp_path / closed and access(path, how))
+
+    finding = weights(settings)
+
+    assert (allowed.state, allowed.words) == ("ok", str(settings.weights))
+    assert finding.state == "bad"
+    assert finding.words.startswith(f"{tmp_path / closed}: the user that runs this may not read it")
+    assert "chmod" in finding.words
+
+
+def test_doctor_tells_networks_that_nobody_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "preprocess-full/densepose/densepose.onnx"
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    (_, waiting) = artefacts(Settings(weights=tmp_path))
+    accepted = artefacts(Settings(weights=tmp_path, accepted_licenses=("preprocess-full",)))
+
+    assert (waiting.state, waiting.subject) == ("note", "artefacts")
+    assert waiting.words.startswith("here, but not used: preprocess-full densepose")
+    assert "cabine weights pull preprocess-full --variant densepose --accept-license" in waiting.words
+    assert "CABINE_ACCEPTED_LICENSES=preprocess-full" in waiting.words
+    assert len(accepted) == 1
+
+
+def test_doctor_knows_whose_licences_can_be_accepted() -> None:
+    engines = registry(FakeEngine(spec=spec()))
+    settings = Settings(accepted_licenses=("preprocess-full", "warp", "wrap"))
+
+    told = [each.words for each in examine(settings, engines) if each.subject == "CABINE_ACCEPTED_LICENSES"]
+
+    assert told == ["there is no engine 'wrap'; known: warp, gpu-only, preprocess-full"]
+
+
+def test_doctor_needs_no_folder_of_weights(tmp_path: Path) -> None:
+    finding = weights(Settings(weights=tmp_path / "none"))
+
+    assert (finding.state, "nothing was pulled yet" in finding.words) == ("ok", True)

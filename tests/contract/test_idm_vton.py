@@ -290,6 +290,23 @@ def test_garments_choose_the_checkpoint_whatever_was_loaded_before(
     assert used == ["base", "dc", "base"]
 
 
+@pytest.mark.parametrize("variant", ["base", "dc"])
+def test_a_checkpoint_that_does_not_load_names_the_command_of_its_variant(
+    idm_vton_weights: Path, tmp_path: Path, variant: str
+) -> None:
+    folder = shutil.copytree(idm_vton_weights / "idm-vton" / "base", tmp_path / "idm-vton" / variant)
+    (folder / "manifest.json").unlink(missing_ok=True)  # as if copied by hand
+    (folder / "tokenizer" / "vocab.json").write_text("{")
+    wanted = "" if variant == "base" else " --variant dc"
+
+    with pytest.raises(
+        EngineUnavailable,
+        match=rf"\({variant}\): tokenizer/vocab.json cannot be read; "
+        rf"run: cabine weights pull idm-vton{wanted} --accept-license",
+    ):
+        loaded(tmp_path).warmup()
+
+
 def test_description_that_is_cut_is_warned_about(idm_vton_weights: Path) -> None:
     given = prepared()
     long = dataclasses.replace(given.garments[0], description="very " * 200)

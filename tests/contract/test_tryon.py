@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import threading
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -42,7 +44,36 @@ def test_png_by_default(rig: Rig) -> None:
     assert answer.headers["x-cabine-mask-source"] == "derived"
     assert answer.headers["x-cabine-seed"].isdigit()
     assert "engine;dur=" in answer.headers["x-cabine-timings"]
+    assert answer.headers["x-cabine-engine-reason"] == "default"
+    assert answer.headers["x-cabine-license"] == "Apache-2.0"
+    assert "x-cabine-sampling" not in answer.headers
     assert pixels(answer.content).shape == pixels(person_photo()).shape
+
+
+def test_plain_pictures_tell_what_json_tells_of_the_engine(rig: Rig) -> None:
+    asked = [*PAIR, value("engine", "diffusion"), value("steps", 3)]
+    rig.diffusion.sampling = "3 steps of DDPM; weights\nin 8 bits \N{MULTIPLICATION SIGN} 2"
+    try:
+        plain = rig.client.post("/v1/tryon", files=asked)
+        engine = rig.client.post("/v1/tryon", files=asked, headers=JSON).json()["engine"]
+    finally:
+        rig.diffusion.sampling = ""
+
+    assert plain.headers["content-type"] == "image/png"
+    assert plain.headers["x-cabine-sampling"] == "3 steps of DDPM; weights in 8 bits ? 2"
+    assert plain.headers["x-cabine-engine-reason"] == engine["reason"] == "requested"
+    assert plain.headers["x-cabine-license"] == engine["license"]
+
+
+def test_every_header_of_a_picture_is_in_the_reference(rig: Rig) -> None:
+    answer = rig.client.post("/v1/tryon", files=list(PAIR))
+    document = rig.client.get("/openapi.json").json()
+    page = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text()
+
+    told = document["paths"]["/v1/tryon"]["post"]["responses"]["200"]["headers"]
+    sent = {name.title() for name in answer.headers if name.startswith(("x-cabine-", "x-request-"))}
+    assert sent == set(told) - {"X-Cabine-Sampling"}
+    assert set(re.findall(r"^\| `(X-[\w-]+)` \|", page, re.MULTILINE)) == set(told)
 
 
 def test_json_guarantees_everything_outside_the_mask(rig: Rig) -> None:
@@ -181,7 +212,13 @@ def test_options_of_another_engine(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("name", "given", "says"),
-    [("steps", 51, "1 to 50"), ("guidance", 11, "0 to 10"), ("quality", "best", "fast")],
+    [
+        *(("steps", given, "diffusion takes 1 to 50") for given in (-1, 0, 51, 5000)),
+        *(("guidance", given, "diffusion takes 0 to 10") for given in (-0.5, 11, 500)),
+        ("steps", 20.5, "a whole number"),
+        ("guidance", "inf", "a number"),
+        ("quality", "best", "fast"),
+    ],
 )
 def test_limits_of_an_engine_are_named(rig: Rig, name: str, given: object, says: str) -> None:
     answer = rig.client.post("/v1/tryon", files=[*PAIR, value("engine", "diffusion"), value(name, given)])

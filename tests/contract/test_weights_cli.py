@@ -78,7 +78,7 @@ def test_pull_downloads_converts_and_says_why_it_did_not_try_the_engine(
     hub: FakeHub, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = converter(monkeypatch)
-    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry: "there is no GPU here")
+    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry, settings: "there is no GPU here")
 
     code, said, complaint = weights("pull", "idm-vton", "--accept-license")
 
@@ -147,10 +147,17 @@ def test_a_repository_of_another_layout_is_refused_with_every_missing_file(hub: 
 
 def test_verify_records_a_folder_copied_by_hand_then_sees_changes(hub: FakeHub, base: Path) -> None:
     lay_out(base, PUBLISHED)
+    yet = (
+        "not recorded yet, so changed files would not be seen: cabine weights verify idm-vton --variant base"
+    )
+    assert yet in weights("list")[1]
+    assert f"idm-vton base: {yet}" in CliRunner().invoke(app, ["doctor"]).stdout
 
     code, said, _ = weights("verify")
     assert code == 0
     assert "complete; recorded" in said
+    assert yet not in weights("list")[1]
+    assert yet not in CliRunner().invoke(app, ["doctor"]).stdout
 
     code, said, _ = weights("verify", "idm-vton")
     assert code == 0
@@ -172,7 +179,7 @@ def test_verify_lists_every_missing_file(hub: FakeHub, base: Path) -> None:
     missing = [path for path in PUBLISHED if path.startswith("text_encoder")]
     assert len(missing) == 4
     assert all(path in complaint for path in missing)
-    assert "4 of 21 files are missing" in complaint
+    assert f"4 of {len(PUBLISHED)} files are missing" in complaint
 
 
 @pytest.mark.parametrize("command", ["pull", "verify", "convert", "self-test"])
@@ -185,6 +192,55 @@ def test_unknown_names_list_the_known(hub: FakeHub, command: str) -> None:
 
 def test_verify_of_nothing_points_to_the_list(hub: FakeHub) -> None:
     assert "cabine weights list" in weights("verify")[1]
+
+
+def test_a_variant_of_nothing_in_particular_is_refused(hub: FakeHub) -> None:
+    code, _, complaint = weights("verify", "--variant", "dc")
+
+    assert code == 2
+    assert "--variant goes with" in complaint
+
+
+def test_a_self_test_that_could_not_run_is_no_success(
+    hub: FakeHub, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(base, PUBLISHED)
+
+    code, _, complaint = weights("self-test", "idm-vton")
+    assert code == UNAVAILABLE
+    assert "CC BY-NC-SA 4.0" in complaint, "weights copied by hand need an accepted licence like others"
+
+    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry, settings: None)
+    code, _, complaint = weights("self-test", "idm-vton", "--variant", "dc")
+    assert code == UNAVAILABLE
+    assert "cabine weights pull idm-vton --variant dc" in complaint
+
+    assert weights("self-test", "preprocess-full")[0] == UNAVAILABLE
+
+
+def test_the_licence_of_another_repository_is_not_taken_for_known(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter(monkeypatch)
+    own = ("pull", "idm-vton", "--accept-license", "--no-self-test")
+
+    assert "me/fine-tune may have a licence of its own" in weights(*own, "--repo", "me/fine-tune")[1]
+    assert "licence of its own" not in weights(*own, "--repo", "yisol/IDM-VTON")[1]
+
+
+def test_an_export_of_ones_own_is_accepted_by_the_same_command(hub: FakeHub, tmp_path: Path) -> None:
+    export = tmp_path / "weights/preprocess-full/densepose/densepose.onnx"
+    command = ("pull", "preprocess-full", "--variant", "densepose", "--accept-license")
+
+    code, _, complaint = weights(*command)
+    assert (code, "nobody publishes this export" in complaint) == (UNAVAILABLE, True)
+
+    export.parent.mkdir(parents=True)
+    export.write_bytes(b"network")
+    assert weights(*command)[0] == 0
+    assert hub.asked == []
+    assert digest(b"network") in export.with_name("manifest.json").read_text()
+    assert "CC BY-SA 3.0" in (tmp_path / "weights/licenses.json").read_text()
 
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
@@ -203,7 +259,7 @@ def test_the_report_of_the_self_test_is_printed_and_counts(
         facts={"device": "RTX 9090"},
         versions={"torch": "2.13"},
     )
-    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry: None)
+    monkeypatch.setattr(weights_cli, "cannot_run", lambda spec, registry, settings: None)
     tried: list[str] = []
 
     def self_test(spec: object, category: str, registry: object, settings: object) -> Report:
@@ -222,6 +278,6 @@ def test_the_report_of_the_self_test_is_printed_and_counts(
 
 
 def test_engines_and_doctor_name_the_command(hub: FakeHub) -> None:
-    listed = CliRunner().invoke(app, ["engines"]).stdout
+    narrow = CliRunner().invoke(app, ["engines"], env={"COLUMNS": "60"}).stdout
 
-    assert "cabine weights pull idm-vton --accept-license" in listed
+    assert "cabine weights pull idm-vton --accept-license" in narrow, "whole, to be copied"

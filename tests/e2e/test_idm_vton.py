@@ -14,6 +14,7 @@ from PIL import Image
 
 pytest.importorskip("torch", reason="torch is not installed: make test")
 
+from inference.engines.idm_vton.spec import SPEC  # noqa: E402
 from tests.gateway_process import Process, running_gateway, running_inference  # noqa: E402
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -46,6 +47,9 @@ def test_named_engine_answers_a_picture_of_the_photos_size(gateway: Process) -> 
     assert answer.headers["Content-Type"] == "image/png"
     assert answer.headers["X-Cabine-Engine"].startswith("idm-vton/")
     assert answer.headers["X-Cabine-Seed"] == "7"
+    assert answer.headers["X-Cabine-Engine-Reason"] == "requested"
+    assert answer.headers["X-Cabine-Sampling"] == "2 steps of DDPM"
+    assert answer.headers["X-Cabine-License"] == SPEC.weights_license
     with Image.open(io.BytesIO(answer.content)) as result, Image.open(PERSON) as photo:
         assert result.size == photo.size
 

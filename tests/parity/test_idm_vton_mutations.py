@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason=NO_TORCH)
 from diffusers import DDPMScheduler  # noqa: E402 - after the skip
 from torch import Tensor  # noqa: E402
 
-from inference.engines.idm_vton import conditioning, garment, latents, sampling  # noqa: E402
+from inference.engines.idm_vton import conditioning, encoders, garment, latents, sampling  # noqa: E402
 from inference.engines.idm_vton.attention import (  # noqa: E402
     InjectGarment,
     Savings,
@@ -111,22 +111,17 @@ def zero_tokens_instead_of_a_zero_picture(patch: Patch, models: Models, inputs: 
     return models
 
 
-def last_hidden_state(*encoders: str) -> Mutation:
-    """hidden_states[-1] where [-2] is meant."""
+def other_hidden_state(encoder: str, shift: int) -> Mutation:
+    """The last one (+1), or the one before that which is meant (-1)."""
 
     def mutation(patch: Patch, models: Models, inputs: Inputs) -> Models:
-        def shifted(encoder: Any) -> Any:
-            def call(*args: Any, **kwargs: Any) -> Any:
-                encoded = encoder(*args, **kwargs)
-                return SimpleNamespace(
-                    hidden_states=(*encoded.hidden_states, None),
-                    text_embeds=getattr(encoded, "text_embeds", None),
-                )
+        network = getattr(models, encoder)
 
-            call.dtype = encoder.dtype  # type: ignore[attr-defined]
-            return call
+        def change(original: Any, asked: Any) -> int:
+            return original(asked) + (shift if asked is network else 0)
 
-        return replace(models, **{name: shifted(getattr(models, name)) for name in encoders})
+        around(patch, encoders, "_last_but_one", change)
+        return models
 
     return mutation
 
@@ -267,11 +262,10 @@ MISTAKES = {
     "zero tokens, not a zero picture": Mistake(
         zero_tokens_instead_of_a_zero_picture, "negative_image_tokens"
     ),
-    "last hidden state of text encoder": Mistake(last_hidden_state("text_encoder"), "prompt_embeds"),
-    "last hidden state of text encoder 2": Mistake(
-        last_hidden_state("text_encoder_2"), "negative_prompt_embeds"
-    ),
-    "last hidden state of image encoder": Mistake(last_hidden_state("image_encoder"), "image_tokens"),
+    # The other two encoders are not loaded to their last layer: nobody can read its output by mistake.
+    "last hidden state of text encoder 2": Mistake(other_hidden_state("text_encoder_2", 1), "prompt_embeds"),
+    "earlier hidden state of text encoder": Mistake(other_hidden_state("text_encoder", -1), "prompt_embeds"),
+    "earlier hidden state of image encoder": Mistake(other_hidden_state("image_encoder", -1), "image_tokens"),
     "one softmax over text and image": Mistake(one_softmax_over_text_and_image, "noise_prediction.0"),
     "trailing spacing": Mistake(scheduler(timestep_spacing="trailing"), "timesteps"),
     "trailing spacing without rescale": Mistake(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
 from inference.engines.base import EngineUnavailable
 from preprocess.models import ModelsError
@@ -17,7 +18,7 @@ from preprocess.weights import WeightsError
 
 @pytest.fixture
 def preparation(models: Path, tmp_path: Path) -> EmbeddedPreparation:
-    return EmbeddedPreparation(models, tmp_path, threads=1)
+    return EmbeddedPreparation(Settings(models=models, weights=tmp_path, threads=1))
 
 
 def test_without_full_networks_dense_pose_is_painted_and_says_so(
@@ -41,6 +42,25 @@ def test_algorithms_give_masks_of_their_own(
 
     assert all(0.1 < mask.mean() < 0.6 for mask in masks)
     assert 0.5 < (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum() < 0.98
+
+
+@pytest.mark.parametrize(("accepted", "served"), [((), "painted"), (("preprocess-full",), "refused")])
+def test_networks_copied_by_hand_wait_for_their_licence(
+    models: Path, tmp_path: Path, people: Callable[[str], Person], accepted: tuple[str, ...], served: str
+) -> None:
+    """An empty file stands for the network: whoever opens it fails."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'cabine[full]'")
+    file = tmp_path / "preprocess-full/densepose/densepose.onnx"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    settings = Settings(models=models, weights=tmp_path, threads=1, accepted_licenses=accepted)
+    preparation, person = EmbeddedPreparation(settings), people("p1_man__base")
+
+    if served == "painted":
+        assert preparation.densepose(person).approximate
+    else:
+        with pytest.raises(EngineUnavailable, match="not a readable ONNX network"):
+            preparation.densepose(person)
 
 
 @pytest.mark.parametrize("damage", [ModelsError("densepose.onnx is damaged"), WeightsError("not recorded")])

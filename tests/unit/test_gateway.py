@@ -68,12 +68,16 @@ def test_bodies_arrive_unchanged(client: FlaskClient, stub: Stub, address: str, 
     assert seen["headers"]["content-type"] == "multipart/form-data; boundary=x"
 
 
-def test_picture_and_headers_come_back(client: FlaskClient) -> None:
-    response = client.post("/compose", data=b"x")
+@pytest.mark.parametrize("address", ["/compose", "/v1/tryon"])
+def test_picture_and_headers_come_back(client: FlaskClient, address: str) -> None:
+    response = client.post(address, data=b"x")
     assert response.data == PNG
     assert response.content_type == "image/png"
     assert response.headers["X-Cabine-Engine"] == "warp"
     assert response.headers["X-Cabine-Confidence"] == "0.8"
+    assert response.headers["X-Cabine-Engine-Reason"] == "requested"
+    assert response.headers["X-Cabine-License"] == "CC BY-NC-SA 4.0"
+    assert response.headers["X-Cabine-Sampling"] == "20 steps, approximate"
     assert response.headers["Content-Length"] == str(len(PNG))
 
 

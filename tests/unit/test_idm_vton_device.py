@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,32 @@ def test_plan_of_a_checkpoint_is_its_own(idm_vton_weights: Path, idm_vton_checkp
     assert plan_lines(runtime)[:2] == ("cpu, float32", plan.lines[0])
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("vae/config.json", b'{"force_upcast": '),
+        ("vae/config.json", b"\xff"),
+        ("vae/config.json", b"[]"),
+        ("unet/config.json", b"{}"),
+        ("unet/diffusion_pytorch_model.safetensors", b"no safetensors"),
+        ("unet/diffusion_pytorch_model.safetensors", (2).to_bytes(8, "little") + b"{}"),
+    ],
+)
+def test_damaged_files_are_no_crash(
+    idm_vton_checkpoint: Path, tmp_path: Path, file: str, content: bytes
+) -> None:
+    folder = shutil.copytree(idm_vton_checkpoint, tmp_path / "idm-vton" / "base")
+    (folder / file).write_bytes(content)
+    runtime = Runtime(weights=tmp_path, device="cpu")
+
+    reason = lacks(runtime)
+
+    assert reason is not None
+    assert "cabine weights verify" in reason
+    assert str(tmp_path) not in reason, "it goes to clients"
+    assert [f"{line}." for line in plan_lines(runtime)] == [reason]
+
+
 def test_explicit_profile_on_the_cpu_is_that_profile(idm_vton_checkpoint: Path) -> None:
     """How all of them are tested here."""
     plan = plan_for(Runtime(device="cpu", profile="8gb"), idm_vton_checkpoint, CPU, torch.float32).plan
@@ -151,6 +178,16 @@ def test_lines_without_a_device_name_every_profile(pretend: Pretend, tmp_path: P
     reason, *profiles = plan_lines(Runtime(weights=tmp_path))
     assert "needs a GPU" in reason
     assert [line.split()[1] for line in profiles] == ["24gb", "16gb", "12gb", "8gb", "cpu"]
+
+
+def test_what_a_garment_takes_in_the_cache(pretend: Pretend, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(cuda=1)
+    budgeted(monkeypatch, 100)
+    monkeypatch.setattr(module, "device_name", str)
+    assert not any("cache" in line for line in plan_lines(Runtime()))
+    line = plan_lines(Runtime(garment_cache_mb=4000))[-1]
+    assert line.startswith("garment cache: up to 4000 MB")
+    assert line.endswith("best 4500 MB, balanced 3000 MB, fast 1800 MB")
 
 
 def test_memory_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: make test")
 
 from bench import idm_vton_gpu as bench  # noqa: E402
-from inference.engines.base import Runtime  # noqa: E402
+from inference.engines.base import EngineUnavailable, Runtime  # noqa: E402
 
 CARD = "NVIDIA L4"
 
@@ -66,6 +66,34 @@ def test_stages_steps_and_share_of_peak(idm_vton_checkpoint: Path) -> None:
 def test_peaks_are_of_the_card(card: str, peak: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(name=card))
     assert bench.peak_tflops(torch.device("cuda")) == peak
+
+
+@pytest.mark.usefixtures("pretended_gpu")
+@pytest.mark.parametrize("failure", [EngineUnavailable("cannot be compiled"), torch.OutOfMemoryError("full")])
+def test_a_profile_that_fails_does_not_lose_the_others(
+    failure: Exception,
+    idm_vton_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = bench.measure
+
+    def measure(folder: Path, runtime: Runtime, *args: object, runs: int) -> list[bench.Result]:
+        if runtime.profile == "8gb":
+            raise failure
+        return real(folder, Runtime(device="cpu", profile="12gb"), ["fast"], runs=runs, canvas=(64, 96))
+
+    monkeypatch.setattr(bench, "measure", measure)
+    monkeypatch.setattr(bench, "device_name", str)
+    monkeypatch.setattr(bench, "resolve", lambda runtime: torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    arguments = ["--weights", str(idm_vton_weights), "--profiles", "12gb", "8gb", "--runs", "1"]
+    monkeypatch.setattr("sys.argv", ["idm_vton_gpu", *arguments])
+    assert bench.main() == 0
+    told = capsys.readouterr()
+    assert f"8gb: {failure}" in told.err
+    assert "12gb" in told.out
 
 
 def test_without_a_gpu_it_fails_and_says_so(

@@ -22,12 +22,14 @@ from inference.engines.idm_vton.loading import (  # noqa: E402
     Checkpoint,
     load_garment,
     load_image_encoder,
+    load_scheduler,
     load_text_encoders,
     load_tokenizers,
     load_tryon,
     load_vae,
-    missing_files,
 )
+from inference.engines.idm_vton.models import load_models  # noqa: E402
+from inference.engines.idm_vton.spec import CONVERTED_UNET, FILES, PICKLED_UNET  # noqa: E402
 from inference.engines.idm_vton.state import LoadError, read_tensors  # noqa: E402
 from tests.idm_vton_checkpoint import make_checkpoint  # noqa: E402
 
@@ -202,7 +204,6 @@ def test_position_buffers_of_old_checkpoints_are_no_surprise(own: Path, componen
 def test_published_pickle_gives_the_same_network(idm_vton_checkpoint: Path, tmp_path: Path) -> None:
     pickled = make_checkpoint(tmp_path / "pickled", pickled_unet=True)
     assert not list((pickled / "unet").glob("*.safetensors"))
-    assert missing_files(pickled) == ()
     ours = load("unet", Checkpoint(pickled), dtype=torch.float16)
     theirs = load("unet", Checkpoint(idm_vton_checkpoint), dtype=torch.float16)
     assert ours.keys() == theirs.keys()
@@ -224,33 +225,88 @@ class Surprise:
 def test_pickle_that_holds_more_than_tensors_is_refused(own: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (own / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     torch.save({"conv_in.weight": Surprise()}, own / "unet" / "diffusion_pytorch_model.bin")
-    with pytest.raises(LoadError, match=r"^unet/diffusion_pytorch_model\.bin is not a checkpoint of tensors"):
+    with pytest.raises(LoadError, match=r"^unet/diffusion_pytorch_model\.bin is not a plain file"):
         load_tryon(Checkpoint(own), dtype=torch.float32)
     assert "ran code" not in "".join(capfd.readouterr())
 
 
+@pytest.mark.parametrize("content", [b"half a download", b""])
 @pytest.mark.parametrize("name", ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"])
-def test_damaged_file_is_named_without_its_folder(own: Path, name: str) -> None:
+def test_damaged_file_is_named_without_its_folder(own: Path, name: str, content: bytes) -> None:
     (own / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    (own / "unet" / name).write_bytes(b"half a download")
+    (own / "unet" / name).write_bytes(content)
     with pytest.raises(LoadError, match=f"^unet/{name} is not a") as refused:
         load_tryon(Checkpoint(own), dtype=torch.float32)
     assert str(own) not in str(refused.value)
 
 
-def test_missing_files_are_listed_together(own: Path) -> None:
-    assert missing_files(own) == ()
-    gone = ("scheduler/scheduler_config.json", "tokenizer/vocab.json", "vae/config.json")
-    for path in gone:
-        (own / path).unlink()
-    shutil.rmtree(own / "image_encoder")
-    assert missing_files(own) == (
-        "image_encoder/config.json",
-        "image_encoder/model.safetensors",
-        *gone,
-    )
-    with pytest.raises(LoadError, match=r"image_encoder/model\.safetensors is missing: cabine weights pull"):
-        Checkpoint(own).weights("image_encoder")
+def test_the_published_files_are_enough(own: Path) -> None:
+    """A checkpoint reduced to what ``pull`` brings loads whole, to the same tokens."""
+    whole = load_models(Checkpoint(own), device=torch.device("cpu"), dtype=torch.float32)
+    wanted = {CONVERTED_UNET if path == PICKLED_UNET else path for path in FILES}
+    for path in own.rglob("*"):
+        if path.is_file() and path.relative_to(own).as_posix() not in wanted:
+            path.unlink()
+    assert not list(own.rglob("special_tokens_map.json"))
+
+    reduced = load_models(Checkpoint(own), device=torch.device("cpu"), dtype=torch.float32)
+
+    for before, after in (
+        (whole.tokenizer, reduced.tokenizer),
+        (whole.tokenizer_2, reduced.tokenizer_2),
+    ):
+        words = {"text": "a photo of shirt", "padding": "max_length", "max_length": 77}
+        assert before(**words)["input_ids"] == after(**words)["input_ids"]
+        assert before.model_max_length == after.model_max_length == 77
+    assert reduced.tokenizer.pad_token_id != reduced.tokenizer_2.pad_token_id
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_every_published_file_is_needed(own: Path, path: str) -> None:
+    (own / path.replace(PICKLED_UNET, CONVERTED_UNET)).unlink()
+
+    with pytest.raises(LoadError, match=f"^{path} (is missing|cannot be read)$"):
+        load_models(Checkpoint(own), device=torch.device("cpu"), dtype=torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("vocab.json", "{", "cannot be read"),
+        ("vocab.json", "[]", "is no JSON object"),
+        ("vocab.json", '{"a": "b"}', "is not a vocabulary"),
+        ("vocab.json", '{"a": 0}', r"lacks <\|startoftext\|>, <\|endoftext\|>"),
+        ("merges.txt", "#version: 0.2\na", "is damaged in line 2"),
+        ("merges.txt", "#version: 0.2\ns h\nnever heard", "is damaged in line 3"),
+        ("tokenizer_config.json", "{", "cannot be read"),
+        ("tokenizer_config.json", "[]", "is no JSON object"),
+        ("tokenizer_config.json", '{"pad_token": "!"}', "lacks model_max_length, tokenizer_class"),
+        ("special_tokens_map.json", "[]", "is no JSON object"),
+    ],
+)
+def test_damaged_tokenizer_is_named(own: Path, name: str, content: str, words: str) -> None:
+    (own / "tokenizer_2" / name).write_text(content)
+
+    with pytest.raises(LoadError, match=f"^tokenizer_2/{name} {words}"):
+        load_tokenizers(Checkpoint(own))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rescale_betas_zero_snr": None, "beta_start": None}, "lacks beta_start, rescale_betas_zero_snr"),
+        ({"prediction_type": "v_prediction"}, "prediction_type is v_prediction"),
+        ({"clip_sample": True}, "clip_sample is True"),
+        ({"variance_type": "learned_range"}, "variance_type is learned_range"),
+    ],
+)
+def test_no_schedule_is_made_up(own: Path, change: dict[str, object], words: str) -> None:
+    file = own / "scheduler" / "scheduler_config.json"
+    config = json.loads(file.read_text()) | change
+    file.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+
+    with pytest.raises(LoadError, match=words):
+        load_scheduler(Checkpoint(own))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

@@ -16,11 +16,15 @@ torch = pytest.importorskip("torch", reason="torch is not installed: make test T
 from diffusers.models import attention_processor  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from inference.engines.idm_vton.architecture import PUBLISHED  # noqa: E402
+from inference.engines.idm_vton.architecture import (  # noqa: E402
+    PUBLISHED,
+    ResamplerSizes,
+    resampler_sizes,
+)
 from inference.engines.idm_vton.attention import NO_SAVINGS, Savings  # noqa: E402
 from inference.engines.idm_vton.kernels import Backend  # noqa: E402
 from inference.engines.idm_vton.loading import Checkpoint, load_garment, load_tryon  # noqa: E402
-from inference.engines.idm_vton.resampler import Resampler, sizes_of  # noqa: E402
+from inference.engines.idm_vton.resampler import Resampler  # noqa: E402
 from inference.engines.idm_vton.unets import (  # noqa: E402
     Features,
     GarmentUnet,
@@ -338,7 +342,7 @@ def test_forwards_run_on_the_meta_device(savings: Savings) -> None:
 
 
 class TestResampler:
-    SIZES = {"queries": 5, "width": 24, "inner": 128, "feed_forward": 40, "depth": 3, "embedding": 20}
+    SIZES = ResamplerSizes(dim=24, depth=3, heads=2, queries=5, feed_forward=40, features=20, out=36)
 
     def tensors(self) -> dict[str, Tensor]:
         """Sizes that no config names."""
@@ -364,8 +368,7 @@ class TestResampler:
         }
 
     def test_sizes_come_from_the_tensors(self) -> None:
-        sizes = sizes_of(self.tensors())
-        assert vars(sizes) == {**self.SIZES, "output": 36}
+        assert resampler_sizes({name: tensor.shape for name, tensor in self.tensors().items()}) == self.SIZES
         assert Resampler.from_state_dict(self.tensors())(torch.zeros(2, 257, 20)).shape == (2, 5, 36)
 
     def test_is_the_published_computation(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -223,7 +223,8 @@ def made_up(
         return torch.rand(rows, 3, *size, generator=generator) * 2 - 1
 
     mask = torch.zeros(persons, 1, height, width)
-    mask[..., height // 4 : -8, 8:-8] = 1
+    for k in range(persons):
+        mask[k, :, height // 4 : -8, 8 * k : -8] = 1
     captions = ("shirt", "low dress", "photo")
     return Inputs(
         person=picture(persons, height, width),
@@ -318,21 +319,26 @@ def test_sample_k_of_a_seed_is_the_first_of_the_seed_k_later(tryon: Models, qual
         assert apart(together[k : k + 1], alone) <= 1  # a batch is added up in another order
 
 
-def test_pictures_are_the_same_in_passes_of_any_size(tryon: Models) -> None:
-    """Two persons with a garment each, three samples: row p * samples + s."""
-    settings = SamplingSettings(steps=2, samples=3)
-    whole = try_on(tryon, made_up(2, 2), settings, Seeded(1, 6))
-    for rows in (1, 4):
-        assert apart(whole, try_on(tryon, made_up(2, 2), replace(settings, rows=rows), Seeded(1, 6))) <= 1
-    second = made_up(2, 2)
-    second = replace(
-        second,
+def one_of(inputs: Inputs, person: int) -> Inputs:
+    """That person with the garment of the same number."""
+    return Inputs(
         **{
-            name: getattr(second, name)[1:]
-            for name in ("person", "mask", "pose", "garment", "garment_clip", "prompts", "garment_prompts")
-        },
+            field.name: getattr(inputs, field.name)[person : person + 1]
+            for field in fields(Inputs)
+            if field.name != "negative_prompt"
+        }
     )
-    assert apart(whole[3:4], try_on(tryon, second, SHORT, Seeded(4))) <= 1
+
+
+def test_each_row_is_what_its_person_garment_and_seed_give_alone(tryon: Models) -> None:
+    """Two persons with a garment each, two samples: row p * samples + s, in passes of any size."""
+    inputs, settings = made_up(2, 2), replace(SHORT, samples=2)
+    whole = try_on(tryon, inputs, settings, Seeded(1, 4))
+    for row in range(4):
+        alone = try_on(tryon, one_of(inputs, row // 2), SHORT, Seeded(1 + row))
+        assert apart(whole[row : row + 1], alone) <= 1
+    for rows in (1, 3):
+        assert apart(whole, try_on(tryon, inputs, replace(settings, rows=rows), Seeded(1, 4))) <= 1
 
 
 def test_one_garment_for_all_is_the_same_garment_for_each(tryon: Models) -> None:
@@ -394,8 +400,23 @@ def test_what_the_checkpoint_alone_decides_is_computed_once(
     assert torch.equal(try_on(models, made_up(), SHORT, Seeded(1)), first)
     assert made_up().negative_prompt not in asked
     assert False not in asked
-    try_on(models, replace(made_up(), negative_prompt="low"), SHORT, Seeded(1))
-    assert "low" in asked
+    other = replace(made_up(), negative_prompt="low")
+    fresh = replace(tryon, constants=Constants())
+    changed, expected = (try_on(one, other, SHORT, Seeded(1)) for one in (models, fresh))
+    assert torch.equal(changed, expected)
+    assert not torch.equal(changed, first)
+
+
+def test_no_batch_of_pictures_is_larger_than_the_plan_counts(own: Models) -> None:
+    """The later garments of an outfit have a person for each sample."""
+    pictures = [torch.rand(rows, 3, 16, 16) for rows in (2, 2, 1)]
+    alone = encoders.encode_pixels(own, pictures, batch=False)
+    batches: list[int] = []
+    own.vae.encoder.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
+    together = encoders.encode_pixels(own, pictures, batch=True)
+    assert batches == [3, 2]
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one.mean, other.mean)
 
 
 def test_equal_captions_are_encoded_once(own: Models) -> None:
@@ -567,7 +588,7 @@ def own(idm_vton_checkpoint: Path) -> Models:
     return load_models(Checkpoint(idm_vton_checkpoint), device=CPU, dtype=torch.float32)
 
 
-def test_a_known_garment_costs_no_garment_pass_and_changes_no_bit(own: Models) -> None:
+def test_a_known_garment_costs_no_garment_pass_and_changes_nothing(own: Models) -> None:
     passes, encoded = garment_passes(own), []
     own.vae.encoder.register_forward_pre_hook(lambda _, args: encoded.append(len(args[0])))
     cache = GarmentCache(2**30)
@@ -575,7 +596,7 @@ def test_a_known_garment_costs_no_garment_pass_and_changes_no_bit(own: Models) -
     assert (len(passes), encoded) == (SHORT.steps, [3])
     warm = run_cached(own, cache)
     assert (len(passes), encoded) == (SHORT.steps, [3, 2])
-    assert torch.equal(cold, warm)
+    assert apart(cold, warm) <= 1  # two pictures at once in the VAE instead of three
     samples = run_cached(own, cache, settings=replace(SHORT, samples=2))
     assert len(passes) == SHORT.steps
     assert apart(samples[:1], cold) <= 1
@@ -649,7 +670,7 @@ def test_the_cache_drops_the_garment_not_used_for_longest() -> None:
     assert [name for name in "abc" if cache.get(key(name)) is not None] == ["a", "c"]
     assert cache.nbytes == 80
     cache.put(key("a"), kept(12))
-    assert cache.nbytes == 88
+    assert (len(cache), cache.nbytes) == (2, 88)
 
 
 def test_what_is_larger_than_the_cache_is_not_kept_and_drops_nothing() -> None:
@@ -666,6 +687,18 @@ def test_a_garment_too_large_for_the_cache_is_not_hoarded(own: Models) -> None:
     assert (len(passes), len(cache)) == (2 * SHORT.steps, 0)
 
 
+def test_a_new_garment_has_its_room_before_it_is_complete(own: Models) -> None:
+    """Old garments and what waits for the last step stay together within the limit."""
+    cache = GarmentCache(2**30)
+    run_cached(own, cache)
+    cache.limit = cache.nbytes  # room for one
+    held: list[int] = []
+    own.unet.module.register_forward_pre_hook(lambda *_: held.append(cache.nbytes))
+    run_cached(own, cache, garment=made_up(seed=9).garment)
+    assert held == [0, cache.limit]  # the last step's features complete it
+    assert len(cache) == 1
+
+
 def test_packed_features_come_back_as_they_were() -> None:
     generator = torch.Generator().manual_seed(0)
     features = [torch.randn(shape, generator=generator) for shape in ((1, 6, 4), (1, 3, 8), (1, 6, 4))]
@@ -680,5 +713,5 @@ def test_requests_at_once_may_share_a_cache(tryon: Models) -> None:
     cache = GarmentCache(2**30)
     alone = [run(0), run(1)]
     cache = GarmentCache(2**30)
-    assert all(torch.equal(one, other) for one, other in zip(alone, both(run), strict=True))
+    assert all(apart(one, other) <= 1 for one, other in zip(alone, both(run), strict=True))
     assert len(cache) == 1

@@ -97,6 +97,21 @@ def test_steps_without_guidance_compile_too(models: Models) -> None:
 
 
 @pytest.mark.usefixtures("compiler")
+def test_blocks_that_come_and_go_are_compiled_once(idm_vton_checkpoint: Path) -> None:
+    plan = make_plan(
+        read_architecture(idm_vton_checkpoint), PROFILES["12gb"], Work(canvas=(64, 128), number_bytes=4)
+    )
+    models = load_placed(Checkpoint(idm_vton_checkpoint), plan, device=CPU, dtype=torch.float32)
+    compile_blocks(models, CAPTURE)
+    graphs = []
+    for _ in range(2):
+        with models.placement.on("unet", "garment_unet", "unet_text", "garment_text"):
+            step(models)
+        graphs.append(counters["stats"]["unique_graphs"])
+    assert graphs[0] == graphs[1] > 0
+
+
+@pytest.mark.usefixtures("compiler")
 def test_8_bit_layers_can_be_captured(idm_vton_checkpoint: Path) -> None:
     work = Work(canvas=(64, 128), number_bytes=4)
     profile = PROFILES["8gb"]

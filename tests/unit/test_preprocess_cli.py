@@ -134,3 +134,24 @@ def test_runs_as_a_module() -> None:
 def test_importing_loads_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit(any(m in sys.modules for m in ('torch', 'inference', 'gateway')))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_full_networks_wait_for_an_accepted_licence(
+    tmp_path: Path, samples: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty file stands for the network: whoever opens it fails."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'cabine[full]'")
+    network = tmp_path / "weights/preprocess-full/densepose/densepose.onnx"
+    network.parent.mkdir(parents=True)
+    network.touch()
+    photo = samples / "people" / "p4_man__base.jpg"
+    command = (photo, "-o", tmp_path / "out", "--models", models, "--weights", tmp_path / "weights")
+
+    painted = run(*command)
+    monkeypatch.setenv("CABINE_ACCEPTED_LICENSES", "idm-vton, preprocess-full")
+    refused = run(*command)
+
+    assert painted.exit_code == 0, painted.output
+    assert json.loads((tmp_path / "out" / "densepose-parts.json").read_text())["approximate"] is True
+    assert refused.exit_code == UNAVAILABLE
+    assert "densepose.onnx is not a readable ONNX network" in refused.stderr

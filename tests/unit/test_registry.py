@@ -144,7 +144,7 @@ def test_engines_load_once() -> None:
 
 
 def test_licence_is_accepted_by_command_or_by_setting(tmp_path: Path) -> None:
-    real = spec("real", commercial_use=False, **DIFFUSION)
+    real = spec("real", commercial_use=False, weights_license="CC BY-NC-SA 4.0", **DIFFUSION)
     here = registry(FakeEngine(spec=real))
 
     refusal = why_not(real, here, Settings(weights=tmp_path))

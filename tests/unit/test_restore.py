@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference.engines.base import EngineImage
@@ -36,6 +36,9 @@ frames = st.builds(
     kind=st.sampled_from(["zeros", "ones", "spots", "soft", "tiny"]),
     seed=st.integers(0, 99),
     limited=st.booleans(),
+)
+@example(  # half a pixel on the photo
+    size=(2, 1), frame=Frame(x0=1.5, y0=0, scale=2.0, width=1, height=2), kind="ones", seed=0, limited=False
 )
 def test_untouched_outside_the_mask(
     size: tuple[int, int], frame: Frame, kind: str, seed: int, limited: bool

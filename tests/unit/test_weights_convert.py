@@ -16,7 +16,7 @@ safetensors = pytest.importorskip(
 from inference.engines.idm_vton.convert import convert  # noqa: E402 - after the check for torch
 from inference.weights import conversion  # noqa: E402
 from inference.weights.verify import verify  # noqa: E402
-from preprocess.weights import WeightsError, checked, read_manifest  # noqa: E402
+from preprocess.weights import FileRecord, WeightsError, checked, read_manifest  # noqa: E402
 from tests.fake_hub import FILES, PICKLE, SAFE, lay_out, weight_set  # noqa: E402
 
 SET = weight_set(owner="idm-vton")
@@ -169,6 +169,29 @@ def test_a_disk_that_keeps_something_else_is_seen(tmp_path: Path, monkeypatch: p
         conversion.convert(SET, tmp_path, lambda *_: None)
 
     assert not (folder / SAFE).exists()
+
+
+def test_stopped_while_it_is_read_back_nothing_stays_that_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = SET.folder(tmp_path)
+    lay_out(folder, FILES)
+    torch.save(state(), folder / PICKLE)
+    verify(SET, tmp_path, lambda _: None)
+    before = sorted(folder.rglob("*"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conversion, "record_of", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            conversion.convert(SET, tmp_path, lambda *_: None)
+
+    assert sorted(folder.rglob("*")) == before
+    assert conversion.convert(SET, tmp_path, lambda *_: None) == (SAFE,)
+    assert checked(tmp_path, SET) == folder
+
+
+def interrupted(path: Path) -> FileRecord:
+    raise KeyboardInterrupt
 
 
 def test_a_missing_pickle_is_named_with_the_command(tmp_path: Path) -> None:

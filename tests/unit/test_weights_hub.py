@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from inference.weights.hub import HuggingFaceHub
+from inference.weights.hub import HuggingFaceHub, named_errors
 from inference.weights.pull import pull
 from preprocess.weights import WeightsError, read_manifest
 from tests.fake_hub import COMMIT, FILES, PICKLE, HubServer, digest, serve_hub, weight_set
@@ -77,3 +79,19 @@ def test_no_way_to_the_hub_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
 
     with pytest.raises(WeightsError, match=r"stopped.*run the same command again.*HF_ENDPOINT"):
         HuggingFaceHub("http://127.0.0.1:9").look(SET.repo, "model", "main")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_disk_that_fills_is_not_told_as_a_broken_download(server: HubServer) -> None:
+    with pytest.raises(WeightsError, match="No space left on device.*make room.*CABINE_WEIGHTS") as told:
+        HuggingFaceHub(server.endpoint).download(
+            SET.repo, "model", COMMIT, PICKLE, Path("/dev/full"), len(FILES[PICKLE])
+        )
+
+    assert "HF_ENDPOINT" not in str(told.value)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_may_not_be_written_is_told(code: int) -> None:
+    with pytest.raises(WeightsError, match=f"{os.strerror(code)}.*CABINE_WEIGHTS"), named_errors("a/b", "c"):
+        raise OSError(code, os.strerror(code), "folder")

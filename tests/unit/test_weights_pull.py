@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from inference.engines.idm_vton.spec import FILES as IDM_FILES
+from inference.engines.idm_vton.spec import PICKLED_UNET, SPEC
 from inference.weights import pull as pulling
+from inference.weights.catalogue import set_of
 from inference.weights.hub import HuggingFaceHub
 from inference.weights.pull import pull
 from preprocess.weights import WeightsError, read_manifest
@@ -115,6 +118,61 @@ def test_everything_a_repository_lacks_is_listed_before_the_download(tmp_path: P
         pull(SET, tmp_path, hub, quiet)
 
     assert hub.brought == {}
+
+
+VAE = "vae/model.safetensors"
+WITH_OTHER = weight_set(elsewhere={VAE: "other/whole"})
+
+
+def half_here() -> FakeHub:
+    """A repository with a UNet only, and a whole one beside it."""
+    unet_only = {path: data for path, data in FILES.items() if path != VAE}
+    return FakeHub(files=unet_only, others={"other/whole": FakeHub(commit=NEXT)})
+
+
+def test_what_a_repository_lacks_comes_from_another(tmp_path: Path) -> None:
+    hub = half_here()
+    said: list[str] = []
+
+    manifest = pull(WITH_OTHER, tmp_path, hub, said.append)
+
+    assert hub.others["other/whole"].places == {VAE: f"other/whole@{NEXT}"}
+    assert hub.places.keys() == FILES.keys() - {VAE}
+    assert manifest.files[VAE].sha256 == digest(FILES[VAE])
+    assert said[0] == f"what {SET.repo} lacks comes from other/whole at {NEXT[:12]}"
+    assert read_manifest(SET.folder(tmp_path)) == manifest
+
+
+def test_both_commits_are_kept_to(tmp_path: Path) -> None:
+    pull(WITH_OTHER, tmp_path, half_here(), quiet)
+    again = half_here()
+
+    pull(WITH_OTHER, tmp_path, again, quiet)
+
+    assert again.asked == [f"{SET.repo}@{COMMIT}", f"other/whole@{NEXT}"]
+    assert again.brought == again.others["other/whole"].brought == {}
+
+
+def test_a_whole_repository_needs_no_other(tmp_path: Path) -> None:
+    hub = FakeHub(others={"other/whole": FakeHub(commit=NEXT)})
+
+    manifest = pull(WITH_OTHER, tmp_path, hub, quiet)
+
+    assert hub.asked == [f"{SET.repo}@main"]
+    assert manifest.elsewhere == {}
+
+
+def test_the_try_on_network_never_comes_from_the_other_repository(tmp_path: Path) -> None:
+    dc = set_of(SPEC, next(variant for variant in SPEC.variants if variant.name == "dc"))
+    base = FakeHub(files=dict.fromkeys(IDM_FILES, b"."))
+
+    with pytest.raises(WeightsError, match=f"it lacks unet/config.json, {PICKLED_UNET}. --repo"):
+        pull(dc, tmp_path, FakeHub(files={}, others={"yisol/IDM-VTON": base}), quiet)
+    mine = FakeHub(files={"unet/config.json": b"{}", PICKLED_UNET: b"dc"}, others={"yisol/IDM-VTON": base})
+    pull(dc, tmp_path, mine, quiet)
+
+    assert not dc.missing(tmp_path)
+    assert (dc.folder(tmp_path) / PICKLED_UNET).read_bytes() == b"dc"
 
 
 def test_without_the_client_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,11 +114,11 @@ def test_the_second_step_is_what_is_timed(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_test_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     blind = registry(Stepping(), lambda _: "There is no GPU; CABINE_DEVICE=cpu tries it on the CPU.")
-    assert "CABINE_DEVICE=cpu" in str(cannot_run(STEPPED, blind))
-    assert cannot_run(STEPPED, registry(Stepping())) is None
+    assert "CABINE_DEVICE=cpu" in str(cannot_run(STEPPED, blind, Settings()))
+    assert cannot_run(STEPPED, registry(Stepping()), Settings()) is None
 
     monkeypatch.setattr(selftest, "SAMPLES", tmp_path)
-    assert "sample photos" in str(cannot_run(STEPPED, registry(Stepping())))
+    assert "sample photos" in str(cannot_run(STEPPED, registry(Stepping()), Settings()))
 
 
 def test_each_variant_is_tried_on_a_garment_that_only_it_gets() -> None:

@@ -24,6 +24,8 @@ from inference.engines.idm_vton.sizes import Architecture
 PIXELS_A_LATENT = 8
 PROMPTS = 2
 """In one batch: the person's and the garment's."""
+VAE_BATCH = 3
+"""Most pictures in one batch of the VAE's encoder: those of one person and one garment."""
 SCORE_BYTES = 8
 """A score in the ``math`` kernel: float32, and its softmax."""
 
@@ -42,7 +44,7 @@ class Work:
     """Every picture has an unconditional half."""
     number_bytes: int = 2
     vae_batch: bool = False
-    """The three pictures of a request are encoded in one batch."""
+    """Pictures are encoded :data:`VAE_BATCH` at a time."""
     scores: bool = False
     """The attention kernel writes its scores out."""
 
@@ -71,7 +73,7 @@ def image_bytes(architecture: Architecture, work: Work) -> int:
 
 def encode_bytes(architecture: Architecture, work: Work) -> int:
     """VAE: masked person, dense pose and garment."""
-    pictures = 3 if work.vae_batch else 1
+    pictures = VAE_BATCH if work.vae_batch else 1
     return pictures * _vae_bytes(architecture, work, encoder_layers) + _constant_bytes(architecture, work)
 
 

@@ -8,7 +8,7 @@ Imports neither torch nor a service, so that torch-free code may read it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -29,14 +29,38 @@ class ResamplerSizes:
     depth: int = 4
     heads: int = 20
     head_dim: int = 64
+    """The one size that no tensor shows."""
     queries: int = 16
     feed_forward: int = 5120
     features: int = 1280
     """Channels of the image encoder's tokens."""
     out: int = 2048
 
+    @property
+    def inner(self) -> int:
+        return self.heads * self.head_dim
+
 
 RESAMPLER = ResamplerSizes()
+
+
+def resampler_sizes(shapes: Mapping[str, Sequence[int]]) -> ResamplerSizes:
+    """From its tensors: the published code writes the sizes into the UNet whatever its config says.
+
+    ``shapes``: name (without ``encoder_hid_proj.``) -> shape. Raises ``KeyError`` naming a tensor that is not
+    there.
+    """
+    inner, dim = shapes["layers.0.0.to_q.weight"]
+    return ResamplerSizes(
+        dim=dim,
+        depth=1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("layers.")),
+        heads=inner // ResamplerSizes.head_dim,
+        queries=shapes["latents"][1],
+        feed_forward=shapes["layers.0.1.1.weight"][0],
+        features=shapes["proj_in.weight"][1],
+        out=shapes["proj_out.weight"][0],
+    )
+
 
 # SDXL. `attention_head_dim` holds numbers of heads (64 channels each): a naming quirk that diffusers keeps.
 _SDXL: Config = {

@@ -17,6 +17,7 @@ from inference.engines.idm_vton.placement import load_placed
 from inference.engines.idm_vton.spec import SPEC
 from inference.engines.idm_vton.speed import prepare
 from inference.engines.idm_vton.state import LoadError
+from inference.weights.catalogue import set_of
 from inference.weights.requirement import checked_folder, variant_for
 
 
@@ -68,7 +69,8 @@ class Shelf:
         try:
             models = load_placed(Checkpoint(folder), planned.plan, device=self.device, dtype=self._dtype)
         except LoadError as error:
-            raise EngineUnavailable(f"{SPEC.name} ({variant.name}): {error}") from error
+            remedy = f"{set_of(SPEC, variant).remedy} to have it as it was published"
+            raise EngineUnavailable(f"{SPEC.name} ({variant.name}): {error}; {remedy}") from error
         return Loaded(variant=variant.name, models=prepare(models, self._runtime), planned=planned)
 
 

@@ -1,7 +1,7 @@
 """A published pickle of weights to safetensors in float16, tensor by tensor.
 
-The pickle is opened with ``weights_only=True`` (nothing in it can run) and ``mmap=True`` (nothing of it is
-read before it is needed); the other file is written as it goes, so that memory holds one tensor at a time.
+The pickle stays on the disk (``state.read_pickle``), and the other file is written as it goes, so that memory
+holds one tensor at a time.
 Format of the target (safetensors, README, "Format"): 8 bytes length, a JSON header, the tensors without gaps.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
 
+from inference.engines.idm_vton.state import LoadError, read_pickle
 from preprocess.weights import WeightsError
 
 Progress = Callable[[int, int], None]
@@ -30,7 +30,10 @@ def convert(source: Path, target: Path, progress: Progress = lambda done, total:
     The file appears whole or not at all. Raises :class:`WeightsError` for a pickle that holds anything but
     named tensors, or numbers that float16 cannot hold.
     """
-    state = read_pickle(source)
+    try:
+        state = read_pickle(source)
+    except LoadError as error:
+        raise WeightsError(str(error)) from error
     names = sorted(state, key=lambda name: (-_stored(state[name]).itemsize, name))
     partial = target.with_name(f".{target.name}.partial")
     try:
@@ -60,22 +63,6 @@ def _chunks(state: Mapping[str, torch.Tensor], names: list[str]) -> Iterator[byt
         if stored.is_floating_point() and not _finite(stored):
             raise WeightsError(f"{name} holds numbers that float16 cannot hold; it cannot be converted")
         yield raw.numpy().data
-
-
-def read_pickle(source: Path) -> Mapping[str, torch.Tensor]:
-    """A dictionary of tensors that are still on the disk. Raises :class:`WeightsError`."""
-    try:
-        state = torch.load(source, map_location="cpu", mmap=True, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise WeightsError(
-            f"{source.name} is not a plain file of weights and was not opened: it holds code or objects, or "
-            "is damaged or older than torch 1.6. Delete it and pull it again; do not load it elsewhere"
-        ) from error
-    if not isinstance(state, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
-    ):
-        raise WeightsError(f"{source.name} holds something else than named tensors; it cannot be converted")
-    return state
 
 
 def header(state: Mapping[str, torch.Tensor], names: list[str]) -> bytes:

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 from inference.engines.base import EngineUnavailable, OutOfMemory, Runtime
-from inference.engines.idm_vton.activations import Work
+from inference.engines.idm_vton.activations import Work, feature_bytes
 from inference.engines.idm_vton.memory import Budget, Plan, choose, gigabytes, make_plan, pictures_at_once
 from inference.engines.idm_vton.profiles import PROFILES
+from inference.engines.idm_vton.settings import QUALITY
 from inference.engines.idm_vton.sizes import PUBLISHED_ARCHITECTURE, Architecture, read_architecture
 from inference.engines.idm_vton.spec import SPEC
 from inference.weights.catalogue import set_of
@@ -119,13 +120,27 @@ def plan_lines(runtime: Runtime) -> tuple[str, ...]:
     """For ``cabine doctor``: the plan that would be used; without a device, what each profile would need."""
     folder = _folder(runtime)
     try:
+        architecture = read_architecture(folder) if folder else PUBLISHED_ARCHITECTURE
+    except EngineUnavailable as reason:
+        return (str(reason),)
+    try:
         device = resolve(runtime)
         dtype = dtype_for(runtime, device)
         planned = plan_for(runtime, folder, device, dtype)
     except (EngineUnavailable, OutOfMemory) as reason:
-        architecture = read_architecture(folder) if folder else PUBLISHED_ARCHITECTURE
         return (str(reason), *profile_lines(architecture))
-    return (f"{device_name(device)}, {str(dtype).removeprefix('torch.')}", *planned.plan.lines)
+    lines = (f"{device_name(device)}, {str(dtype).removeprefix('torch.')}", *planned.plan.lines)
+    return (*lines, cache_line(runtime, planned)) if runtime.garment_cache_mb else lines
+
+
+def cache_line(runtime: Runtime, planned: Planned) -> str:
+    """What the garment cache may take, and what one garment takes there: too small a cache keeps nothing."""
+    step = feature_bytes(planned.architecture, planned.plan.work)
+    sizes = (f"{name} {-(-step * recipe.steps // 2**20)} MB" for name, recipe in QUALITY.items())
+    return (
+        f"garment cache: up to {runtime.garment_cache_mb} MB of host memory, beyond the plan; "
+        f"a garment takes {', '.join(sizes)}"
+    )
 
 
 def profile_lines(architecture: Architecture) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from inference.engines.idm_vton.activations import VAE_BATCH
 from inference.engines.idm_vton.inputs import CLIP_SIDE
 from inference.engines.idm_vton.models import Models, Text
 
@@ -101,11 +102,12 @@ class Posterior:
 def encode_pixels(models: Models, stacks: Sequence[Tensor], *, batch: bool) -> list[Posterior]:
     """Posteriors of several stacks of pictures ``(n, 3, H, W)`` in -1..1; a stack may be empty.
 
-    ``batch`` encodes all pictures at once instead of one after another.
+    ``batch`` encodes :data:`VAE_BATCH` pictures at once, however many there are: that is what the memory plan
+    counts. Otherwise one after another.
     """
     vae = models.vae
     pixels = torch.cat(list(stacks)).to(models.device, vae.dtype)
-    encoded = [vae.encode(part).latent_dist for part in ([pixels] if batch else pixels.split(1))]
+    encoded = [vae.encode(part).latent_dist for part in pixels.split(VAE_BATCH if batch else 1)]
     sizes = [len(stack) for stack in stacks]
     means = torch.cat([part.mean for part in encoded]).float().split(sizes)
     deviations = torch.cat([part.std for part in encoded]).float().split(sizes)

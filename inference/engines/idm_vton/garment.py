@@ -53,12 +53,15 @@ class Remembering:
         self.components = computed.components
         self._computed, self._place = computed, place
         self._kept: list[PackedFeatures] = []
+        self._fits = False
 
     def at(self, k: int, timestep: Tensor) -> Features:
         features = self._computed.at(k, timestep)
         cache, steps = self._place.cache, len(self._place.key.timesteps)
-        if steps * sum(feature.nbytes for feature in features) > cache.limit:
-            return features  # would not be kept: do not hoard it until then
+        if k == 0:  # what waits for the last step takes memory already
+            self._fits = cache.make_room(steps * sum(feature.nbytes for feature in features))
+        if not self._fits:
+            return features
         self._kept.append(PackedFeatures.pack(features, cache.device))
         if len(self._kept) == steps:
             self._place.put(tuple(self._kept))

@@ -40,30 +40,47 @@ def garment_digest(garment: Tensor) -> str:
     return hashlib.sha256(garment.contiguous().numpy().tobytes()).hexdigest()
 
 
+PIECE = 32 * 2**20
+"""Bytes of one buffer: a power of two, because torch rounds pinned memory up to the next one (157 MB in one
+piece would take 268); and all alike, because torch keeps what is let go for another of the same size."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PackedFeatures:
-    """The features of one timestep in one flat buffer: one copy to the GPU instead of seventy."""
+    """The features of one timestep in a few flat buffers: five copies to the GPU instead of seventy."""
 
-    buffer: Tensor
+    buffers: tuple[Tensor, ...]
     shapes: tuple[torch.Size, ...]
 
     @classmethod
     def pack(cls, features: Sequence[Tensor], device: torch.device) -> PackedFeatures:
-        """Copy ``features`` (of one dtype) to ``device``; host memory is pinned when they come from a GPU."""
+        """Copy ``features`` (of one dtype) to ``device``; host memory is pinned when they come from a GPU.
+
+        The host does not wait for the GPU then: numbers arrive some time after this returns, but before those
+        of any :meth:`unpack` leave, because a GPU copies in the order it was asked.
+        """
         flat = torch.cat([feature.flatten() for feature in features])
         pinned = flat.is_cuda and device.type == "cpu"
-        buffer = torch.empty(flat.shape, dtype=flat.dtype, device=device, pin_memory=pinned).copy_(flat)
-        return cls(buffer=buffer, shapes=tuple(feature.shape for feature in features))
+
+        def copy(piece: Tensor) -> Tensor:
+            buffer = torch.empty(piece.shape, dtype=piece.dtype, device=device, pin_memory=pinned)
+            return buffer.copy_(piece, non_blocking=pinned)
+
+        buffers = tuple(copy(piece) for piece in flat.split(PIECE // flat.itemsize))
+        return cls(buffers=buffers, shapes=tuple(feature.shape for feature in features))
 
     def unpack(self, device: torch.device) -> Features:
         """The features as they were, on ``device``: views of one buffer."""
-        flat = self.buffer.to(device, non_blocking=True)
+        sizes = [len(buffer) for buffer in self.buffers]
+        flat = torch.empty(sum(sizes), dtype=self.buffers[0].dtype, device=device)
+        for place, buffer in zip(flat.split(sizes), self.buffers, strict=True):
+            place.copy_(buffer, non_blocking=True)
         parts = flat.split([shape.numel() for shape in self.shapes])
         return tuple(part.view(shape) for part, shape in zip(parts, self.shapes, strict=True))
 
     @property
     def nbytes(self) -> int:
-        return self.buffer.nbytes
+        return sum(buffer.nbytes for buffer in self.buffers)
 
 
 Kept = tuple[PackedFeatures, ...]
@@ -91,6 +108,17 @@ class GarmentCache:
                 self._kept.move_to_end(key)
             return kept
 
+    def make_room(self, size: int) -> bool:
+        """Drop the garments not used for longest until ``size`` more bytes fit.
+
+        False where they never will; nothing is dropped then.
+        """
+        if size > self.limit:
+            return False
+        with self._lock:
+            self._drop_for(size)
+        return True
+
     def put(self, key: GarmentKey, kept: Kept) -> None:
         """Keep ``kept``, dropping the garments not used for longest; dropped itself where it alone is too
         large."""
@@ -100,10 +128,13 @@ class GarmentCache:
         with self._lock:
             if key in self._kept:
                 self._bytes -= _bytes(self._kept.pop(key))
-            while self._bytes + size > self.limit:
-                self._bytes -= _bytes(self._kept.popitem(last=False)[1])
+            self._drop_for(size)
             self._kept[key] = kept
             self._bytes += size
+
+    def _drop_for(self, size: int) -> None:
+        while self._bytes + size > self.limit:
+            self._bytes -= _bytes(self._kept.popitem(last=False)[1])
 
     @property
     def nbytes(self) -> int:

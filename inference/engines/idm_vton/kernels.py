@@ -56,7 +56,8 @@ def _attend_with_lse(query: Tensor, key: Tensor, value: Tensor, backend: Backend
         answer, lse = aten._scaled_dot_product_flash_attention_for_cpu(query, key, value)
         return answer, lse
     half = query.dtype in (torch.float16, torch.bfloat16)
-    if device == "meta" or (device == "cuda" and half and backend in ("auto", "flash")):
+    flash = backend == "flash" or (backend == "auto" and device == "cuda" and has_flash(query.device))
+    if device == "meta" or (device == "cuda" and half and flash):
         answer, lse, *_ = aten._scaled_dot_product_flash_attention(query, key, value)
         return answer, lse
     if device == "cuda" and backend in ("auto", "efficient"):  # float32 too; pads the lse to 32 queries
@@ -66,3 +67,10 @@ def _attend_with_lse(query: Tensor, key: Tensor, value: Tensor, backend: Backend
         f"uncond_lse: no attention kernel that returns the log-sum-exp for {query.dtype} on {device} with "
         f"attention={backend}; switch uncond_lse off, or use attention=auto on cpu or cuda"
     )
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def has_flash(device: torch.device) -> bool:
+    """Has this CUDA device the flash kernel: Ampere and later (compute capability 8.0) have."""
+    major, _ = torch.cuda.get_device_capability(device)
+    return major >= 8

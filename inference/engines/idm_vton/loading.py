@@ -25,7 +25,10 @@ from transformers import (
 
 from inference.engines.idm_vton.clip import clip_model
 from inference.engines.idm_vton.resampler import Resampler
+from inference.engines.idm_vton.sizes import RESAMPLER_PREFIX
+from inference.engines.idm_vton.spec import FILES
 from inference.engines.idm_vton.state import PICKLE_SUFFIX, LoadError, arguments, fill, on_meta, read_tensors
+from inference.engines.idm_vton.tokens import load_tokenizer
 from inference.engines.idm_vton.unets import (
     GarmentUnet,
     TryOnUnet,
@@ -35,37 +38,31 @@ from inference.engines.idm_vton.unets import (
     tryon_model,
 )
 
-WEIGHTS = {
-    "unet": "diffusion_pytorch_model",
-    "unet_encoder": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-    "text_encoder_2": "model",
-    "image_encoder": "model",
-}
-"""Component -> name of its weights file, without ``.safetensors`` (preferred) or ``.bin`` (a pickle)."""
-
-OTHER_FILES = (
-    "scheduler/scheduler_config.json",
-    "tokenizer/merges.txt",
-    "tokenizer/special_tokens_map.json",
-    "tokenizer/tokenizer_config.json",
-    "tokenizer/vocab.json",
-    "tokenizer_2/merges.txt",
-    "tokenizer_2/special_tokens_map.json",
-    "tokenizer_2/tokenizer_config.json",
-    "tokenizer_2/vocab.json",
-)
-
 GARMENT_STRAYS = frozenset(
     f"add_embedding.{layer}.{kind}" for layer in ("linear_1", "linear_2") for kind in ("weight", "bias")
 )
 """Tensors of the published garment UNet for which its config has no module: it was built without the size and
 pooled prompt embedding of SDXL."""
 
-PULL = "cabine weights pull idm-vton"
+SCHEDULE = (
+    "beta_end",
+    "beta_schedule",
+    "beta_start",
+    "num_train_timesteps",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "steps_offset",
+    "timestep_spacing",
+)
+"""Of the scheduler's config: what noise levels and timesteps depend on."""
 
-RESAMPLER_PREFIX = "encoder_hid_proj."
+SAMPLER = {
+    "prediction_type": "epsilon",
+    "clip_sample": False,
+    "thresholding": False,
+    "variance_type": "fixed_small",
+}
+"""Of the scheduler's config: the only kind that ``schedule.py`` computes."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +77,21 @@ class Checkpoint:
         try:
             config: dict[str, Any] = json.loads((self.folder / component / name).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise LoadError(f"{component}/{name} cannot be read: {PULL}") from error
+            raise LoadError(f"{component}/{name} cannot be read") from error
+        if not isinstance(config, dict):
+            raise LoadError(f"{component}/{name} is no configuration")
         return config
 
     def weights(self, component: str) -> Path:
         """Its weights: safetensors where there are any, else the pickle. Raises :class:`LoadError`."""
-        stem = self.folder / component / WEIGHTS[component]
+        (published,) = (
+            path for path in FILES if path.startswith(f"{component}/") and not path.endswith(".json")
+        )
         for suffix in (".safetensors", PICKLE_SUFFIX):
-            path = stem.with_name(stem.name + suffix)
+            path = (self.folder / published).with_suffix(suffix)
             if path.is_file():
                 return path
-        raise LoadError(f"{component}/{WEIGHTS[component]}.safetensors is missing: {PULL}")
+        raise LoadError(f"{published} is missing")
 
     def tensors(
         self,
@@ -103,16 +104,6 @@ class Checkpoint:
         """Tensors of a component one by one, on ``device``, floating ones as ``dtype``; see
         :func:`read_tensors`."""
         return read_tensors(self.weights(component), device, dtype, skip=skip)
-
-
-def missing_files(folder: Path) -> tuple[str, ...]:
-    """Paths inside ``folder`` that a checkpoint needs and that are not there."""
-    wanted = list(OTHER_FILES)
-    for component, stem in WEIGHTS.items():
-        wanted.append(f"{component}/config.json")
-        if not (folder / component / f"{stem}{PICKLE_SUFFIX}").is_file():
-            wanted.append(f"{component}/{stem}.safetensors")
-    return tuple(sorted(path for path in wanted if not (folder / path).is_file()))
 
 
 def load_tryon(
@@ -175,11 +166,23 @@ def load_text_encoders(
     )
 
 
+def load_scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The scheduler's config, whole: diffusers would fill gaps with defaults that draw other pictures.
+
+    Raises :class:`LoadError`, also for a kind of sampling that the engine does not have.
+    """
+    config = checkpoint.config("scheduler")
+    if missing := [name for name in SCHEDULE if name not in config]:
+        raise LoadError(f"scheduler/scheduler_config.json lacks {', '.join(missing)}")
+    for name, wanted in SAMPLER.items():
+        if config.get(name, wanted) != wanted:
+            raise LoadError(f"scheduler: {name} is {config[name]}, the engine samples with {wanted} only")
+    return config
+
+
 def load_tokenizers(checkpoint: Checkpoint) -> tuple[CLIPTokenizer, CLIPTokenizer]:
-    return (
-        CLIPTokenizer.from_pretrained(checkpoint.folder / "tokenizer", local_files_only=True),
-        CLIPTokenizer.from_pretrained(checkpoint.folder / "tokenizer_2", local_files_only=True),
-    )
+    """Of both text encoders: they differ in what fills a prompt up. Raises :class:`LoadError`."""
+    return load_tokenizer(checkpoint.folder / "tokenizer"), load_tokenizer(checkpoint.folder / "tokenizer_2")
 
 
 def load_image_encoder(

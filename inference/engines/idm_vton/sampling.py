@@ -125,7 +125,10 @@ def denoise(
     timesteps = torch.tensor(schedule.timesteps, device=models.device)
 
     def draw() -> Tensor:
-        return noise.draw("step", latents.shape).to(latents.device)
+        drawn = noise.draw("step", latents.shape)
+        if models.device.type == "cuda":
+            drawn = drawn.pin_memory()  # or the host waits at every step until the GPU has caught up
+        return drawn.to(models.device, non_blocking=True)
 
     with models.placement.on(*_in_the_loop(conditions, settings)):
         for k in range(steps):

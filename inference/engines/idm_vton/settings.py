@@ -59,7 +59,8 @@ class SamplingSettings:
     @property
     def words(self) -> str:
         """As in ``20 steps of DPM-Solver++(2M), guidance off after 15, approximate``."""
-        words = f"{self.steps} steps of {SOLVERS[self.solver]}"
+        count = "1 step" if self.steps == 1 else f"{self.steps} steps"
+        words = f"{count} of {SOLVERS[self.solver]}"
         if 0 < self.guided_steps < self.steps:
             words += f", guidance off after {self.guided_steps}"
         return words if self.solver == "ddpm" and self.guided == 1 else f"{words}, approximate"

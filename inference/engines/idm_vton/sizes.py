@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from inference.engines.idm_vton.architecture import PUBLISHED, RESAMPLER, ResamplerSizes
+from inference.engines.base import EngineUnavailable
+from inference.engines.idm_vton.architecture import (
+    PUBLISHED,
+    RESAMPLER,
+    ResamplerSizes,
+    resampler_sizes,
+)
 from inference.engines.idm_vton.layers import (
     Config,
     Layer,
@@ -43,6 +49,9 @@ COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 RESAMPLER_PREFIX = "encoder_hid_proj."
 """Of its tensors in the try-on UNet's file."""
+MOST_HEADER_BYTES = 100_000_000
+"""Of a safetensors file, by its specification."""
+REMEDY = "cabine weights verify says which files changed, and with which command to bring them again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,37 +82,49 @@ def read_architecture(folder: Path) -> Architecture:
     """Of the checkpoint in ``folder``, by its configuration files; no weights are read.
 
     The resampler has no configuration: its sizes stand in the header of the try-on UNet's safetensors. Where
-    that is still a pickle, they are taken as published.
+    that is still a pickle, they are taken as published. Raises :class:`EngineUnavailable` for files that are
+    damaged or of something else.
     """
     parts = ("unet", "unet_encoder", "vae", "text_encoder", "text_encoder_2", "image_encoder")
-    configs: dict[str, Config] = {
-        part: json.loads((folder / part / "config.json").read_text("utf-8")) for part in parts
-    }
+    configs = {part: _config(folder / part / "config.json") for part in parts}
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    return Architecture(configs=configs, resampler=_resampler_sizes(file) if file.is_file() else RESAMPLER)
+    try:
+        found = Architecture(
+            configs=configs, resampler=_resampler_sizes(file) if file.is_file() else RESAMPLER
+        )
+        component_weights(found)  # counts every layer: what a configuration lacks shows here
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise EngineUnavailable(
+            f"idm-vton: files of {folder.name} are damaged or of something else; {REMEDY}"
+        ) from error
+    return found
+
+
+def _config(file: Path) -> Config:
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineUnavailable(
+            f"idm-vton: {file.parent.name}/{file.name} cannot be read; {REMEDY}"
+        ) from error
+    if not isinstance(config, dict):
+        raise EngineUnavailable(f"idm-vton: {file.parent.name}/{file.name} is no configuration; {REMEDY}")
+    return config
 
 
 def _resampler_sizes(file: Path) -> ResamplerSizes:
     """From the shapes in a safetensors header: eight bytes of length, then JSON."""
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
+        if length > MOST_HEADER_BYTES:
+            raise ValueError(f"{file.name} is not a safetensors file")
         header = json.loads(stream.read(length))
     shapes = {
         name.removeprefix(RESAMPLER_PREFIX): entry["shape"]
         for name, entry in header.items()
         if name.startswith(RESAMPLER_PREFIX)
     }
-    _, queries, dim = shapes["latents"]
-    return replace(
-        RESAMPLER,
-        dim=dim,
-        depth=sum(name.endswith(".0.to_q.weight") for name in shapes),
-        heads=shapes["layers.0.0.to_q.weight"][0] // RESAMPLER.head_dim,
-        queries=queries,
-        feed_forward=shapes["layers.0.1.1.weight"][0],
-        features=shapes["proj_in.weight"][1],
-        out=shapes["proj_out.weight"][0],
-    )
+    return resampler_sizes(shapes)
 
 
 def component_weights(architecture: Architecture) -> dict[Component, Weights]:
@@ -183,7 +204,7 @@ def _clip_layer(config: Config) -> Weights:
 
 
 def _resampler(sizes: ResamplerSizes) -> Weights:
-    dim, inner = sizes.dim, sizes.heads * sizes.head_dim
+    dim, inner = sizes.dim, sizes.inner
     attention = norm(dim) * 2 + linear(dim, inner, bias=False) * 3 + linear(inner, dim, bias=False)
     forward = linear(dim, sizes.feed_forward, bias=False) + linear(sizes.feed_forward, dim, bias=False)
     ends = linear(sizes.features, dim) + linear(dim, sizes.out) + norm(sizes.out)

@@ -16,11 +16,9 @@ FILES = (
     "text_encoder_2/config.json",
     "text_encoder_2/model.safetensors",
     "tokenizer/merges.txt",
-    "tokenizer/special_tokens_map.json",
     "tokenizer/tokenizer_config.json",
     "tokenizer/vocab.json",
     "tokenizer_2/merges.txt",
-    "tokenizer_2/special_tokens_map.json",
     "tokenizer_2/tokenizer_config.json",
     "tokenizer_2/vocab.json",
     "unet/config.json",
@@ -31,7 +29,9 @@ FILES = (
     "vae/diffusion_pytorch_model.safetensors",
 )
 """What the engine reads of the published repository. The demo's ``ckpt/`` is not among them: preprocessing
-has its own weights. ``unet`` is published only as a float32 pickle (yisol/IDM-VTON issues 75 and 136)."""
+has its own weights, and ``special_tokens_map.json`` repeats the tokenizers' settings. ``unet`` is published
+only as a float32 pickle (yisol/IDM-VTON issues 75 and 136). The names are those of that repository as public
+download scripts list them; sizes as in the log of issue 75."""
 
 # Nobody of this project could reach the hub: neither a commit nor a checksum can stand here. The first pull
 # resolves "main", records the commit and the SHA-256 of every file, and later pulls keep to them.
@@ -80,10 +80,13 @@ SPEC = EngineSpec(
         Variant(
             name="dc",
             categories=frozenset({"upper", "lower", "dress"}),  # trained on DressCode
-            repo="yisol/IDM-VTON-DC",  # name and layout unverified; `weights pull --repo` names another
+            repo="yisol/IDM-VTON-DC",  # `weights pull --repo` names another
             revision="main",
             files=UNCONFIRMED,
             converted={PICKLED_UNET: CONVERTED_UNET},
+            # The authors' inference_dc.py takes the try-on UNet alone from there. Whether anything else lies
+            # there is unconfirmed; the UNet must.
+            elsewhere={path: "yisol/IDM-VTON" for path in FILES if not path.startswith("unet/")},
             download_mb=DOWNLOAD_MB,
         ),
     ),

@@ -89,11 +89,7 @@ def _stored_tensors(
     path: Path, device: torch.device | str, skip: frozenset[str]
 ) -> Iterator[tuple[str, Tensor]]:
     if path.suffix == PICKLE_SUFFIX:
-        try:
-            stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except (pickle.UnpicklingError, RuntimeError) as error:
-            raise LoadError(f"{_named(path)} is not a checkpoint of tensors that can be mapped") from error
-        yield from ((name, tensor) for name, tensor in stored.items() if name not in skip)
+        yield from ((name, tensor) for name, tensor in read_pickle(path).items() if name not in skip)
         return
     try:
         with safe_open(path, framework="pt", device=str(device)) as stored:
@@ -102,6 +98,26 @@ def _stored_tensors(
                     yield name, stored.get_tensor(name)
     except SafetensorError as error:
         raise LoadError(f"{_named(path)} is not a safetensors file: download it again") from error
+
+
+def read_pickle(path: Path) -> Mapping[str, Tensor]:
+    """A dictionary of tensors that are still on the disk: nothing in the file can run (``weights_only``), and
+    nothing of it is read before it is needed (``mmap``).
+
+    Raises :class:`LoadError` for anything but named tensors.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise LoadError(
+            f"{_named(path)} is not a plain file of weights and was not opened: it holds code or objects, or "
+            "is damaged or older than torch 1.6. Delete it and pull it again; do not load it elsewhere"
+        ) from error
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
+        raise LoadError(f"{_named(path)} holds something else than named tensors")
+    return state
 
 
 def _named(path: Path) -> str:

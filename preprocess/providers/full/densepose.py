@@ -12,10 +12,6 @@ one):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +20,7 @@ from preprocess.errors import InputError
 from preprocess.geometry import Box
 from preprocess.models import ModelsError
 from preprocess.providers.full.body import body_box
-from preprocess.providers.full.network import Network, Shape, Tensor
+from preprocess.providers.full.network import OneNetwork, Shape, Tensor
 from preprocess.types import DensePose, Person, Rgb
 
 SHAPE: Shape = (1, 3, None, None)
@@ -38,14 +34,9 @@ LEAST_OVERLAP = 0.3
 """Intersection over union with the person's box."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BodySurface:
-    network: Network
-
-    @classmethod
-    def open(cls, path: Path, threads: int) -> Self:
-        """Raises :class:`preprocess.models.ModelsError`."""
-        return cls(network=Network(path, threads, takes=SHAPE, gives=OUTPUTS))
+class BodySurface(OneNetwork):
+    takes = SHAPE
+    gives = OUTPUTS
 
     def __call__(self, person: Person) -> DensePose:
         """Parts of our person, in the person's frame.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Network:
         if len(inputs) != 1 or not _fits(inputs[0].shape, takes) or len(outputs) < gives:
             got = ", ".join(str(item.shape) for item in inputs)
             raise ModelsError(
-                f"{path} is another network: it takes {got} and gives {len(outputs)} tensors, expected "
+                f"{path.name} is another network: it takes {got} and gives {len(outputs)} tensors, expected "
                 f"{list(takes)} and {gives}; docs/preprocessing-models.md lists the signatures"
             )
         self._input = inputs[0].name
@@ -44,6 +45,20 @@ class Network:
         """All outputs for one batch of the shape it takes, in the file's order."""
         tensor = np.ascontiguousarray(batch, dtype=np.float32)
         return [np.asarray(item) for item in self._session.run(self._outputs, {self._input: tensor})]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneNetwork:
+    """Base of what is made with one network: its file is opened with the signature of the subclass."""
+
+    network: Network
+    takes: ClassVar[Shape]
+    gives: ClassVar[int]
+
+    @classmethod
+    def open(cls, path: Path, threads: int) -> Self:
+        """Raises :class:`ModelsError`."""
+        return cls(network=Network(path, threads, takes=cls.takes, gives=cls.gives))
 
 
 def _open(path: Path, threads: int) -> Any:
@@ -66,7 +81,9 @@ def _open(path: Path, threads: int) -> Any:
     try:
         return ort.InferenceSession(str(path), sess_options=options, providers=["CPUExecutionProvider"])
     except unreadable as error:
-        raise ModelsError(f"{path} is not a readable ONNX network; download or export it again") from error
+        raise ModelsError(
+            f"{path.name} is not a readable ONNX network; download or export it again"
+        ) from error
 
 
 def _fits(shape: Sequence[int | str | None], wanted: Shape) -> bool:

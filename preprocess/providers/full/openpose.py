@@ -8,10 +8,6 @@ affinity fields ``(1, 38, h, w)``. One scale, as IDM-VTON runs it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +15,7 @@ from numpy.typing import NDArray
 from preprocess.models import ModelsError
 from preprocess.providers.full.affinity import Peak, people_of
 from preprocess.providers.full.body import coco18
-from preprocess.providers.full.network import Network, Shape, Tensor
+from preprocess.providers.full.network import OneNetwork, Shape, Tensor
 from preprocess.types import Person, Pose, Rgb
 
 SHAPE: Shape = (1, 3, None, None)
@@ -34,14 +30,9 @@ SIGMA = 3.0
 LEAST_HEAT = 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenPose:
-    network: Network
-
-    @classmethod
-    def open(cls, path: Path, threads: int) -> Self:
-        """Raises :class:`preprocess.models.ModelsError`."""
-        return cls(network=Network(path, threads, takes=SHAPE, gives=OUTPUTS))
+class OpenPose(OneNetwork):
+    takes = SHAPE
+    gives = OUTPUTS
 
     def __call__(self, person: Person) -> Pose:
         """``coco18`` in the person's frame: of whoever has most points on the person's matte.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from preprocess.licenses import acceptance_words
 from preprocess.providers.full.densepose import BodySurface
 from preprocess.providers.full.openpose import OpenPose
 from preprocess.providers.full.parsing import Parser
 from preprocess.providers.full.spec import DENSEPOSE, DWPOSE, OPENPOSE, SCHP
 from preprocess.providers.full.wholebody import WholeBody
 from preprocess.types import DensePose, LabelMap, Person, Pose
-from preprocess.weights import WeightSet, checked
+from preprocess.weights import WeightsError, WeightSet, checked
 
 T = TypeVar("T")
 
@@ -21,13 +22,14 @@ T = TypeVar("T")
 class FullArtefacts:
     """Loads what is asked for, once; safe to share between threads.
 
-    Every method raises ``WeightsError`` where files are missing or damaged and ``ModelsError`` where
-    ``onnxruntime`` is missing or a file is another network; both name the fix.
+    Every method raises ``WeightsError`` where files are missing or damaged or their licence was not accepted,
+    ``ModelsError`` where ``onnxruntime`` is missing or a file is another network; both name the fix.
     """
 
-    def __init__(self, weights: Path, threads: int) -> None:
-        """``weights`` is the folder of all weights; nothing is read yet."""
+    def __init__(self, weights: Path, threads: int, accepted: Collection[str]) -> None:
+        """``weights`` is the folder of all weights, ``accepted`` names the sets that may be used."""
         self._weights = weights
+        self._accepted = accepted
         self._threads = threads
         self._lock = threading.Lock()
         self._loaded: dict[str, Any] = {}
@@ -37,8 +39,8 @@ class FullArtefacts:
         return self._once("schp", self._parser)(person)
 
     def pose18(self, person: Person) -> Pose:
-        """``coco18`` in the person's frame: by DWPose, by OpenPose where only that is there."""
-        if DWPOSE.missing(self._weights) and not OPENPOSE.missing(self._weights):
+        """``coco18`` in the person's frame: by DWPose, or OpenPose where only that is there and accepted."""
+        if not self._usable(DWPOSE) and self._usable(OPENPOSE):
             return self._once("openpose", self._single(OPENPOSE, OpenPose.open))(person)
         return self._once("dwpose", self._single(DWPOSE, WholeBody.open))(person)
 
@@ -50,7 +52,12 @@ class FullArtefacts:
         atr, lip = self._files(SCHP)
         return Parser.open(atr, lip, self._threads)
 
+    def _usable(self, wanted: WeightSet) -> bool:
+        return wanted.name in self._accepted and not wanted.missing(self._weights)
+
     def _files(self, wanted: WeightSet) -> list[Path]:
+        if wanted.name not in self._accepted:
+            raise WeightsError(acceptance_words(wanted))
         folder = checked(self._weights, wanted)
         return [folder / path for path in wanted.files]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from preprocess.licenses import may_use
 from preprocess.weights import WeightSet
 
 OWNER = "preprocess-full"
@@ -77,8 +78,26 @@ SOURCES: Mapping[str, tuple[WeightSet, ...]] = {
 """Convention tag -> the sets that give it, the preferred one first."""
 
 
-def available(weights: Path) -> frozenset[str]:
-    """Tags whose files are there, each on its own; ``weights`` is the folder of all weights."""
+def accepted_sets(weights: Path, owners: Collection[str]) -> frozenset[str]:
+    """Names of the sets that may be used: the operator accepted their licence.
+
+    By command, recorded in ``weights`` (the folder of all weights) for each licence on its own, or for all
+    of them where ``owners``, those whose licences a setting accepts, has :data:`OWNER`.
+    """
+    return frozenset(wanted.name for wanted in WEIGHT_SETS if may_use(wanted, weights, owners))
+
+
+def available(weights: Path, accepted: Collection[str]) -> frozenset[str]:
+    """Tags that a set gives whose files are there and whose name is in ``accepted``."""
     return frozenset(
-        tag for tag, sets in SOURCES.items() if any(not wanted.missing(weights) for wanted in sets)
+        tag
+        for tag, sets in SOURCES.items()
+        if any(wanted.name in accepted and not wanted.missing(weights) for wanted in sets)
+    )
+
+
+def unaccepted(weights: Path, accepted: Collection[str]) -> tuple[WeightSet, ...]:
+    """Sets whose files are there and which nobody may use yet."""
+    return tuple(
+        wanted for wanted in WEIGHT_SETS if wanted.name not in accepted and not wanted.missing(weights)
     )

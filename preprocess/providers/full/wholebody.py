@@ -7,17 +7,13 @@ likely each half pixel of the input is its column and its row (SimCC, Li et al.,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.geometry import Box
 from preprocess.providers.full.body import body_box, coco18
-from preprocess.providers.full.network import Network, Shape, Tensor
+from preprocess.providers.full.network import OneNetwork, Shape, Tensor
 from preprocess.types import Person, Points, Pose, Rgb
 
 WIDTH, HEIGHT = 288, 384
@@ -37,14 +33,9 @@ COCO17 = (0, 6, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 """COCO's point for each of OpenPose's 18; number 1, the neck, is made of both shoulders."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WholeBody:
-    network: Network
-
-    @classmethod
-    def open(cls, path: Path, threads: int) -> Self:
-        """Raises :class:`preprocess.models.ModelsError`."""
-        return cls(network=Network(path, threads, takes=SHAPE, gives=OUTPUTS))
+class WholeBody(OneNetwork):
+    takes = SHAPE
+    gives = OUTPUTS
 
     def __call__(self, person: Person) -> Pose:
         """``coco18`` in the person's frame: of ours, whoever else is in the picture."""
