@@ -19,7 +19,7 @@ WARP_CANVAS = (768, 1024)
 NO_TORCH = "torch is not installed: make test TORCH=yes"
 
 
-def pytest_configure() -> None:
+def forget_settings() -> None:
     """Settings of the developer's shell must not reach the tests, nor the processes they start.
 
     What is meant for the tests themselves, ``CABINE_TEST_*``, stays. torch gets one thread: with tensors as
@@ -32,6 +32,10 @@ def pytest_configure() -> None:
         if not name.startswith("CABINE_TEST_"):
             del os.environ[name]
     os.environ["CABINE_JOBS_STORE"] = "memory"
+
+
+# At once: where pytest is given a folder, the conftest of that folder makes settings before any hook is called.
+forget_settings()
 
 
 @pytest.fixture(scope="session")
