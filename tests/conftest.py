@@ -34,7 +34,7 @@ def forget_settings() -> None:
     os.environ["CABINE_JOBS_STORE"] = "memory"
 
 
-# At once: where pytest is given a folder, the conftest of that folder makes settings before any hook is called.
+# At once: where pytest is given a folder, its conftest makes settings before any hook is called.
 forget_settings()
 
 
