@@ -173,7 +173,10 @@ def load_scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     config = checkpoint.config("scheduler")
     if missing := [name for name in SCHEDULE if name not in config]:
-        raise LoadError(f"scheduler/scheduler_config.json lacks {', '.join(missing)}")
+        names = ", ".join(missing)
+        raise LoadError(
+            f"scheduler/scheduler_config.json lacks {names}: add them as the checkpoint was trained"
+        )
     for name, wanted in SAMPLER.items():
         if config.get(name, wanted) != wanted:
             raise LoadError(f"scheduler: {name} is {config[name]}, the engine samples with {wanted} only")
