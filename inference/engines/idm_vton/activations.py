@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference.engines.idm_vton.architecture import CLIP_TOKENS, TEXT_TOKENS
+from inference.engines.idm_vton.architecture import CLIP_TOKENS, TEXT_TOKENS, Config
 from inference.engines.idm_vton.layers import (
-    Config,
     Layer,
     Transformer,
     decoder_layers,

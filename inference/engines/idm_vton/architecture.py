@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 Config = Mapping[str, object]
+"""A checkpoint's ``config.json``, or an entry of :data:`PUBLISHED`."""
 
 CANVAS = (768, 1024)
 """Width and height in pixels of the training pictures."""

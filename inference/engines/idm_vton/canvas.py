@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.base import EngineImage, Prepared
+from inference.engines.idm_vton.architecture import CANVAS
 from preprocess.densepose import render
 from preprocess.geometry import Size, fit_region, footprint, frame_image, reframe
 from preprocess.types import Alpha, DensePose, Frame, Garment, Person, Rgb
 
-CANVAS: Size = (768, 1024)
-"""Width and height the checkpoints were trained on."""
 PAINTED = 0.1
 """Mask weight from which a pixel is repainted: low, so that no half-covered pixel of the old garment is left
 to be continued; not 0, since rounding of a caller's mask is no wish."""

@@ -9,12 +9,11 @@ can plan without loading anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-Config = Mapping[str, object]
-"""A checkpoint's ``config.json``, or an entry of :data:`.architecture.PUBLISHED`."""
+from inference.engines.idm_vton.architecture import Config
 
 
 @dataclass(frozen=True)

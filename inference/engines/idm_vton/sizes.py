@@ -12,11 +12,11 @@ from inference.engines.base import EngineUnavailable
 from inference.engines.idm_vton.architecture import (
     PUBLISHED,
     RESAMPLER,
+    Config,
     ResamplerSizes,
     resampler_sizes,
 )
 from inference.engines.idm_vton.layers import (
-    Config,
     Layer,
     Transformer,
     Weights,

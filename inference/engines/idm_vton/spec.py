@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference.engines.base import EngineSpec, Limit, Variant
+from inference.engines.idm_vton.architecture import CANVAS
 
 PICKLED_UNET = "unet/diffusion_pytorch_model.bin"
 CONVERTED_UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -54,7 +55,7 @@ SPEC = EngineSpec(
     preview=False,
     categories=frozenset({"upper", "lower", "dress"}),
     photo_kinds=frozenset({"flat"}),
-    canvas=(768, 1024),
+    canvas=CANVAS,
     artefacts=("blaze33", "basic", "densepose-rgb"),
     devices=("cuda", "mps", "cpu"),
     packages=("torch", "diffusers", "transformers", "safetensors"),
