@@ -51,7 +51,7 @@ class Event:
     """Something that happened to a job; ``seq`` counts from 1 within the job.
 
     ``kind`` is the state that was entered (``data`` is then empty or holds ``error``), ``progress``
-    (``stage``, ``step``, ``steps``, ``eta_s``) or ``preview`` (``name`` of the file).
+    (``stage``, ``step``, ``steps``, ``eta_s``) or ``preview`` (``name`` of the file, and what it shows).
     """
 
     seq: int

@@ -102,14 +102,19 @@ class JobStore:
             data: JsonObject = {"stage": stage, "step": step, "steps": steps, "eta_s": eta_s}
             return self._happened(job, "progress", data)
 
-    def attach(self, job_id: str, worker: str, name: str, data: bytes) -> Job:
-        """Add or replace a result file while the work goes on; raises ``LeaseLost``, ``StoreFull``."""
+    def attach(
+        self, job_id: str, worker: str, name: str, data: bytes, about: JsonObject | None = None
+    ) -> Job:
+        """Add or replace a result file while the work goes on; raises ``LeaseLost``, ``StoreFull``.
+
+        ``about`` is what the event says of it besides its name.
+        """
         self._write_results(job_id, worker, {name: data})
         with self._records.writing():
             job = self._owned(job_id, worker)
             names = job.files if name in job.files else (*job.files, name)
             job = replace(job, files=names, bytes=size_of(job, self._files))
-            return self._happened(job, "preview", {"name": name})
+            return self._happened(job, "preview", {"name": name, **(about or {})})
 
     def finish(self, job_id: str, worker: str, outcome: Success | JobError | None) -> Job:
         """The end of the work, None if it was cancelled; the inputs are removed.

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from inference.encode import MEDIA_TYPES
-from inference.jobs.answers import describe
+from inference.jobs.answers import PREVIEW, describe
 from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
 from inference.middleware import owner_of
@@ -54,8 +54,8 @@ async def get_job(request: Request, job_id: str, wait: Seconds = 0) -> JobAnswer
     },
 )
 async def get_events(request: Request, job_id: str) -> Response:
-    """`job` at once, then what happens (`queued`, `running`, `progress`), then `done`; the first and the last
-    carry the job object. A client that comes back with `Last-Event-ID` gets what it missed.
+    """`job` at once, then what happens (`queued`, `running`, `progress`, `preview`), then `done`; the first
+    and the last carry the job object. A client that comes back with `Last-Event-ID` gets what it missed.
     """
     seen = last_event_id(request.headers)
     desk = await desk_for(request, job_id)
@@ -92,6 +92,19 @@ async def get_mask(request: Request, job_id: str) -> Response:
     """8 bit grey, the photo's size; 0 = identical to the photo."""
     desk = await desk_for(request, job_id)
     return Response(await desk.result(await desk.get(job_id), "mask"), media_type="image/png")
+
+
+@router.get(
+    "/{job_id}/previews/{index}",
+    summary="A picture to show while a job runs",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {"schema": IMAGE}}}, **refusals(*REFUSALS)},
+)
+async def get_preview(request: Request, job_id: str, index: Annotated[int, Path(ge=0, le=999)]) -> Response:
+    """Rough and at most 1024 pixels long, whatever `format` and size the result will have."""
+    desk = await desk_for(request, job_id)
+    job = await desk.get(job_id)
+    return Response(await desk.result(job, f"{PREVIEW}-{index}"), media_type=MEDIA_TYPES["jpeg"])
 
 
 @router.delete(

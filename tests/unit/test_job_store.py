@@ -109,13 +109,14 @@ def test_failure_is_told(jobs: JobStore) -> None:
 def test_preview_while_the_work_goes_on(jobs: JobStore) -> None:
     job = running(jobs)
     jobs.attach(job.id, "w", "preview", b"rough")
-    shown = jobs.attach(job.id, "w", "preview", b"less rough")
+    shown = jobs.attach(job.id, "w", "preview", b"less rough", {"engine": "warp"})
 
     assert jobs.read_result(job.id, "preview") == b"less rough"
     assert shown.bytes == len(b"person of shirt") + len(b"shirt") + len(b"less rough")
     assert [event.data for event in jobs.events(job.id) if event.kind == "preview"] == [
-        {"name": "preview"}
-    ] * 2
+        {"name": "preview"},
+        {"name": "preview", "engine": "warp"},
+    ]
     done = jobs.finish(job.id, "w", success())
     assert done.files == ("image-0", "mask", "preview")
     assert done.bytes == len(b"picture") + len(b"mask") + len(b"less rough")
