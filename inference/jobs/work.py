@@ -20,13 +20,14 @@ from inference.form import FormLimits, read_tryon
 from inference.jobs import eta
 from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
 from inference.jobs.model import Job, JobError, Json, JsonObject, Success
-from inference.jobs.request import form_of, format_of, input_names
+from inference.jobs.request import find_held, form_of, format_of, input_names
 from inference.jobs.store import JobStore
 from inference.metrics import EngineMeter
 from inference.pipeline import Stages, Tools
 from inference.problems import Problem, problem_of
 from inference.produce import Produced, engine_used, produce, resolution
 from inference.selection import choose
+from inference.tryon import TryOn
 
 log = structlog.get_logger("cabine.jobs")
 
@@ -103,6 +104,8 @@ def carry_out(job: Job, ticket: Ticket, bench: Bench) -> Success | JobError | No
         if problem.slug == "internal":
             log.error("job failed", exc_info=error)
         return _job_error(problem)
+    finally:
+        bench.assets.trim()  # of its pictures, those of assets may hold more now
 
 
 def hand_in(job: Job, outcome: Success | JobError | None, bench: Bench) -> None:
@@ -116,15 +119,14 @@ def hand_in(job: Job, outcome: Success | JobError | None, bench: Bench) -> None:
 
 
 def _success(job: Job, ticket: Ticket, bench: Bench) -> Success:
-    files = [bench.store.read_input(job.id, name) for name in input_names(job)]
-    limits = replace(bench.tools.limits, max_bytes=ANY_SIZE)
-    asked = read_tryon(form_of(job, files), bench.assets, bench.form_limits)
+    asked = _asked(job, bench)
     choice = choose(asked.options.engine, bench.registry, bench.settings, asked.categories)
     stages = Stages(
         cancelled=ticket.cancelled,
         progress=Progress(job=job, ticket=ticket, bench=bench),
         meter=bench.meter(choice.spec.name),
     )
+    limits = replace(bench.tools.limits, max_bytes=ANY_SIZE)
     made = produce(asked, choice, replace(bench.tools, limits=limits), stages, format_of(job))
     mask = encode_grey(made.outcome.pictures[0].mask)
     return Success(
@@ -135,6 +137,14 @@ def _success(job: Job, ticket: Ticket, bench: Bench) -> Success:
         timings={name: round(seconds, 4) for name, seconds in made.timings.items()},
         results=_results(made),
     )
+
+
+def _asked(job: Job, bench: Bench) -> TryOn:
+    """The request, with the pictures of assets that are still here and files of the others."""
+    here = find_held(job, bench.assets)
+    names = (name for name in input_names(job) if name not in here.assets)
+    files = {name: bench.store.read_input(job.id, name) for name in names}
+    return read_tryon(form_of(job, files, here), here, bench.form_limits)
 
 
 def _results(made: Produced) -> JsonObject:

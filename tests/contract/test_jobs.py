@@ -14,7 +14,17 @@ from PIL import Image
 from inference.config import Settings
 from inference.engines.base import OutOfMemory
 from preprocess.errors import InputError
-from tests.bad_inputs import BAD_INPUTS, GARMENT, PAIR, BadInput, file, person_photo, picture, value
+from tests.bad_inputs import (
+    BAD_INPUTS,
+    GARMENT,
+    PAIR,
+    BadInput,
+    file,
+    garment_photo,
+    person_photo,
+    picture,
+    value,
+)
 from tests.contract.conftest import SETTINGS, Rig, running, until
 
 ASYNC = {"Prefer": "respond-async"}
@@ -44,8 +54,8 @@ def slug(answer: httpx.Response) -> str:
     return str(answer.json()["type"]).removeprefix("urn:cabine:error:")
 
 
-def finished(rig: Rig, address: str) -> dict[str, object]:
-    job: dict[str, object] = rig.client.get(address, params={"wait": 20}).json()
+def finished(rig: Rig, address: str, headers: dict[str, str] | None = None) -> dict[str, object]:
+    job: dict[str, object] = rig.client.get(address, params={"wait": 20}, headers=headers).json()
     return job
 
 
@@ -114,6 +124,26 @@ def test_pictures_of_assets_are_kept_with_the_job(rig: Rig) -> None:
     done = finished(rig, answer.headers["location"])
     sync = rig.client.post("/v1/tryon", files=[*PAIR, value("seed", 7)])
     assert rig.client.get(done["images"][0]).content == sync.content
+
+
+def test_what_was_prepared_from_assets_is_not_prepared_again_for_jobs() -> None:
+    with running(SETTINGS) as rig:
+        keys = [{"X-Cabine-Key": name} for name in ("shop", "blog")]
+        person, shirt = (
+            rig.client.post(
+                "/v1/assets", files=[file("image", data), value("kind", kind)], headers=keys[0]
+            ).json()["id"]
+            for data, kind in ((person_photo(), "person"), (garment_photo(), "garment"))
+        )
+        parts = [value("person", person), value("garment", shirt)]
+        for _ in range(3):
+            answer = rig.client.post("/v1/tryon", files=parts, headers={**ASYNC, **keys[0]})
+            assert finished(rig, answer.headers["location"], keys[0])["state"] == "succeeded"
+
+        assert (rig.preparation.counts["person"], rig.preparation.counts["garment"]) == (1, 1)
+        assert rig.service.assets.usage().prepared > 0
+        other = rig.client.post("/v1/tryon", files=parts, headers={**ASYNC, **keys[1]})
+        assert slug(other) == "not-found"  # of another key
 
 
 @pytest.mark.parametrize("bad", REFUSED_EARLY, ids=lambda bad: bad.name.replace(" ", "-"))
