@@ -62,7 +62,7 @@ format: $(VENV)/.dev ## rewrite files in the project's format
 	@ruff format . && ruff check --fix .
 
 type: $(VENV)/.dev $(WITH_TORCH) ## strict type check; TORCH=no: without the engines that are written with torch
-	@mypy $(if $(WITH_TORCH),,--exclude '^inference/engines/idm_vton/')
+	@mypy $(if $(WITH_TORCH),,--exclude '^(inference/engines/idm_vton|examples)/')
 
 bench: setup ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
 	@for name in warp parsing garment quality; do echo; echo "== bench.$$name"; python -m bench.$$name; done
