@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -53,6 +54,7 @@ def create_app(
             service.stop()
             await runner.drain()
             background.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(service.tools.engines.close)
         service.jobs.close()
 
     # Unlike FastAPI's own, this documentation page loads its scripts from here: it works offline, and no

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     max_samples: int = Field(4, ge=1, description="Most result pictures in one request.")
 
     concurrency: int = Field(2, ge=1, description="Requests worked on at the same time.")
+    max_batch: int = Field(
+        4,
+        ge=1,
+        description="Most requests that an engine draws at once, as far as its memory holds them and they wait "
+        "already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
+    )
     threads: int = Field(2, ge=1, description="Threads of the model runtime in one request.")
     max_queue: int = Field(
         32, ge=0, description="Requests that may wait, and jobs that may; one more is answered 429."

@@ -15,7 +15,6 @@ import numpy as np
 from inference.encode import encode, mark
 from inference.engines.base import (
     Cancelled,
-    Engine,
     EngineResult,
     EngineSpec,
     MaskAlgorithm,
@@ -26,6 +25,7 @@ from inference.engines.base import (
     Stopped,
 )
 from inference.engines.pool import EnginePool
+from inference.engines.turns import Place
 from inference.pictures import Picture
 from inference.policy import Policy, Refused
 from inference.preparation import WORN, Preparation
@@ -121,35 +121,45 @@ class Stages:
         self.meter.stage(name, seconds)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """The pictures of a request, decoded; what is prepared of them stays with them."""
+
+    person: Picture
+    garments: tuple[Picture, ...]
+    limit: Mask8 | None
+    """The caller's mask on the photo's grid."""
+
+
 def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outcome:
     """The whole way. Raises ``Problem`` and ``InputError`` for refusals, ``Stopped`` when cancelled."""
-    spec = choice.spec
     params = check(request, choice)
     with stages.stage("decode"):
-        person_picture, pictures, limit = open_inputs(request, tools.limits)
+        opened = open_inputs(request, tools.limits)
     with stages.stage("policy"):
-        judge_inputs(person_picture, pictures, tools.policy)
-    person, garments = prepare(request, person_picture, pictures, choice, tools.preparation, stages)
-    with stages.stage("mask"):
-        prepared = Prepared(
-            person=person,
-            garments=garments,
-            agnostic=agnostic_masks(
-                person_picture, garments, limit, choice, params.mask_algorithm, tools.preparation
-            ),
-            densepose=dense_pose(person_picture, spec, tools.preparation),
-        )
-    with tools.engines.engine(spec.name, stages.cancelled) as engine, stages.stage("engine"):
-        result = run(engine, prepared, params, stages)
+        judge_inputs(opened, tools.policy)
+    return dress(request, opened, choice, params, tools, stages)
+
+
+def dress(
+    request: TryOn, opened: Opened, choice: Choice, params: Params, tools: Tools, stages: Stages
+) -> Outcome:
+    """From prepared pictures to the finished try-on. Several engines may dress the same ``opened``, at the same time too."""
+    prepared = prepare(request, opened, choice, params, tools.preparation, stages)
+    with tools.engines.turn(choice.spec.name, prepared, params, stages.cancelled) as turn:
+        with stages.stage("turn"):
+            turn.wait()
+        with stages.stage("engine"):
+            result = run(turn, len(prepared.garments), stages)
     with stages.stage("restore"):
-        restored = tuple(restore(person.photo, image, limit=limit) for image in result.images)
+        restored = tuple(restore(prepared.person.photo, image, limit=opened.limit) for image in result.images)
     with stages.stage("policy"):
         judge_outputs(restored, tools.policy)
     return Outcome(
         pictures=restored,
         choice=choice,
         params=params,
-        mask_source=result.mask_source if limit is None else "input",
+        mask_source=result.mask_source if opened.limit is None else "input",
         confidence=result.confidence,
         notices=collect_notices(prepared, result, tools.low_resolution_side),
         sampling=result.sampling,
@@ -165,11 +175,12 @@ def check(request: TryOn, choice: Choice) -> Params:
     return params
 
 
-def open_inputs(request: TryOn, limits: Limits) -> tuple[Picture, tuple[Picture, ...], Mask8 | None]:
+def open_inputs(request: TryOn, limits: Limits) -> Opened:
     """Person, garments and the caller's mask, decoded."""
     person = open_picture(request.person, limits, field="person")
     garments = open_garments(request.garments, limits)
-    return person, garments, None if request.mask is None else open_mask(request.mask, person.photo, limits)
+    limit = None if request.mask is None else open_mask(request.mask, person.photo, limits)
+    return Opened(person=person, garments=garments, limit=limit)
 
 
 def encode_pictures(outcome: Outcome, image_format: ImageFormat, stages: Stages) -> tuple[bytes, ...]:
@@ -212,9 +223,10 @@ def open_mask(data: bytes, photo: Photo, limits: Limits) -> Mask8:
     return grey
 
 
-def judge_inputs(person: Picture, garments: tuple[Picture, ...], policy: Policy) -> None:
-    fields = ["person", *(garment_field(index, len(garments)) for index in range(len(garments)))]
-    for name, picture in zip(fields, (person, *garments), strict=True):
+def judge_inputs(opened: Opened, policy: Policy) -> None:
+    count = len(opened.garments)
+    fields = ["person", *(garment_field(index, count) for index in range(count))]
+    for name, picture in zip(fields, (opened.person, *opened.garments), strict=True):
         try:
             policy.judge_input(picture.photo, name)
         except Refused as refusal:
@@ -231,11 +243,28 @@ def judge_outputs(pictures: tuple[Restored, ...], policy: Policy) -> None:
 
 def prepare(
     request: TryOn,
-    person: Picture,
-    garments: tuple[Picture, ...],
+    opened: Opened,
     choice: Choice,
+    params: Params,
     preparation: Preparation,
     stages: Stages,
+) -> Prepared:
+    """What the engine needs: person and garments first, then what may change, which depends on both."""
+    spec, picture = choice.spec, opened.person
+    person, garments = prepare_pictures(request, opened, choice, preparation, stages)
+    with stages.stage("mask"):
+        return Prepared(
+            person=person,
+            garments=garments,
+            agnostic=agnostic_masks(
+                picture, garments, opened.limit, choice, params.mask_algorithm, preparation
+            ),
+            densepose=dense_pose(picture, spec, preparation),
+        )
+
+
+def prepare_pictures(
+    request: TryOn, opened: Opened, choice: Choice, preparation: Preparation, stages: Stages
 ) -> tuple[Person, tuple[Garment, ...]]:
     """Person and garments side by side: either keeps little more than one core busy.
 
@@ -244,13 +273,13 @@ def prepare(
 
     def cut() -> tuple[Garment, ...]:
         with stages.stage("garment"):
-            return prepare_garments(request.garments, garments, choice, preparation)
+            return prepare_garments(request.garments, opened.garments, choice, preparation)
 
     with ThreadPoolExecutor(1) as beside:
         with stages.stage("person"), named("person"):
             cutting = beside.submit(cut)
-            prepared = person.person(preparation, choice.spec.canvas)
-        return prepared, cutting.result()
+            person = opened.person.person(preparation, choice.spec.canvas)
+        return person, cutting.result()
 
 
 def prepare_garments(
@@ -309,7 +338,7 @@ def dense_pose(picture: Picture, spec: EngineSpec, preparation: Preparation) -> 
     return picture.densepose(preparation, spec.canvas) if "densepose-rgb" in spec.artefacts else None
 
 
-def run(engine: Engine, prepared: Prepared, params: Params, stages: Stages) -> EngineResult:
+def run(turn: Place, garments: int, stages: Stages) -> EngineResult:
     """The engine itself; what it refuses concerns the garment unless it says otherwise."""
 
     def progress(stage: str, step: int, steps: int) -> None:
@@ -317,8 +346,8 @@ def run(engine: Engine, prepared: Prepared, params: Params, stages: Stages) -> E
         if steps > 1 and step > 0:  # one of one is no loop, and 0 is its beginning
             stages.meter.step()
 
-    with named(garment_field(0, len(prepared.garments))):
-        return engine.run(prepared, params, progress, stages.cancelled)
+    with named(garment_field(0, garments)):
+        return turn.result(progress)
 
 
 def collect_notices(prepared: Prepared, result: EngineResult, low_side: int) -> tuple[Notice, ...]:

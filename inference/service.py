@@ -179,7 +179,7 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
         registry=registry,
         tools=Tools(
             preparation=preparation,
-            engines=EnginePool(registry, settings.runtime),
+            engines=EnginePool(registry, settings.runtime, max_batch=settings.max_batch),
             policy=load_policy(settings.policy),
             limits=image_limits(settings),
             low_resolution_side=settings.low_resolution_side,

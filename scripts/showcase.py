@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
-from inference.engines.base import EngineUnavailable, OutOfMemory, Reporting
+from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.installed import engines_here
 from inference.pictures import Picture
 from inference.pipeline import Outcome, Stages, Tools, open_picture, try_on
@@ -103,8 +103,7 @@ class Studio:
 
     def facts(self) -> Mapping[str, str]:
         """What the engine says about its device."""
-        with self.tools.engines.engine(self.choice.spec.name, lambda: False) as engine:
-            return engine.facts() if isinstance(engine, Reporting) else {}
+        return self.tools.engines.facts(self.choice.spec.name)
 
 
 def described(outcome: Outcome) -> str:
