@@ -135,7 +135,7 @@ def _run(
     return outcome, picture, {**stages.seconds, "total": time.perf_counter() - started}
 
 
-STAGES = ("decode", "policy", "person", "garment", "mask", "engine", "restore", "encode")
+STAGES = ("decode", "policy", "person", "garment", "mask", "turn", "engine", "restore", "encode")
 
 
 def _show(bar: Progress, task: TaskID, stage: str, step: int, steps: int) -> None:
