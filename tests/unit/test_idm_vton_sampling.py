@@ -38,6 +38,7 @@ from inference.engines.idm_vton.noise import Recorded, Seeded  # noqa: E402
 from inference.engines.idm_vton.sampling import NotFinite, try_on  # noqa: E402
 from inference.engines.idm_vton.schedule import Schedule, make_schedule  # noqa: E402
 from inference.engines.idm_vton.settings import QUALITY, SamplingSettings, settings_for  # noqa: E402
+from inference.engines.observation import CacheUse  # noqa: E402
 
 CPU = torch.device("cpu")
 PUBLISHED: dict[str, Any] = {
@@ -596,6 +597,8 @@ def test_a_known_garment_costs_no_garment_pass_and_changes_nothing(own: Models) 
     assert (len(passes), encoded) == (SHORT.steps, [3])
     warm = run_cached(own, cache)
     assert (len(passes), encoded) == (SHORT.steps, [3, 2])
+    assert cache.use() == CacheUse(hits=1, misses=1, nbytes=cache.nbytes)
+    assert cache.nbytes > 0
     assert apart(cold, warm) <= 1  # two pictures at once in the VAE instead of three
     samples = run_cached(own, cache, settings=replace(SHORT, samples=2))
     assert len(passes) == SHORT.steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,6 +183,25 @@ def _numbers(table: Path, *, separator: str) -> dict[str, int]:
     """Name -> number in each line."""
     lines = (line.partition(separator) for line in table.read_text("ascii").splitlines())
     return {name: int(rest.split()[0]) for name, _, rest in lines}
+
+
+def memory_levels(device: torch.device) -> Mapping[str, int]:
+    """Bytes: ``allocated`` and ``peak`` by tensors of this process, ``total`` of a GPU; empty on the CPU.
+
+    Apple's MPS tells no peak, and as total what it advises to use. Waits for nothing.
+    """
+    if device.type == "cuda":
+        return {
+            "allocated": torch.cuda.memory_allocated(device),
+            "peak": torch.cuda.max_memory_allocated(device),
+            "total": torch.cuda.get_device_properties(device).total_memory,
+        }
+    if device.type == "mps":
+        return {
+            "allocated": torch.mps.current_allocated_memory(),
+            "total": torch.mps.recommended_max_memory(),
+        }
+    return {}
 
 
 def device_name(device: torch.device) -> str:

@@ -26,7 +26,7 @@ from inference.engines.idm_vton.attention import Savings
 from inference.engines.idm_vton.canvas import CanvasInputs, compose_inputs, to_image
 from inference.engines.idm_vton.caption import caption, cut_notice, garment_prompt, person_prompt
 from inference.engines.idm_vton.checkpoints import Shelf, free
-from inference.engines.idm_vton.device import Planned, device_name
+from inference.engines.idm_vton.device import Planned, device_name, memory_levels
 from inference.engines.idm_vton.garment_cache import GarmentCache
 from inference.engines.idm_vton.inputs import Inputs, inputs_of
 from inference.engines.idm_vton.models import Models
@@ -34,6 +34,7 @@ from inference.engines.idm_vton.noise import Seeded
 from inference.engines.idm_vton.sampling import NotFinite, try_on
 from inference.engines.idm_vton.settings import SamplingSettings, settings_for
 from inference.engines.idm_vton.spec import SPEC
+from inference.engines.observation import Observation
 from preprocess.errors import InputError
 from preprocess.pose import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from preprocess.types import Garment, Notice, Person
@@ -106,6 +107,18 @@ class IdmVtonEngine:
             peak = torch.cuda.max_memory_allocated(self._shelf.device)
             facts["peak VRAM"] = f"{peak / 1e9:.1f} GB of tensors"
         return facts
+
+    def observe(self) -> Observation:
+        """What it holds now."""
+        loaded = self._shelf.loaded
+        return Observation(
+            variant="" if loaded is None else loaded.variant,
+            device=str(self._shelf.device),
+            dtype="" if loaded is None else str(loaded.models.dtype).removeprefix("torch."),
+            load_s=None if loaded is None else loaded.seconds,
+            memory=memory_levels(self._shelf.device),
+            cache=None if self._garments is None else self._garments.use(),
+        )
 
     def _settings(self, params: Params, planned: Planned) -> SamplingSettings:
         """What was asked for, within the memory that was planned."""
