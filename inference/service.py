@@ -18,6 +18,7 @@ from starlette.types import Receive
 from inference.assets import AssetStore
 from inference.config import Settings
 from inference.dispatch import Dispatcher, Ticket
+from inference.engine_metrics import EngineCollector
 from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
@@ -173,13 +174,15 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
     metrics = Metrics()
     dispatcher = Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue, waited=metrics.waited)
     jobs = JobDesk(settings, dispatcher)
+    engines = EnginePool(registry, settings.runtime, max_batch=settings.max_batch)
     _watch(metrics, dispatcher, assets, jobs)
+    metrics.registry.register(EngineCollector(loaded=engines.loaded))
     return Service(
         settings=settings,
         registry=registry,
         tools=Tools(
             preparation=preparation,
-            engines=EnginePool(registry, settings.runtime, max_batch=settings.max_batch),
+            engines=engines,
             policy=load_policy(settings.policy),
             limits=image_limits(settings),
             low_resolution_side=settings.low_resolution_side,

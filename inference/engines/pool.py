@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from inference.engines.base import Cancelled, Params, Prepared, Reporting, Runtime
+from inference.engines.base import Cancelled, Engine, Params, Prepared, Reporting, Runtime
 from inference.engines.lanes import LANES, lane_of
 from inference.engines.registry import Registry
 from inference.engines.turns import Lane, Place
@@ -38,6 +38,10 @@ class EnginePool:
         return self._lane_of[name].ask(
             name, lambda engine: engine.facts() if isinstance(engine, Reporting) else {}
         )
+
+    def loaded(self) -> Mapping[str, Engine]:
+        """Those in memory, by name: to be looked at from any thread, not to be run."""
+        return {name: engine for lane in self._lanes.values() for name, engine in lane.loaded().items()}
 
     def close(self) -> None:
         """Stop whatever runs or waits; returns when all threads have ended."""

@@ -153,6 +153,9 @@ class Lane:
 
         return self._thread.submit(answer).result()
 
+    def loaded(self) -> Mapping[str, Engine]:
+        return dict(self._engines)
+
     def close(self) -> None:
         """Stop what runs at its next step and all that wait; returns when the thread has ended."""
         self.closing = True
