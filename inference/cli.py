@@ -20,10 +20,11 @@ from inference.embedded import EmbeddedPreparation
 from inference.encode import encode_grey
 from inference.form import read_tryon
 from inference.installed import engines_here
-from inference.pipeline import Outcome, Stages, encode_pictures, try_on
+from inference.pipeline import Outcome, encode_pictures, try_on
 from inference.selection import choose, why_not
 from inference.server import serve as run_server
 from inference.service import build
+from inference.stages import Stages
 from inference.tryon import ImageFormat
 from inference.uploads import Part
 from inference.weights.cli import app as weights_app

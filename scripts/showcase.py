@@ -24,11 +24,13 @@ from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
 from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.installed import engines_here
+from inference.opening import open_picture
 from inference.pictures import Picture
-from inference.pipeline import Outcome, Stages, Tools, open_picture, try_on
+from inference.pipeline import Outcome, Tools, try_on
 from inference.problems import Problem
 from inference.selection import Choice, choose
 from inference.service import build
+from inference.stages import Stages
 from inference.tryon import GarmentRequest, Options, TryOn
 from inference.weights.selftest import versions
 from preprocess.errors import InputError

@@ -23,10 +23,11 @@ from inference.jobs.model import Job, JobError, Json, JsonObject, Success
 from inference.jobs.request import find_held, form_of, format_of, input_names
 from inference.jobs.store import JobStore
 from inference.metrics import EngineMeter
-from inference.pipeline import Stages, Tools
+from inference.pipeline import Tools
 from inference.problems import Problem, problem_of
 from inference.produce import Produced, engine_used, produce, resolution
 from inference.selection import choose
+from inference.stages import Stages
 from inference.tryon import TryOn
 
 log = structlog.get_logger("cabine.jobs")

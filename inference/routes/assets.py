@@ -13,7 +13,7 @@ from inference.assets import Asset, OwnedAssets
 from inference.checks import AssetKind, check
 from inference.form import Form, missing
 from inference.middleware import owner_of
-from inference.pipeline import open_picture
+from inference.opening import open_picture
 from inference.problems import Problem
 from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
 from inference.schemas import AssetAnswer, ChecksBody, warning_bodies

@@ -12,7 +12,8 @@ from inference.form import read_format
 from inference.jobs.answers import describe
 from inference.jobs.model import Idempotency
 from inference.jobs.request import Accepted
-from inference.pipeline import check, open_inputs
+from inference.opening import open_inputs
+from inference.pipeline import check
 from inference.replays import REPLAYED, digest_of
 from inference.routes.accept import JSON
 from inference.selection import Choice

@@ -20,9 +20,10 @@ from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
 from inference.engines.base import EngineSpec, Variant
 from inference.engines.registry import Registry
-from inference.pipeline import Outcome, Stages, Tools, try_on
+from inference.pipeline import Outcome, Tools, try_on
 from inference.selection import Choice, why_not
 from inference.service import build
+from inference.stages import Stages
 from inference.tryon import GarmentRequest, Options, TryOn
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
