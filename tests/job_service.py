@@ -1,11 +1,13 @@
 """``python -m tests.job_service``: the service around a fake engine, to be killed and started again.
 
-The engine is held up as long as the file named by ``CABINE_TEST_GATE`` does not exist.
+The engine is held up as long as the file named by ``CABINE_TEST_GATE`` does not exist; with some seeds it
+breaks then.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,9 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import numpy as np
 
 from inference.app import create_app
 from inference.config import Settings
+from inference.engines.base import Cancelled, EngineResult, Params, Prepared, Progress
 from inference.server import serve
 from tests.contract.conftest import until
 from tests.fakes import FakeEngine, FakePreparation, registry, spec
@@ -39,6 +43,25 @@ class FileGate(threading.Event):
         if not self._path.exists():
             time.sleep(timeout or 0)
         return self._path.exists()
+
+
+ABORTS = 1001
+"""Seed with which the engine ends its process, as a fault in native code does."""
+TAKES_MUCH = 1002
+"""Seed with which the engine asks for ``MUCH`` bytes."""
+MUCH = 2**30
+
+
+class FaultyEngine(FakeEngine):
+    def run(
+        self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
+    ) -> EngineResult:
+        result = super().run(prepared, params, progress, cancelled)
+        if params.seed == ABORTS:
+            os.abort()
+        if params.seed == TAKES_MUCH:
+            np.ones(MUCH, np.uint8)
+        return result
 
 
 @dataclass(kw_only=True)
@@ -105,7 +128,8 @@ def answers(url: str) -> bool:
 
 def main() -> None:
     settings = Settings()
-    engine = FakeEngine(spec=spec(), gate=FileGate(Path(os.environ["CABINE_TEST_GATE"])))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what aborts on purpose leaves no file behind
+    engine = FaultyEngine(spec=spec(), gate=FileGate(Path(os.environ["CABINE_TEST_GATE"])))
     application = create_app(settings, registry=registry(engine), preparation=FakePreparation())
     serve(application, settings, host="127.0.0.1", port=settings.inference_port)
 
