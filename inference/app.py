@@ -13,6 +13,7 @@ from fastapi_offline import FastAPIOffline
 import inference
 from inference import problems
 from inference.config import Settings
+from inference.dispatch import Dispatcher
 from inference.embedded import EmbeddedPreparation
 from inference.engines.registry import Registry
 from inference.installed import engines_here
@@ -32,7 +33,11 @@ Results carry no metadata of the input.
 
 
 def create_app(
-    settings: Settings, *, registry: Registry | None = None, preparation: Preparation | None = None
+    settings: Settings,
+    *,
+    registry: Registry | None = None,
+    preparation: Preparation | None = None,
+    dispatcher: Dispatcher | None = None,
 ) -> FastAPI:
     """The service for ``settings``; tests bring their own engines and preparation.
 
@@ -42,6 +47,7 @@ def create_app(
         settings,
         registry or engines_here(settings),
         preparation or EmbeddedPreparation(settings),
+        dispatcher,
     )
 
     @asynccontextmanager

@@ -41,6 +41,7 @@ TYPES: Mapping[str, ProblemType] = MappingProxyType(
         "idempotency-conflict": _type(409, "The idempotency key belongs to another request"),
         "store-full": _type(503, "The store is full", retryable=True),
         "store-unavailable": _type(503, "The store does not work", retryable=True),
+        "worker-lost": _type(503, "The service stopped at this job", retryable=True),
         "image-unreadable": _type(422, "The image cannot be read"),
         "image-too-large": _type(413, "The image is too large"),
         "image-too-small": _type(422, "The image is too small"),

@@ -17,13 +17,17 @@ from starlette.types import Receive
 
 from inference.assets import AssetStore
 from inference.config import Settings
-from inference.dispatch import Dispatcher, Ticket
+from inference.dispatch import Dispatcher, Need, Ticket
 from inference.engine_metrics import EngineCollector
-from inference.engines.base import EngineUnavailable, OutOfMemory
+from inference.engines.base import EngineSpec, EngineUnavailable, OutOfMemory
+from inference.engines.lanes import LANES, Lane, lane_of
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
 from inference.form import FormLimits
 from inference.jobs.desk import JobDesk
+from inference.jobs.model import Job
+from inference.jobs.request import wish_of
+from inference.local_dispatcher import LocalDispatcher
 from inference.metrics import Metrics
 from inference.pipeline import Tools
 from inference.policy import load as load_policy
@@ -112,15 +116,23 @@ class Service:
                 raise Problem("cancelled", "The client closed the connection during the upload.") from error
             yield parts
 
-    async def in_queue(self, request: Request, ticket: Ticket, work: Callable[[Ticket], T]) -> T:
-        """Run CPU work in its turn, off the event loop; it is told when the client leaves."""
+    async def in_queue(
+        self, request: Request, ticket: Ticket, work: Callable[[Ticket], T], spec: EngineSpec | None = None
+    ) -> T:
+        """Run work in its turn, off the event loop; it is told when the client leaves.
 
+        ``spec`` is the engine of a try-on; None: preparation alone, which is done on the CPU.
+        """
+        need = Need(lane="cpu") if spec is None else Need(lane=self.lane_of(spec), engine=spec.name)
         try:
             return await self.dispatcher.run(
-                work, ticket=ticket, disconnected=lambda: disconnected(request.receive)
+                work, need=need, ticket=ticket, disconnected=lambda: disconnected(request.receive)
             )
         finally:
             self.assets.trim()
+
+    def lane_of(self, spec: EngineSpec) -> Lane:
+        return lane_of(spec, self.settings.runtime)
 
     def new_ticket(self) -> Ticket:
         """The deadline counts from the first byte: upload and waiting included."""
@@ -155,6 +167,18 @@ class Service:
         name = choose("auto", self.registry, self.settings).spec.name
         self.tools.preparation.load()
         self.tools.engines.warm(name)
+        self.jobs.store.sort(self._lane_now)
+
+    def _lane_now(self, job: Job) -> Lane:
+        """Where a job belongs that was accepted under earlier settings: they change by a restart only.
+
+        One whose engine changes later, because its weights arrived, is worked on where it stands.
+        """
+        engine, categories = wish_of(job)
+        try:
+            return self.lane_of(choose(engine, self.registry, self.settings, categories).spec)
+        except Problem:  # it fails in its turn, with these words
+            return job.lane
 
 
 def _unready(error: Exception) -> Problem:
@@ -166,13 +190,20 @@ def _unready(error: Exception) -> Problem:
     return Problem("engine-unavailable", str(error) if told else "Loading failed; the log says why.")
 
 
-def build(settings: Settings, registry: Registry, preparation: Preparation) -> Service:
+def build(
+    settings: Settings,
+    registry: Registry,
+    preparation: Preparation,
+    dispatcher: Dispatcher | None = None,
+) -> Service:
     """Nothing is loaded yet."""
     assets = AssetStore(
         max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
     )
     metrics = Metrics()
-    dispatcher = Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue, waited=metrics.waited)
+    dispatcher = dispatcher or LocalDispatcher(
+        concurrency=settings.concurrency, queue=settings.max_queue, waited=metrics.waited
+    )
     jobs = JobDesk(settings, dispatcher)
     engines = EnginePool(registry, settings.runtime, max_batch=settings.max_batch)
     _watch(metrics, dispatcher, assets, jobs)
@@ -198,7 +229,7 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
 
 
 def _watch(metrics: Metrics, dispatcher: Dispatcher, assets: AssetStore, jobs: JobDesk) -> None:
-    metrics.watch("cabine_queue_waiting", "Requests that wait for a turn.", lambda: dispatcher.waiting)
+    metrics.watch_queue(lambda: {lane: dispatcher.waiting(lane) for lane in LANES})
     metrics.watch("cabine_assets", "Uploaded pictures held.", lambda: assets.usage().count)
     metrics.watch("cabine_asset_photo_bytes", "Memory of uploaded pictures.", lambda: assets.usage().photos)
     metrics.watch(

@@ -35,7 +35,7 @@ def opened(folder: Path) -> JobStore:
 def hold(folder: Path) -> None:
     """Claim a job, show progress and a preview, and never come back."""
     store = opened(folder)
-    job = store.claim("doomed", LONG_S)
+    job = store.claim("doomed", LONG_S, "cpu")
     assert job is not None
     store.progress(job.id, "doomed", "engine", 3, 20)
     store.attach(job.id, "doomed", "preview", b"rough")
@@ -51,7 +51,7 @@ def live(folder: Path) -> None:
         tell("accepted", job.id)
         if number % 3 == 0:
             continue
-        claimed = store.claim("doomed", LONG_S)
+        claimed = store.claim("doomed", LONG_S, "cpu")
         assert claimed is not None
         store.progress(claimed.id, "doomed", "engine", 1, 2)
         store.finish(claimed.id, "doomed", success(b"x" * 100_000))
@@ -62,14 +62,14 @@ def drain(folder: Path) -> None:
     """Claim one job; when told to, all that are left."""
     wait()
     store = opened(folder)
-    job = store.claim("drain", LONG_S)
+    job = store.claim("drain", LONG_S, "cpu")
     tell("ready")
     wait()
     ids = []
     while job is not None:
         ids.append(job.id)
         store.finish(job.id, "drain", BROKEN)
-        job = store.claim("drain", LONG_S)
+        job = store.claim("drain", LONG_S, "cpu")
     store.close()
     tell(*ids)
 
@@ -85,7 +85,7 @@ def fill(folder: Path) -> None:
     except StoreFull:
         tell("full", len(accepted) > 0, len(list((folder / "files").iterdir())) == len(accepted))
         tell("room for the database", shutil.disk_usage(folder).free > RESERVE_BYTES - 2**20)
-    claimed = store.claim("w", LONG_S)
+    claimed = store.claim("w", LONG_S, "cpu")
     assert claimed is not None
     store.progress(claimed.id, "w", "engine", 1, 2)
     try:
@@ -99,7 +99,7 @@ def fill(folder: Path) -> None:
 
 def _fill_to_the_brim(folder: Path, store: JobStore) -> None:
     """Something else takes the rest of the disk, and later gives it back."""
-    job = store.claim("w", LONG_S)
+    job = store.claim("w", LONG_S, "cpu")
     assert job is not None
     ballast = folder.parent / "ballast"
     try:

@@ -15,8 +15,8 @@ import anyio
 import anyio.to_thread
 
 from inference.config import Settings
-from inference.dispatch import Dispatcher, Ticket
-from inference.jobs import eta
+from inference.dispatch import Dispatcher, Need, Ticket
+from inference.engines.lanes import LANES, Lane, lane_of
 from inference.jobs.bells import Bells
 from inference.jobs.errors import IdempotencyConflict, QueueFull, StoreDown, StoreFull
 from inference.jobs.memory import memory_store
@@ -52,8 +52,8 @@ class JobDesk:
         """Of the jobs that this process works on."""
         self.watchers = Places(settings.max_watchers)
         self._stopped: float | None = None
-        self.submitted = anyio.Event()
-        """Set when there is work; whoever waits for it puts a new one in its place."""
+        self.submitted = {lane: anyio.Event() for lane in LANES}
+        """Set when a lane has work; whoever waits for it puts a new one in its place."""
 
     def open(self) -> None:
         """Raises ``store-unavailable``, naming what to do."""
@@ -107,13 +107,17 @@ class JobDesk:
     async def submit(self, accepted: Accepted, idempotency: Idempotency | None) -> tuple[Job, bool]:
         """The job, and whether it is new; raises ``busy``, ``store-full``, ``idempotency-conflict``."""
         deadline = time.time() + self._settings.job_timeout_s
+        lane = lane_of(accepted.choice.spec, self._settings.runtime)
 
         def put(store: JobStore) -> tuple[Job, bool]:
-            return store.submit(submission(accepted, deadline=deadline, idempotency=idempotency))
+            return store.submit(submission(accepted, lane=lane, deadline=deadline, idempotency=idempotency))
 
-        with self._told():
-            job, new = await self.call(put)
-        self.submitted.set()
+        try:
+            with self._told():
+                job, new = await self.call(put)
+        except QueueFull as error:
+            raise self._busy(error, lane) from error
+        self.submitted[lane].set()
         return job, new
 
     async def get(self, job_id: str) -> Job:
@@ -195,27 +199,26 @@ class JobDesk:
 
     def remaining_s(self, job: Job) -> float | None:
         """Estimated seconds until it is done."""
-        if job.queue_position is not None:
-            mean_s = self._dispatcher.mean_s
-            return eta.while_queued(job.queue_position, mean_s, self._dispatcher.concurrency)
-        return None if job.done else job.eta_s
+        if job.queue_position is None:
+            return None if job.done else job.eta_s
+        turn_s = self._dispatcher.turn_s(job.lane, job.queue_position)
+        return turn_s + self._dispatcher.takes_s(Need(lane=job.lane, engine=job.engine))
 
     def close(self) -> None:
         if self._store is not None:
             self._store.close()
 
+    def _busy(self, full: QueueFull, lane: Lane) -> Problem:
+        seconds = math.ceil(self._dispatcher.turn_s(lane, full.waiting + 1))
+        whose = "of yours " if full.owner else ""
+        words = f"{full.waiting} jobs {whose}are waiting and no more may; try again in about {seconds} s."
+        return Problem("busy", words, headers={"Retry-After": str(seconds)})
+
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """The store's refusals as problems."""
+        """The store's refusals as problems; all but ``QueueFull``, which is about a lane."""
         try:
             yield
-        except QueueFull as error:
-            seconds = math.ceil(self._dispatcher.mean_s * (error.waiting + 1) / self._dispatcher.concurrency)
-            whose = "of yours " if error.owner else ""
-            words = (
-                f"{error.waiting} jobs {whose}are waiting and no more may; try again in about {seconds} s."
-            )
-            raise Problem("busy", words, headers={"Retry-After": str(seconds)}) from error
         except StoreFull as error:
             seconds = math.ceil(max(1.0, FULL_RETRY_S if error.retry_s is None else error.retry_s))
             words = "There is no room for another job; DELETE finished ones, or try again later."

@@ -10,6 +10,7 @@ from typing import cast
 from inference.assets import Asset, AssetStore
 from inference.encode import encode_rgb
 from inference.engines.base import Params
+from inference.engines.lanes import Lane
 from inference.jobs.model import Idempotency, Job, Json, Submission
 from inference.pictures import Picture
 from inference.problems import Problem
@@ -35,7 +36,9 @@ class Accepted:
     """Name of the API key it came with."""
 
 
-def submission(accepted: Accepted, *, deadline: float, idempotency: Idempotency | None) -> Submission:
+def submission(
+    accepted: Accepted, *, lane: Lane, deadline: float, idempotency: Idempotency | None
+) -> Submission:
     """What the store keeps. Pictures of assets are encoded, which takes a while: in a thread.
 
     The seed is fixed here, so that a job that has to run twice gives the same picture twice.
@@ -52,6 +55,7 @@ def submission(accepted: Accepted, *, deadline: float, idempotency: Idempotency 
         inputs["mask"] = accepted.asked.mask
     return Submission(
         engine=choice.spec.name,
+        lane=lane,
         request={
             "values": pairs,
             "format": accepted.image_format,
@@ -97,6 +101,13 @@ def form_of(job: Job, files: Mapping[str, bytes], held: Held) -> tuple[Part, ...
         *(_picture(name, files, held) for name in input_names(job)),
         *(Part(name=name, data=text.encode(), is_file=False) for name, text in values),
     )
+
+
+def wish_of(job: Job) -> tuple[str, frozenset[str]]:
+    """The engine it asked for, which may be ``auto``, and the categories of garments that it named."""
+    values = cast(list[list[str]], job.request["values"])
+    engine = next((text for name, text in values if name == "engine" and text), "auto")
+    return engine, frozenset(text for name, text in values if name == "category" and text) - {"auto"}
 
 
 def input_names(job: Job) -> list[str]:

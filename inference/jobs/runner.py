@@ -21,7 +21,8 @@ import anyio.to_thread
 import structlog
 from anyio.abc import TaskGroup
 
-from inference.dispatch import Ticket
+from inference.dispatch import Need, Place, Ticket
+from inference.engines.lanes import LANES, Lane
 from inference.jobs.desk import JobDesk
 from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
 from inference.jobs.model import Job
@@ -46,6 +47,7 @@ class Run:
 
     job: Job
     ticket: Ticket
+    place: Place
     put_back: bool = False
     """The process ends: the job goes back into the queue once its work has stopped."""
 
@@ -90,31 +92,39 @@ class Runner:
 
     async def _claim_jobs(self, group: TaskGroup) -> None:
         with self._claiming:
-            while True:
-                while self._service.readiness.problem is None and await self._waiting():
-                    await self._dispatcher.acquire()
-                    if not await self._begin_one(group):
-                        break
-                with anyio.move_on_after(LOOK_S):
-                    await self._desk.submitted.wait()
-                    self._desk.submitted = anyio.Event()
+            async with anyio.create_task_group() as lanes:
+                for lane in LANES:
+                    lanes.start_soon(self._claim_in, lane, group)
 
-    async def _waiting(self) -> bool:
-        """May there be something to claim? Asked first, so that an idle queue takes no place from anybody."""
-        counts = await self._ask(lambda store: store.counts().states)
-        return counts is not None and (counts["queued"] > 0 or counts["running"] > len(self._runs))
+    async def _claim_in(self, lane: Lane, group: TaskGroup) -> None:
+        while True:
+            while self._service.readiness.problem is None and await self._waiting(lane):
+                place = await self._dispatcher.place(lane)
+                if not await self._begin_one(lane, place, group):
+                    break
+            with anyio.move_on_after(LOOK_S):
+                await self._desk.submitted[lane].wait()
+                self._desk.submitted[lane] = anyio.Event()
 
-    async def _begin_one(self, group: TaskGroup) -> bool:
-        """Claim a job for the place that was acquired; the place is given back with the job, or at once."""
+    async def _waiting(self, lane: Lane) -> bool:
+        """Is there something to claim? Asked first, so that an empty queue takes no place from anybody.
+
+        The jobs of a worker that died come back with the next sweep.
+        """
+        return bool(await self._ask(lambda store: store.counts().queued[lane]))
+
+    async def _begin_one(self, lane: Lane, place: Place, group: TaskGroup) -> bool:
+        """Claim a job for the place, which is left with the job, or at once where there is none."""
         with anyio.CancelScope(shield=True):  # a job that was claimed must be begun
             job = None
             if not self._desk.stopping:
-                job = await self._ask(lambda store: store.claim(self.worker, self._settings.job_lease_s))
+                lease_s = self._settings.job_lease_s
+                job = await self._ask(lambda store: store.claim(self.worker, lease_s, lane))
             if job is None:
-                self._dispatcher.release()
+                place.leave()
                 return False
-            self._service.metrics.waited(time.time() - job.created)
-            self._runs[job.id] = Run(job=job, ticket=_ticket(job))
+            self._service.metrics.waited(lane, time.time() - job.created)
+            self._runs[job.id] = Run(job=job, ticket=_ticket(job), place=place)
             self._desk.running[job.id] = self._runs[job.id].ticket
             group.start_soon(self._perform, self._runs[job.id])
         self._desk.bells.ring_all()
@@ -124,19 +134,17 @@ class Runner:
         job = run.job
         structlog.contextvars.bind_contextvars(job_id=job.id, request_id=job.request.get("request_id"))
         try:
-            # The run's own ticket stops the work; this one never does: what was claimed must be handed in.
-            never = Ticket(deadline=math.inf)
-            outcome = await self._dispatcher.in_thread(lambda _: self._work(run), never)
-            if outcome.error is not None:
-                log.error("job not handed in", exc_info=outcome.error)
+            await run.place.work(lambda: self._work(run), job.engine)
+        except Exception as error:  # the job is begun again when its lease ends; the others go on
+            log.error("job not handed in", exc_info=error)
         finally:
-            self._dispatcher.release()
+            run.place.leave()
             del self._runs[job.id], self._desk.running[job.id]
             self._desk.bells.ring_all()
 
     def _work(self, run: Run) -> None:
         """In a thread."""
-        bench = self._bench()
+        bench = self._bench(run.job)
         try:
             outcome = carry_out(run.job, run.ticket, bench)
             if outcome is None and run.put_back:
@@ -146,8 +154,9 @@ class Runner:
         except LeaseLost:
             log.warning("job taken over by another worker")
 
-    def _bench(self) -> Bench:
+    def _bench(self, job: Job) -> Bench:
         service = self._service
+        need = Need(lane=job.lane, engine=job.engine)
         return Bench(
             store=self._desk.store,
             worker=self.worker,
@@ -156,7 +165,7 @@ class Runner:
             registry=service.registry,
             settings=self._settings,
             form_limits=service.form_limits,
-            mean_s=lambda: self._dispatcher.mean_s,
+            mean_s=lambda: self._dispatcher.takes_s(need),
             meter=service.metrics.meter,
             told=self._desk.bells.ring,
         )

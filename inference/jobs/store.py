@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
+from inference.engines.lanes import Lane
 from inference.jobs import lifecycle
 from inference.jobs.belongings import inputs_of, remove_orphans, remove_useless, results_of, size_of
 from inference.jobs.errors import IdempotencyConflict, LeaseLost
@@ -69,15 +70,15 @@ class JobStore:
             if accepted is None:
                 self._files.remove(inputs_of(job))
 
-    def claim(self, worker: str, lease_s: float) -> Job | None:
-        """The oldest job in the queue, now this worker's until the lease ends; None: nothing to do.
+    def claim(self, worker: str, lease_s: float, lane: Lane) -> Job | None:
+        """The oldest job in the lane's queue, now this worker's until the lease ends; None: nothing to do.
 
         Jobs whose worker died come back first; those past their deadline are never handed out.
         """
         now = self._now()
         with self._records.writing():
             dropped = self._recover(now)
-            job = self._records.first_queued()
+            job = self._records.first_queued(lane)
             if job is not None:
                 lease = Lease(worker=worker, until=now + lease_s)
                 job = self._happened(lifecycle.claimed(job, lease, now), "running")
@@ -204,6 +205,15 @@ class JobStore:
         remove_useless(dropped, self._files)
         remove_orphans(self._records.find, self._files, now - ORPHAN_S)
 
+    def sort(self, lane_of: Callable[[Job], Lane]) -> None:
+        """Put every job that is still to be done into the lane that it belongs to now, in its old order."""
+        lanes = {job.id: lane_of(job) for job in self._records.unfinished()}
+        with self._records.writing():
+            for job in self._records.unfinished():
+                lane = lanes.get(job.id, job.lane)
+                if lane != job.lane:
+                    self._records.save(replace(job, lane=lane))
+
     def counts(self) -> Counts:
         return self._records.counts()
 
@@ -230,7 +240,7 @@ class JobStore:
     def _require_room(self, job: Job) -> None:
         counts, now = self._records.counts(), self._now()
         own = 0 if job.owner is None else self._records.queued_of(job.owner)
-        self._limits.require_place(counts, own, now)
+        self._limits.require_place(job.lane, counts, own, now)
         self._limits.require_bytes(counts, job.bytes, now)
 
     def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:

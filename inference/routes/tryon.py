@@ -122,7 +122,10 @@ async def post_tryon(request: Request) -> Response:
             key,
             digest,
             lambda: service.in_queue(
-                request, ticket, lambda turn: perform(asked, choice, wanted, service, turn, request_id)
+                request,
+                ticket,
+                lambda turn: perform(asked, choice, wanted, service, turn, request_id),
+                choice.spec,
             ),
         )
 

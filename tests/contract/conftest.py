@@ -42,7 +42,7 @@ def running(
 ) -> Iterator[Rig]:
     """A service of its own for a test that changes settings or timing."""
     warp = FakeEngine(spec=spec("warp"))
-    diffusion = FakeEngine(spec=spec("diffusion", commercial_use=False, **DIFFUSION))
+    diffusion = FakeEngine(spec=spec("diffusion", devices=("cuda", "cpu"), commercial_use=False, **DIFFUSION))
     preparation = preparation or FakePreparation()
     logs.configure("warning", "json")
     engines = registry(warp, diffusion, category_requirements=category_requirements)

@@ -75,6 +75,7 @@ def test_a_job_that_kills_its_process_every_time_fails_in_the_end(
 
     job = look(client, address, wait=20)
     assert (job["state"], job["error"]["retryable"]) == ("failed", True)
+    assert (job["error"]["type"], job["error"]["status"]) == ("urn:cabine:error:worker-lost", 503)
 
 
 def test_sigterm_lets_running_jobs_finish_and_keeps_the_queue(

@@ -79,10 +79,10 @@ def test_killed_in_the_middle_of_a_job(folder: Path, start: Start) -> None:
     worker.wait()
 
     too_early = sqlite_store(folder, BIG_LIMITS)
-    assert too_early.claim("other", LEASE_S) is None
+    assert too_early.claim("other", LEASE_S, "cpu") is None
     too_early.close()
     store = sqlite_store(folder, BIG_LIMITS, now=later)
-    taken = store.claim("other", LEASE_S)
+    taken = store.claim("other", LEASE_S, "cpu")
     assert taken is not None
     assert (taken.id, taken.attempts) == (job.id, 2)
     assert store.read_input(job.id, "person") == b"person of shirt"
@@ -102,7 +102,7 @@ def test_killed_anywhere(folder: Path, start: Start, lines: int) -> None:
     process.wait()
 
     store = sqlite_store(folder, replace(BIG_LIMITS, max_attempts=1000), now=later)
-    while (job := store.claim("other", LEASE_S)) is not None:
+    while (job := store.claim("other", LEASE_S, "cpu")) is not None:
         assert store.read_input(job.id, "garment-0")
         store.finish(job.id, "other", success(b"x" * 100_000))
     for _, job_id in told:

@@ -55,14 +55,16 @@ def test_first_come_first_served(jobs: JobStore) -> None:
     ids = [jobs.submit(submission(str(number)))[0].id for number in range(3)]
     assert [found.queue_position for job_id in ids if (found := jobs.get(job_id))] == [1, 2, 3]
 
-    first = jobs.claim("a", LEASE_S)
+    first = jobs.claim("a", LEASE_S, "cpu")
 
     assert first is not None
     assert (first.id, first.state, first.attempts) == (ids[0], "running", 1)
     assert first.queue_position is None
     assert [found.queue_position for job_id in ids if (found := jobs.get(job_id))] == [None, 1, 2]
-    assert [job.id for job in (jobs.claim("b", LEASE_S), jobs.claim("a", LEASE_S)) if job] == ids[1:]
-    assert jobs.claim("b", LEASE_S) is None
+    assert [
+        job.id for job in (jobs.claim("b", LEASE_S, "cpu"), jobs.claim("a", LEASE_S, "cpu")) if job
+    ] == ids[1:]
+    assert jobs.claim("b", LEASE_S, "cpu") is None
 
 
 def test_from_queue_to_result(jobs: JobStore, clock: Clock) -> None:
@@ -142,7 +144,7 @@ def test_cancel_while_queued(jobs: JobStore) -> None:
 
     assert cancelled is not None
     assert (cancelled.state, cancelled.bytes) == ("cancelled", 0)
-    assert jobs.claim("w", LEASE_S) is None
+    assert jobs.claim("w", LEASE_S, "cpu") is None
     assert kinds(jobs, job.id) == ["queued", "cancelled"]
     with pytest.raises(KeyError):
         jobs.read_input(job.id, "person")
@@ -185,7 +187,7 @@ def test_release_puts_it_back_at_the_head(jobs: JobStore) -> None:
     with pytest.raises(KeyError):
         jobs.read_result(job.id, "preview")
     assert (back.state, back.queue_position, back.attempts, back.stage) == ("queued", 1, 0, "")
-    again = jobs.claim("w", LEASE_S)
+    again = jobs.claim("w", LEASE_S, "cpu")
     assert again is not None
     assert (again.id, again.attempts) == (job.id, 1)
 
@@ -195,7 +197,7 @@ def test_a_cancelled_job_is_not_put_back(jobs: JobStore) -> None:
     jobs.cancel(job.id)
 
     assert jobs.release(job.id, "w").state == "cancelled"
-    assert jobs.claim("w", LEASE_S) is None
+    assert jobs.claim("w", LEASE_S, "cpu") is None
 
 
 def test_counts(jobs: JobStore, clock: Clock) -> None:
