@@ -20,7 +20,7 @@ from inference.installed import engines_here
 from inference.jobs.runner import Runner
 from inference.middleware import RequestContext
 from inference.preparation import Preparation
-from inference.routes import assets, engines, health, jobs, metrics, preprocess, tryon
+from inference.routes import assets, engines, fashn, health, jobs, metrics, preprocess, tryon
 from inference.service import build
 
 DESCRIPTION = """
@@ -77,7 +77,7 @@ def create_app(
     app.state.service = service
     app.add_middleware(RequestContext, metrics=service.metrics)
     problems.install(app)
-    routes = (tryon, jobs, assets, engines, preprocess, health)
+    routes = (tryon, jobs, fashn, assets, engines, preprocess, health)
     for router in (part.router for part in routes):
         app.include_router(router)
     if settings.metrics:

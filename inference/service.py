@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -35,7 +35,7 @@ from inference.preparation import Preparation
 from inference.problems import Problem
 from inference.replays import Replays
 from inference.selection import choose
-from inference.uploads import Budget, Part, UploadLimits, read_form
+from inference.uploads import Budget, Part, Reader, UploadLimits, read_form
 from preprocess.decode import Limits
 
 log = structlog.get_logger("cabine.service")
@@ -96,9 +96,13 @@ class Service:
         self.readiness.stopping = True
         self.jobs.stop()
 
+    def form(self, request: Request) -> AbstractAsyncContextManager[tuple[Part, ...]]:
+        """The parts of the body."""
+        return self.received(request, read_form)
+
     @asynccontextmanager
-    async def form(self, request: Request) -> AsyncIterator[tuple[Part, ...]]:
-        """The parts of the body, which count against the memory for uploads until the block ends."""
+    async def received(self, request: Request, read: Reader[T]) -> AsyncIterator[T]:
+        """What ``read`` makes of the body; it counts against the memory for uploads until the block ends."""
         self.require_ready()
         limits = UploadLimits(
             file_bytes=self.settings.max_file_bytes, request_bytes=self.settings.max_request_bytes
@@ -106,7 +110,7 @@ class Service:
         with self.uploads.share() as take:
             try:
                 with anyio.fail_after(self.settings.upload_timeout_s):
-                    parts = await read_form(request, limits, take)
+                    content = await read(request, limits, take)
             except TimeoutError as error:
                 words = (
                     f"The upload did not arrive within {self.settings.upload_timeout_s:g} s; send it again."
@@ -114,7 +118,7 @@ class Service:
                 raise Problem("deadline-exceeded", words) from error
             except ClientDisconnect as error:
                 raise Problem("cancelled", "The client closed the connection during the upload.") from error
-            yield parts
+            yield content
 
     async def in_queue(
         self, request: Request, ticket: Ticket, work: Callable[[Ticket], T], spec: EngineSpec | None = None

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from inference.form import read_format
 from inference.jobs.answers import describe
-from inference.jobs.model import Idempotency
+from inference.jobs.model import Idempotency, Job
 from inference.jobs.request import Accepted
 from inference.opening import open_inputs
 from inference.pipeline import check
@@ -42,12 +42,21 @@ def wants_job(headers: Headers) -> bool:
     return any(preference.partition(";")[0].strip().lower() == RESPOND_ASYNC for preference in preferences)
 
 
-async def submit(proposal: Proposal, service: Service) -> Response:
-    """202 with the job; raises what a sync request would be refused for before anybody is looked for."""
+async def enqueue(proposal: Proposal, service: Service) -> tuple[Job, bool]:
+    """The job, and whether it is new.
+
+    Raises what a sync request would be refused for before anybody is looked for, and ``busy``,
+    ``store-full``, ``store-unavailable``, ``idempotency-conflict``.
+    """
     accepted, idempotency = await anyio.to_thread.run_sync(
         _admit, proposal, service, limiter=service.jobs.admission
     )
-    job, new = await service.jobs.submit(accepted, idempotency)
+    return await service.jobs.submit(accepted, idempotency)
+
+
+async def submit(proposal: Proposal, service: Service) -> Response:
+    """202 with the job; raises as :func:`enqueue` does."""
+    job, new = await enqueue(proposal, service)
     headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": RESPOND_ASYNC}
     if not new:
         headers[REPLAYED] = "true"
