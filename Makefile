@@ -32,7 +32,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Two recipes at once would run pip twice in one .venv.
 .NOTPARALLEL:
 .PHONY: help setup setup-dev setup-torch models demo run test lint format type bench quality sheet flops bench-idm-vton \
-	showcase images docs clean
+	showcase pictures docs env images compose-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,8 +55,10 @@ run: setup ## serve the page and the API on PORT, inference on INFERENCE_PORT; C
 test: setup-dev $(WITH_TORCH) ## all tests; TORCH=no: without torch, TORCH_INDEX=address: where torch comes from
 	@python -m pytest
 
-lint: $(VENV)/.dev ## formatting and lint rules, no changes made
+lint: $(VENV)/.dev ## formatting and lint rules, no changes made; also of the container files
 	@ruff format --check . && ruff check .
+	@hadolint Dockerfile.gateway Dockerfile.inference
+	@scripts/check_compose.sh
 
 format: $(VENV)/.dev ## rewrite files in the project's format
 	@ruff format . && ruff check --fix .
@@ -86,12 +88,22 @@ ENGINE ?= idm-vton
 showcase: setup ## picture grid for the README, on your GPU: make showcase [ENGINE=name] [PEOPLE=dir] [GARMENTS=dir]
 	@python -m scripts.showcase --engine "$(ENGINE)" $(if $(PEOPLE),--people "$(PEOPLE)") $(if $(GARMENTS),--garments "$(GARMENTS)")
 
-images: setup ## the pictures of the README, from the samples; those of the page where Chromium and playwright are
+pictures: setup ## those of the README, from the samples; those of the page where Chromium and playwright are
 	@python -m scripts.readme_images
 	@python -m scripts.page_images
 
 docs: $(VENV)/.runtime ## settings and engines tables, from the code
 	@python -m scripts.render_docs
+
+GPU ?= auto
+env: ## write .env for docker compose, which then uses an NVIDIA GPU if there is one; GPU=yes|no to tell it
+	@"$(PYTHON)" -m scripts.make_env --gpu "$(GPU)"
+
+images: $(VENV)/.runtime ## build the container images; what each adds to its base
+	@docker compose build && python -m scripts.image_sizes
+
+compose-test: $(VENV)/.runtime ## containers for real: build, start, kill, stop, restart; prints what the client saw (needs docker)
+	@scripts/with_docker.sh python -m scripts.compose_test
 
 clean: ## remove what was made here, except .venv and models/
 	rm -rf build demo out bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
