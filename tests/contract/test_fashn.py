@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -14,13 +16,14 @@ from PIL import Image
 
 from inference.config import Settings
 from inference.engines.base import OutOfMemory
-from inference.fashn.errors import NAMES, Later
+from inference.fashn.errors import NAMES, Later, Names
 from inference.problems import TYPES
 from preprocess.errors import InputError
 from tests.bad_inputs import PAIR, person_photo, picture, value
 from tests.contract.conftest import Rig, running
 from tests.fashn_requests import BAD_RUNS, GOOD, BadRun, body, data_uri, inputs
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY = {"X-Cabine-Key": "shop"}
 
 
@@ -263,8 +266,17 @@ def test_not_ready_is_worth_another_try(rig: Rig) -> None:
     assert answer.headers["x-should-retry"] == "true"
 
 
-def test_every_slug_has_its_names() -> None:
+def test_every_slug_has_its_names_and_the_documentation_says_them() -> None:
     assert set(NAMES) == set(TYPES)
+
+    section = (ROOT / "docs/api.md").read_text().partition("## FASHN-compatible")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \| `(\w+)` \| `(\w+)` \|$", section, re.MULTILINE)
+    documented = {
+        slug: Names(at_once=at_once, later=later)
+        for slugs, at_once, later in rows
+        for slug in re.findall(r"[a-z-]+", slugs)
+    }
+    assert documented == dict(NAMES)
 
 
 def test_names_of_failures_are_known_to_the_sdk() -> None:
