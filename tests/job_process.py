@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from inference import logs
 from inference.jobs.errors import StoreFull
 from inference.jobs.files import RESERVE_BYTES
 from inference.jobs.sqlite import sqlite_store
@@ -122,4 +123,5 @@ def _fill_to_the_brim(folder: Path, store: JobStore) -> None:
 
 
 if __name__ == "__main__":
+    logs.configure("error", "json")  # the lines of this process are its own
     {"hold": hold, "live": live, "drain": drain, "fill": fill}[sys.argv[1]](Path(sys.argv[2]))

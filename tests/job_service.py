@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
+from inference import logs
 from inference.app import create_app
 from inference.config import Settings
 from inference.engines.base import Cancelled, EngineResult, Params, Prepared, Progress
@@ -71,6 +72,8 @@ class JobService:
     folder: Path
     settings: dict[str, object]
     port: int = field(default_factory=free_port)
+    output: Path = Path(os.devnull)
+    """What its lives write, one after another."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -90,13 +93,14 @@ class JobService:
         variables = {"CABINE_JOBS_DIR": str(self.jobs)} | variables
         variables |= {"CABINE_JOBS_STORE": "sqlite", "CABINE_INFERENCE_PORT": str(self.port)}
         variables |= {"CABINE_TEST_GATE": str(self.gate)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.job_service"],
-            env=os.environ | variables,
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.job_service"],
+                env=os.environ | variables,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         until(lambda: answers(f"{self.url}/health/{'ready' if ready else 'live'}"), seconds=60)
 
     def end(self, signal_number: int) -> int:
@@ -107,9 +111,9 @@ class JobService:
 
 
 @contextmanager
-def job_service(folder: Path, **settings: object) -> Iterator[JobService]:
+def job_service(folder: Path, output: Path = Path(os.devnull), **settings: object) -> Iterator[JobService]:
     """Started and ready; ``settings`` by the names of their variables, without ``CABINE_``."""
-    service = JobService(folder=folder, settings=settings)
+    service = JobService(folder=folder, settings=settings, output=output)
     service.start()
     try:
         yield service
@@ -128,6 +132,7 @@ def answers(url: str) -> bool:
 
 def main() -> None:
     settings = Settings()
+    logs.configure(settings.log_level, settings.log_format)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what aborts on purpose leaves no file behind
     engine = FaultyEngine(spec=spec(), gate=FileGate(Path(os.environ["CABINE_TEST_GATE"])))
     application = create_app(settings, registry=registry(engine), preparation=FakePreparation())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from inference.engines.lanes import Lane
-from inference.jobs import lifecycle
+from inference.jobs import journal, lifecycle
 from inference.jobs.belongings import inputs_of, remove_orphans, remove_useless, results_of, size_of
 from inference.jobs.errors import IdempotencyConflict, LeaseLost
 from inference.jobs.files import Files
@@ -43,6 +44,7 @@ class JobStore:
         self._limits = limits
         self._now = now
         self._new_id = new_id
+        self._news: list[Job] = []  # what became of jobs in the transaction that is open
 
     def submit(self, submission: Submission) -> tuple[Job, bool]:
         """The queued job and True; or the job that the idempotency key already stands for, and False.
@@ -51,7 +53,7 @@ class JobStore:
         the disk when this returns.
         """
         job = lifecycle.submitted(submission, self._new_id(), self._now())
-        with self._records.writing():  # before anything is written: what is refused is refused fast
+        with self._writing():  # before anything is written: what is refused is refused fast
             earlier = self._earlier(submission)
             if earlier is not None:
                 return earlier, False
@@ -59,7 +61,7 @@ class JobStore:
         accepted: Job | None = None
         try:
             self._files.write(inputs_of(job), submission.inputs)
-            with self._records.writing():
+            with self._writing():
                 earlier = self._earlier(submission)
                 if earlier is not None:
                     return earlier, False
@@ -76,7 +78,7 @@ class JobStore:
         Jobs whose worker died come back first; those past their deadline are never handed out.
         """
         now = self._now()
-        with self._records.writing():
+        with self._writing():
             dropped = self._recover(now)
             job = self._records.first_queued(lane)
             if job is not None:
@@ -87,7 +89,7 @@ class JobStore:
 
     def heartbeat(self, job_id: str, worker: str, lease_s: float) -> Job:
         """Renew the lease; raises ``LeaseLost``. The answer tells whether to cancel."""
-        with self._records.writing():
+        with self._writing():
             lease = Lease(worker=worker, until=self._now() + lease_s)
             job = lifecycle.renewed(self._owned(job_id, worker), lease)
             self._records.save(job)
@@ -97,7 +99,7 @@ class JobStore:
         self, job_id: str, worker: str, stage: str, step: int, steps: int, eta_s: float | None = None
     ) -> Job:
         """Where the work is; raises ``LeaseLost``. The answer tells whether to cancel."""
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             job = replace(job, stage=stage, step=step, steps=steps, eta_s=eta_s)
             data: JsonObject = {"stage": stage, "step": step, "steps": steps, "eta_s": eta_s}
@@ -111,7 +113,7 @@ class JobStore:
         ``about`` is what the event says of it besides its name.
         """
         self._write_results(job_id, worker, {name: data})
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             names = job.files if name in job.files else (*job.files, name)
             job = replace(job, files=names, bytes=size_of(job, self._files))
@@ -126,7 +128,7 @@ class JobStore:
             self._write_results(job_id, worker, outcome.files)
         now = self._now()
         expires = now + self._limits.keep_s
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             if isinstance(outcome, Success):
                 job = lifecycle.succeeded(job, outcome, self._files.size(results_of(job)), now, expires)
@@ -143,7 +145,7 @@ class JobStore:
 
         One that was to be cancelled is.
         """
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             if not job.cancel_requested:
                 return self._placed(self._happened(lifecycle.given_back(job), "queued"))
@@ -152,7 +154,7 @@ class JobStore:
     def cancel(self, job_id: str) -> Job | None:
         """At once while queued; a running job's worker is told; a finished one stays. None: unknown."""
         now = self._now()
-        with self._records.writing():
+        with self._writing():
             job = self._records.find(job_id)
             if job is None or job.done:
                 return job
@@ -166,7 +168,7 @@ class JobStore:
 
     def discard(self, job_id: str) -> Job | None:
         """Remove the results of a finished job before their time; others stay. None: unknown."""
-        with self._records.writing():
+        with self._writing():
             job = self._records.find(job_id)
             if job is None or not job.done or job.state == "expired":
                 return job
@@ -197,7 +199,7 @@ class JobStore:
     def sweep(self) -> None:
         """What time does: dead workers, missed deadlines, expiry, files that nobody owns. Call it often."""
         now = self._now()
-        with self._records.writing():
+        with self._writing():
             dropped = self._recover(now)
             dropped += [self._expire(job, job.expires or now) for job in self._records.ended(now)]
             for job in self._records.spent(now - self._limits.keep_s, self._limits.max_jobs):
@@ -208,7 +210,7 @@ class JobStore:
     def sort(self, lane_of: Callable[[Job], Lane]) -> None:
         """Put every job that is still to be done into the lane that it belongs to now, in its old order."""
         lanes = {job.id: lane_of(job) for job in self._records.unfinished()}
-        with self._records.writing():
+        with self._writing():
             for job in self._records.unfinished():
                 lane = lanes.get(job.id, job.lane)
                 if lane != job.lane:
@@ -219,6 +221,16 @@ class JobStore:
 
     def close(self) -> None:
         self._records.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction, of one thread at a time; what it did to jobs is logged once it holds."""
+        with self._records.writing():
+            news: list[Job] = []
+            self._news = news
+            yield
+        for job in news:
+            journal.tell(job)
 
     def _add(self, job: Job, submission: Submission) -> Job:
         self._records.add(job)
@@ -244,7 +256,7 @@ class JobStore:
         self._limits.require_bytes(counts, job.bytes, now)
 
     def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             size = sum(len(data) for data in files.values())
             self._limits.require_bytes(self._records.counts(), size, self._now())
@@ -273,6 +285,8 @@ class JobStore:
         self._records.save(job)
         event = Event(seq=job.last_event, at=self._now(), kind=kind, data=data or {})
         self._records.append(job.id, event, self._limits.max_events)
+        if kind == job.state:  # not on the way
+            self._news.append(job)
         return job
 
     def _ended(self, job: Job) -> Job:
