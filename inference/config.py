@@ -165,8 +165,21 @@ class Settings(BaseSettings):
     job_wait_s: float = Field(
         30.0, gt=0, description="Longest `GET /v1/jobs/{id}?wait=` before it answers, in seconds."
     )
+    previews: bool = Field(
+        True,
+        description="Show the preview engine's picture while an engine on another device works on a job.",
+    )
+    preview_confidence: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Least confidence of a preview that is shown; warp's pictures below 0.5 are mostly bad.",
+    )
     max_watchers: int = Field(
-        64, ge=1, description="Clients that may follow jobs at the same time, by events or `wait`."
+        512,
+        ge=1,
+        description="Clients that may follow jobs at the same time, by events or `wait`; the gateway needs a "
+        "thread for each.",
     )
     idempotency_s: float = Field(
         600.0,

@@ -7,11 +7,9 @@ from typing import Any, cast
 
 from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
+from inference.jobs.previews import PREVIEW
 from inference.problems import TYPES
 from inference.schemas import EngineUsed, JobAnswer, ProblemBody, Resolution, WarningBody
-
-PREVIEW = "preview"
-"""Kept in files ``preview-0``, ``preview-1``, ...: an engine's own frames would follow the first."""
 
 
 def describe(job: Job, desk: JobDesk) -> JobAnswer:

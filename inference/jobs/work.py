@@ -20,6 +20,7 @@ from inference.form import FormLimits, read_tryon
 from inference.jobs import eta
 from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
 from inference.jobs.model import Job, JobError, Json, JsonObject, Success
+from inference.jobs.previews import PREVIEW, Preview, Previewing, preview_engine
 from inference.jobs.request import find_held, form_of, format_of, input_names
 from inference.jobs.store import JobStore
 from inference.metrics import EngineMeter
@@ -122,13 +123,22 @@ def hand_in(job: Job, outcome: Success | JobError | None, bench: Bench) -> None:
 def _success(job: Job, ticket: Ticket, bench: Bench) -> Success:
     asked = _asked(job, bench)
     choice = choose(asked.options.engine, bench.registry, bench.settings, asked.categories)
-    stages = Stages(
+    tools = replace(bench.tools, limits=replace(bench.tools.limits, max_bytes=ANY_SIZE))
+    with Previewing(
+        asked=asked,
+        choice=preview_engine(asked, choice, bench.registry, bench.settings),
+        tools=tools,
+        least=bench.settings.preview_confidence,
         cancelled=ticket.cancelled,
-        progress=Progress(job=job, ticket=ticket, bench=bench),
-        meter=bench.meter(choice.spec.name),
-    )
-    limits = replace(bench.tools.limits, max_bytes=ANY_SIZE)
-    made = produce(asked, choice, replace(bench.tools, limits=limits), stages, format_of(job))
+        show=lambda preview: _show(job, preview, bench),
+    ) as preview:
+        stages = Stages(
+            cancelled=ticket.cancelled,
+            progress=preview.beside(Progress(job=job, ticket=ticket, bench=bench)),
+            judged=preview.judged,
+            meter=bench.meter(choice.spec.name),
+        )
+        made = produce(asked, choice, tools, stages, format_of(job))
     mask = encode_grey(made.outcome.pictures[0].mask)
     return Success(
         files={f"image-{index}": picture for index, picture in enumerate(made.pictures)} | {"mask": mask},
@@ -138,6 +148,18 @@ def _success(job: Job, ticket: Ticket, bench: Bench) -> Success:
         timings={name: round(seconds, 4) for name, seconds in made.timings.items()},
         results=_results(made),
     )
+
+
+def _show(job: Job, preview: Preview, bench: Bench) -> None:
+    """Keep a preview with the job, and tell of it; raises what the store raises."""
+    about: JsonObject = {
+        "engine": preview.engine,
+        "confidence": preview.confidence,
+        "width": preview.width,
+        "height": preview.height,
+    }
+    bench.store.attach(job.id, bench.worker, f"{PREVIEW}-0", preview.jpeg, about)
+    bench.told(job.id)
 
 
 def _asked(job: Job, bench: Bench) -> TryOn:

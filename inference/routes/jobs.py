@@ -9,9 +9,10 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from inference.encode import MEDIA_TYPES
-from inference.jobs.answers import PREVIEW, describe
+from inference.jobs.answers import describe
 from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
+from inference.jobs.previews import PREVIEW
 from inference.middleware import owner_of
 from inference.problems import Problem
 from inference.routes.event_stream import EventStream, last_event_id
