@@ -27,7 +27,7 @@ from PIL import Image
 
 from gateway.keys import digest_of, new_secret
 from tests.bad_inputs import noise_png, picture
-from tests.fashn_requests import MODEL, data_uri, inputs
+from tests.fashn_requests import BAD_RUNS, MODEL, BadRun, data_uri, inputs
 from tests.gateway_process import running_gateway, running_inference
 from tests.job_service import JobService, job_service
 
@@ -145,6 +145,16 @@ def test_refusals_are_bad_requests(client: Fashn, arguments: dict[str, Any], nam
 
     problem: Any = refused.value.body
     assert (problem["error"], problem["message"]) == (name, problem["detail"])
+
+
+@pytest.mark.parametrize("bad", BAD_RUNS[::6], ids=lambda bad: bad.name.replace(" ", "-"))
+def test_refusals_pass_the_gateway(gateway_url: str, bad: BadRun) -> None:
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": bad.kind}
+    answer = httpx.post(gateway_url + bad.path, content=bad.body, headers=headers, trust_env=False)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["error"], problem["field"]) == (400, bad.error, bad.field), problem
+    assert answer.headers["x-should-retry"] == "false"
 
 
 def test_unknown_predictions_are_not_found(client: Fashn) -> None:
