@@ -50,14 +50,16 @@ class Need:
     """Name of the engine of a try-on; None: preparation alone, too short to count in estimates."""
 
 
-class Place(Protocol):
+class Slot(Protocol):
     """Room for one piece of work at a time, until it is left."""
 
     async def work(self, work: Callable[[], T], engine: str) -> T:
         """Do it off the event loop, to its end; raises what it raises."""
         ...
 
-    def leave(self) -> None: ...
+    def leave(self) -> None:
+        """Once; from whichever task."""
+        ...
 
 
 class Dispatcher(Protocol):
@@ -78,12 +80,12 @@ class Dispatcher(Protocol):
         """
         ...
 
-    async def place(self, lane: Lane) -> Place:
-        """Wait for a place, in turn with everybody else in the lane; it must be left."""
+    async def slot(self, lane: Lane) -> Slot:
+        """Wait for a slot, in turn with everybody else in the lane; it must be left."""
         ...
 
     def waiting(self, lane: Lane) -> int:
-        """Requests that wait for a place; jobs wait in their store."""
+        """Requests that wait for a slot; jobs wait in their store."""
         ...
 
     def turn_s(self, lane: Lane, position: int) -> float:

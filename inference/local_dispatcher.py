@@ -1,7 +1,7 @@
-"""Work in threads of this process: for each lane a number of places, and a bounded queue before them.
+"""Work in threads of this process: for each lane a number of slots, and a bounded queue before them.
 
-Jobs (:mod:`inference.jobs.runner`) take their turns from the same places as requests whose callers wait: in
-no lane do both together exceed ``concurrency``. A place is held from decoding to encoding: of two, one
+Jobs (:mod:`inference.jobs.runner`) take their turns from the same slots as requests whose callers wait: in
+no lane do both together exceed ``concurrency``. A slot is held from decoding to encoding: of two, one
 prepares its request while the other has the engine.
 """
 
@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import anyio
 import anyio.to_thread
 
-from inference.dispatch import Need, Place, Ticket
+from inference.dispatch import Need, Slot, Ticket
 from inference.engines.base import Stopped
 from inference.engines.lanes import LANES, Lane
 from inference.problems import Problem
@@ -50,7 +50,7 @@ class LocalDispatcher:
         """Numbers are those of each lane; ``waited`` is told the seconds of those that got their turn."""
         self._queue = queue
         self._waited = waited
-        self._lanes = {lane: _Places(concurrency, FIRST_GUESS_S[lane]) for lane in LANES}
+        self._lanes = {lane: _Slots(concurrency, FIRST_GUESS_S[lane]) for lane in LANES}
 
     async def run(
         self,
@@ -60,8 +60,8 @@ class LocalDispatcher:
         ticket: Ticket,
         disconnected: Callable[[], Awaitable[None]],
     ) -> T:
-        places = self._lanes[need.lane]
-        if not places.free and places.waiting >= self._queue:
+        slots = self._lanes[need.lane]
+        if not slots.free and slots.waiting >= self._queue:
             raise self._busy(need.lane)
         outcome: Outcome[T] | None = None
         async with anyio.create_task_group() as group:
@@ -70,41 +70,41 @@ class LocalDispatcher:
             group.cancel_scope.cancel()
         return _settle(outcome, ticket)
 
-    async def place(self, lane: Lane) -> Place:
+    async def slot(self, lane: Lane) -> Slot:
         return await self._lanes[lane].take()
 
     def waiting(self, lane: Lane) -> int:
         return self._lanes[lane].waiting
 
     def turn_s(self, lane: Lane, position: int) -> float:
-        places = self._lanes[lane]
-        return places.mean_s() * position / places.count
+        slots = self._lanes[lane]
+        return slots.mean_s() * position / slots.count
 
     def takes_s(self, need: Need) -> float:
         return self._lanes[need.lane].mean_s(need.engine)
 
     async def _in_turn(self, work: Callable[[Ticket], T], need: Need, ticket: Ticket) -> Outcome[T]:
-        places = self._lanes[need.lane]
+        slots = self._lanes[need.lane]
         came = time.monotonic()
-        places.waiting += 1
+        slots.waiting += 1
         try:
             with anyio.move_on_after(ticket.left()) as waiting:
-                place = await places.take()
+                slot = await slots.take()
         finally:
-            places.waiting -= 1
+            slots.waiting -= 1
         if waiting.cancelled_caught:
             return Outcome(error=Stopped())
         self._waited(need.lane, time.monotonic() - came)
         try:
             if ticket.cancelled():
                 return Outcome(error=Stopped())
-            return Outcome(value=await place.work(lambda: work(ticket), need.engine))
+            return Outcome(value=await slot.work(lambda: work(ticket), need.engine))
         except (
             Exception
         ) as error:  # carried out of the task group, which would wrap it; raised again in _settle
             return Outcome(error=error)
         finally:
-            place.leave()
+            slot.leave()
 
     def _busy(self, lane: Lane) -> Problem:
         waiting = self.waiting(lane)
@@ -116,27 +116,27 @@ class LocalDispatcher:
         )
 
 
-class _Places:
+class _Slots:
     """Those of one lane, and for how long try-ons hold them."""
 
     def __init__(self, count: int, guess_s: float) -> None:
         self.count = count
         self.waiting = 0
         self.threads = anyio.CapacityLimiter(count)
-        self._slots = anyio.Semaphore(count)
+        self._semaphore = anyio.Semaphore(count)
         self._all = _Mean(guess_s)
         self._by_engine: dict[str, _Mean] = {}
 
     @property
     def free(self) -> bool:
-        return self._slots.value > 0
+        return self._semaphore.value > 0
 
-    async def take(self) -> _LocalPlace:
-        await self._slots.acquire()
-        return _LocalPlace(self)
+    async def take(self) -> _LocalSlot:
+        await self._semaphore.acquire()
+        return _LocalSlot(self)
 
     def put_back(self) -> None:
-        self._slots.release()
+        self._semaphore.release()
 
     def mean_s(self, engine: str | None = None) -> float:
         """Of an engine that has not worked yet, and of None: that of all."""
@@ -148,19 +148,19 @@ class _Places:
         self._by_engine.setdefault(engine, _Mean(seconds)).add(seconds)
 
 
-class _LocalPlace:
-    def __init__(self, places: _Places) -> None:
-        self._places = places
+class _LocalSlot:
+    def __init__(self, slots: _Slots) -> None:
+        self._slots = slots
 
     async def work(self, work: Callable[[], T], engine: str | None) -> T:
         started = time.monotonic()
-        value = await anyio.to_thread.run_sync(work, limiter=self._places.threads)
+        value = await anyio.to_thread.run_sync(work, limiter=self._slots.threads)
         if engine is not None:
-            self._places.took(engine, time.monotonic() - started)
+            self._slots.took(engine, time.monotonic() - started)
         return value
 
     def leave(self) -> None:
-        self._places.put_back()
+        self._slots.put_back()
 
 
 class _Mean:

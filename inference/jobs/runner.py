@@ -1,4 +1,4 @@
-"""Takes jobs from the store and works on them, in the same places as requests whose callers wait.
+"""Takes jobs from the store and works on them, in the same slots as requests whose callers wait.
 
 The only part that knows that jobs are worked on in this process: something else that claims from the store
 may stand in its place.
@@ -21,7 +21,7 @@ import anyio.to_thread
 import structlog
 from anyio.abc import TaskGroup
 
-from inference.dispatch import Need, Place, Ticket
+from inference.dispatch import Need, Slot, Ticket
 from inference.engines.lanes import LANES, Lane
 from inference.jobs.desk import JobDesk
 from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
@@ -47,7 +47,7 @@ class Run:
 
     job: Job
     ticket: Ticket
-    place: Place
+    slot: Slot
     put_back: bool = False
     """The process ends: the job goes back into the queue once its work has stopped."""
 
@@ -99,32 +99,32 @@ class Runner:
     async def _claim_in(self, lane: Lane, group: TaskGroup) -> None:
         while True:
             while self._service.readiness.problem is None and await self._waiting(lane):
-                place = await self._dispatcher.place(lane)
-                if not await self._begin_one(lane, place, group):
+                slot = await self._dispatcher.slot(lane)
+                if not await self._begin_one(lane, slot, group):
                     break
             with anyio.move_on_after(LOOK_S):
                 await self._desk.submitted[lane].wait()
                 self._desk.submitted[lane] = anyio.Event()
 
     async def _waiting(self, lane: Lane) -> bool:
-        """Is there something to claim? Asked first, so that an empty queue takes no place from anybody.
+        """Is there something to claim? Asked first, so that an empty queue takes no slot from anybody.
 
         The jobs of a worker that died come back with the next sweep.
         """
         return bool(await self._ask(lambda store: store.counts().queued[lane]))
 
-    async def _begin_one(self, lane: Lane, place: Place, group: TaskGroup) -> bool:
-        """Claim a job for the place, which is left with the job, or at once where there is none."""
+    async def _begin_one(self, lane: Lane, slot: Slot, group: TaskGroup) -> bool:
+        """Claim a job for the slot, which is left with the job, or at once where there is none."""
         with anyio.CancelScope(shield=True):  # a job that was claimed must be begun
             job = None
             if not self._desk.stopping:
                 lease_s = self._settings.job_lease_s
                 job = await self._ask(lambda store: store.claim(self.worker, lease_s, lane))
             if job is None:
-                place.leave()
+                slot.leave()
                 return False
             self._service.metrics.waited(lane, time.time() - job.created)
-            self._runs[job.id] = Run(job=job, ticket=_ticket(job), place=place)
+            self._runs[job.id] = Run(job=job, ticket=_ticket(job), slot=slot)
             self._desk.running[job.id] = self._runs[job.id].ticket
             group.start_soon(self._perform, self._runs[job.id])
         self._desk.bells.ring_all()
@@ -134,11 +134,11 @@ class Runner:
         job = run.job
         structlog.contextvars.bind_contextvars(job_id=job.id, request_id=job.request.get("request_id"))
         try:
-            await run.place.work(lambda: self._work(run), job.engine)
+            await run.slot.work(lambda: self._work(run), job.engine)
         except Exception as error:  # the job is begun again when its lease ends; the others go on
             log.error("job not handed in", exc_info=error)
         finally:
-            run.place.leave()
+            run.slot.leave()
             del self._runs[job.id], self._desk.running[job.id]
             self._desk.bells.ring_all()
 

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from inference import logs
 from inference.app import create_app
 from inference.config import Settings
+from inference.dispatch import Dispatcher
 from inference.engines.registry import CategoryRequirement
 from inference.service import Service
 from tests.fakes import DIFFUSION, FakeEngine, FakePreparation, registry, spec
@@ -39,6 +40,7 @@ def running(
     settings: Settings,
     preparation: FakePreparation | None = None,
     category_requirements: tuple[CategoryRequirement, ...] = (),
+    dispatcher: Dispatcher | None = None,
 ) -> Iterator[Rig]:
     """A service of its own for a test that changes settings or timing."""
     warp = FakeEngine(spec=spec("warp"))
@@ -46,7 +48,7 @@ def running(
     preparation = preparation or FakePreparation()
     logs.configure("warning", "json")
     engines = registry(warp, diffusion, category_requirements=category_requirements)
-    app = create_app(settings, registry=engines, preparation=preparation)
+    app = create_app(settings, registry=engines, preparation=preparation, dispatcher=dispatcher)
     with listening(app) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
         wait_until_settled(client)
         service: Service = app.state.service

@@ -8,12 +8,15 @@ import time
 import anyio
 import pytest
 
+from inference import local_dispatcher
 from inference.dispatch import Need, Ticket
 from inference.engines.base import Stopped
-from inference.local_dispatcher import LocalDispatcher
+from inference.engines.lanes import Lane
+from inference.local_dispatcher import FIRST_GUESS_S, LocalDispatcher
 from inference.problems import Problem
 
 TRYON = Need(lane="cpu", engine="warp")
+DRAW = Need(lane="gpu", engine="idm-vton")
 
 
 def ticket(seconds: float = 10) -> Ticket:
@@ -148,3 +151,64 @@ def test_never_more_at_once_than_allowed() -> None:
 
     anyio.run(main)
     assert most == 3
+
+
+def test_lanes_have_slots_and_queues_of_their_own() -> None:
+    waited: list[Lane] = []
+
+    async def main() -> None:
+        dispatcher = LocalDispatcher(concurrency=1, queue=0, waited=lambda lane, _: waited.append(lane))
+        held = await dispatcher.slot("gpu")
+        with pytest.raises(Problem) as raised:
+            await dispatcher.run(lambda _: 1, need=DRAW, ticket=ticket(), disconnected=stays)
+        assert raised.value.slug == "busy"
+        assert int(raised.value.headers["Retry-After"]) == FIRST_GUESS_S["gpu"]
+        assert await dispatcher.run(lambda _: 2, need=TRYON, ticket=ticket(), disconnected=stays) == 2
+        held.leave()
+        assert await dispatcher.run(lambda _: 3, need=DRAW, ticket=ticket(), disconnected=stays) == 3
+
+    anyio.run(main)
+    assert waited == ["cpu", "gpu"]
+
+
+def test_estimates_are_means_of_the_engine_and_of_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(local_dispatcher.time, "monotonic", lambda: now)
+
+    async def main() -> None:
+        dispatcher = LocalDispatcher(concurrency=2, queue=9)
+
+        async def takes(seconds: float, need: Need) -> None:
+            def work(_: Ticket) -> None:
+                nonlocal now
+                now += seconds
+
+            await dispatcher.run(work, need=need, ticket=Ticket(deadline=1e9), disconnected=stays)
+
+        slow = Need(lane="cpu", engine="slow")
+        assert dispatcher.takes_s(TRYON) == FIRST_GUESS_S["cpu"]
+        assert dispatcher.turn_s("cpu", 3) == FIRST_GUESS_S["cpu"] * 3 / 2
+        await takes(1000, Need(lane="cpu"))  # preparation alone says nothing about try-ons
+        assert dispatcher.takes_s(TRYON) == FIRST_GUESS_S["cpu"]
+        await takes(1, TRYON)
+        await takes(3, TRYON)
+        assert dispatcher.takes_s(TRYON) == dispatcher.takes_s(slow) == 2
+        await takes(20, slow)
+        assert (dispatcher.takes_s(TRYON), dispatcher.takes_s(slow)) == (2, 20)
+        assert dispatcher.turn_s("cpu", 1) == pytest.approx(8 / 2)
+        assert dispatcher.turn_s("gpu", 2) == FIRST_GUESS_S["gpu"]
+        for _ in range(40):
+            await takes(6, slow)
+        assert dispatcher.takes_s(slow) == pytest.approx(6, abs=0.1)  # what was long ago is forgotten
+
+    anyio.run(main)
+
+
+def test_work_that_fails_tells_nothing_about_durations() -> None:
+    async def main() -> None:
+        dispatcher = LocalDispatcher(concurrency=1, queue=0)
+        with pytest.raises(ZeroDivisionError):
+            await dispatcher.run(lambda _: 1 // 0, need=TRYON, ticket=ticket(), disconnected=stays)
+        assert dispatcher.takes_s(TRYON) == FIRST_GUESS_S["cpu"]
+
+    anyio.run(main)
