@@ -19,6 +19,7 @@ NAMES: Mapping[str, str] = {
     "upstream-bad": "InternalServerError",
     "upstream-unavailable": "InternalServerError",
     "not-ready": "InternalServerError",
+    "deadline-exceeded": "InternalServerError",
     "upstream-timeout": "InternalServerError",
 }
 """For every error of the gateway; with the statuses below a part of inference's, held equal by a test."""

@@ -43,8 +43,8 @@ def assert_refused(answer: TestResponse, slug: str, status: int, error: str) -> 
 def test_the_words_are_those_of_inference() -> None:
     from inference.fashn import errors
 
-    assert set(fashn.NAMES) == set(KINDS)
-    assert {slug: errors.NAMES[slug].at_once for slug in KINDS} == dict(fashn.NAMES)
+    assert set(KINDS) <= set(fashn.NAMES)
+    assert {slug: errors.NAMES[slug].at_once for slug in fashn.NAMES} == dict(fashn.NAMES)
     statuses = {kind.status for kind in KINDS.values()}
     assert {ours: theirs for ours, theirs in errors.STATUSES.items() if ours in statuses} == fashn.STATUSES
     for path in ("/v1/run", "/v1/status/x", "/v1/status", "/v1/runs", "/v1/jobs/x", "/"):
