@@ -86,6 +86,9 @@ def test_inference_killed_while_a_caller_waits(service: JobService) -> None:
         assert told.json()["retryable"] is True
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/ready").status_code == 503
+        gone = compose(client)
+        assert (gone.status_code, gone.json()["type"]) == (503, "urn:cabine:error:upstream-unavailable")
+        assert int(gone.headers["retry-after"]) >= 1
 
         service.gate.touch()
         service.start()

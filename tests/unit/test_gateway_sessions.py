@@ -113,7 +113,8 @@ def test_a_session_ends_with_its_key(client: FlaskClient, stub: Stub) -> None:
     replaced = client_with(stub, api_keys=f"shop:{digest_of(new_secret())}")
     removed = client_with(stub, api_keys=f"other:{digest_of(new_secret())}")
     same = client_with(stub)
-    for other, status in ((same, 200), (replaced, 401), (removed, 401)):
+    beside = client_with(stub, api_keys=f"shop:{digest_of(new_secret())},shop:{digest_of(KEY)}")
+    for other, status in ((same, 200), (beside, 200), (replaced, 401), (removed, 401)):
         other.set_cookie("cabine_session", cookie.value)
         assert other.get("/v1/engines").status_code == status
 
