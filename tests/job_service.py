@@ -51,12 +51,16 @@ ABORTS = 1001
 TAKES_MUCH = 1002
 """Seed with which the engine asks for ``MUCH`` bytes."""
 MUCH = 2**30
+DEAF = 1003
+"""Seed with which the engine never asks whether it shall stop."""
 
 
 class FaultyEngine(FakeEngine):
     def run(
         self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
     ) -> EngineResult:
+        if params.seed == DEAF:
+            cancelled = bool  # False
         result = super().run(prepared, params, progress, cancelled)
         if params.seed == ABORTS:
             os.abort()
