@@ -18,6 +18,7 @@ from inference.config import Settings
 from inference.engines.base import OutOfMemory
 from inference.fashn.errors import NAMES, Later, Names
 from inference.problems import TYPES
+from inference.service import Readiness
 from preprocess.errors import InputError
 from tests.bad_inputs import PAIR, person_photo, picture, value
 from tests.contract.conftest import Rig, running
@@ -256,11 +257,9 @@ def test_bodies_count_against_the_memory_for_uploads() -> None:
     assert (busy.status_code, busy.json()["error"]) == (429, "ConcurrencyLimitExceeded")
 
 
-def test_not_ready_is_worth_another_try(rig: Rig) -> None:
-    before = rig.service.readiness.problem
-    rig.service.readiness.problem = type(rig.service.readiness)().problem
+def test_not_ready_is_worth_another_try(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig.service.readiness, "problem", Readiness().problem)
     answer = post(rig, body())
-    rig.service.readiness.problem = before
 
     assert (answer.status_code, answer.json()["error"]) == (503, "InternalServerError")
     assert answer.headers["x-should-retry"] == "true"
