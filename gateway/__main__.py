@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from pydantic import ValidationError
 
 from gateway import Settings, create_app, keys, logs
+from gateway.worker import Worker
 
 WORKER_TIMEOUT_S = 60
 """Silence after which a hung worker is replaced; threads that wait for inference do not count as silence."""
@@ -33,15 +34,15 @@ class Server(BaseApplication):
     """gunicorn with one worker and a thread for each open request, streams included (docs/adr/0005)."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         super().__init__()
 
     def load_config(self) -> None:
-        settings = self._settings
+        settings = self.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         options: dict[str, Any] = {
             "bind": f"{host}:{settings.port}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "workers": 1,
             "threads": settings.threads,
             "worker_connections": settings.threads + IDLE_CONNECTIONS,
@@ -59,11 +60,11 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app(self._settings)
+        return create_app(self.settings)
 
     def _limit_silence(self, worker: Any) -> None:
         """Give client sockets a kernel timeout (inherited from the listener): none may hold a thread."""
-        limit = struct.pack("ll", self._settings.client_timeout_s, 0)
+        limit = struct.pack("ll", self.settings.client_timeout_s, 0)
         for listener in worker.sockets:
             listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         validation_alias=_shared("max_file_mb"),
         description="Largest image file, in megabytes; the page says so before anything is sent.",
     )
+    upload_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        validation_alias=_shared("upload_timeout_s"),
+        description="Longest time for a request body to arrive, in seconds.",
+    )
     connect_timeout_s: float = Field(3.0, gt=0, description="Longest wait for a connection to inference.")
     read_timeout_s: float = Field(
         310.0,

@@ -42,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
     "upstream-bad": Kind(status=502, title="The inference service answered nonsense", retryable=True),
     "upstream-unavailable": Kind(status=503, title="The inference service cannot be reached", retryable=True),
     "not-ready": Kind(status=503, title="The service is starting", retryable=True),
+    "deadline-exceeded": Kind(status=504, title="The request took too long", retryable=True),
     "upstream-timeout": Kind(
         status=504, title="The inference service did not answer in time", retryable=True
     ),
