@@ -23,21 +23,21 @@ class Told(FakeEngine):
         return self.observation
 
 
-def lines(engines: Mapping[str, Engine]) -> set[str]:
+def lines(engines: Mapping[str, Engine]) -> list[str]:
     registry = CollectorRegistry()
     registry.register(EngineCollector(loaded=lambda: engines))
     text = generate_latest(registry).decode()
-    return {line for line in text.splitlines() if not line.startswith("#")}
+    return sorted(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def test_nothing_is_said_of_engines_that_are_not_loaded() -> None:
-    assert lines({}) == set()
+    assert lines({}) == []
 
 
 def test_an_engine_that_tells_nothing_is_named() -> None:
-    assert lines({"warp": FakeEngine(spec=spec())}) == {
+    assert lines({"warp": FakeEngine(spec=spec())}) == [
         'cabine_engine_loaded{device="",dtype="",engine="warp",variant=""} 1.0'
-    }
+    ]
 
 
 def test_what_an_engine_tells() -> None:
@@ -49,16 +49,16 @@ def test_what_an_engine_tells() -> None:
         memory=MEMORY,
         cache=CacheUse(hits=3, misses=2, nbytes=64),
     )
-    assert lines({"idm-vton": Told(spec=spec("idm-vton"), observation=observation)}) == {
-        'cabine_engine_loaded{device="cuda:1",dtype="float16",engine="idm-vton",variant="base"} 1.0',
-        'cabine_engine_load_seconds{engine="idm-vton"} 12.5',
+    assert lines({"idm-vton": Told(spec=spec("idm-vton"), observation=observation)}) == [
         'cabine_device_memory_bytes{device="cuda:1",kind="allocated"} 5.0',
         'cabine_device_memory_bytes{device="cuda:1",kind="peak"} 7.0',
         'cabine_device_memory_bytes{device="cuda:1",kind="total"} 9.0',
+        'cabine_engine_load_seconds{engine="idm-vton"} 12.5',
+        'cabine_engine_loaded{device="cuda:1",dtype="float16",engine="idm-vton",variant="base"} 1.0',
+        'cabine_garment_cache_bytes{engine="idm-vton"} 64.0',
         'cabine_garment_cache_lookups_total{engine="idm-vton",found="hit"} 3.0',
         'cabine_garment_cache_lookups_total{engine="idm-vton",found="miss"} 2.0',
-        'cabine_garment_cache_bytes{engine="idm-vton"} 64.0',
-    }
+    ]
 
 
 def test_the_memory_of_a_device_is_told_once() -> None:
