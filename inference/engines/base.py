@@ -195,8 +195,11 @@ class Batching(Protocol):
     def batch_key(self, turn: Turn) -> Hashable | None:
         """Turns of equal keys may share a batch; None: this one never does. Cheap; raises nothing."""
 
-    def most_at_once(self, turn: Turn) -> int:
-        """How many turns like this one the device holds in one batch, at least 1; raises nothing."""
+    def most_at_once(self, turn: Turn, wanted: int) -> int:
+        """How many of ``wanted`` turns like this one the device holds in one batch: 1 to ``wanted``.
+
+        Raises nothing.
+        """
 
     def run_batch(self, turns: Sequence[Turn]) -> Sequence[EngineResult]:
         """What :meth:`Engine.run` gives for each, in their order; the turns are two or more, of one key.

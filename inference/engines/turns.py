@@ -189,7 +189,7 @@ class Lane:
         return chosen
 
     def _company(self, engine: Batching, head: Place, waiting: list[Place]) -> list[Place]:
-        most = min(self._max_batch, engine.most_at_once(head.turn)) - 1
+        most = engine.most_at_once(head.turn, self._max_batch) - 1
         same = [place for place in waiting if place.engine == head.engine]
         return companions(engine.batch_key(head.turn), same, lambda it: engine.batch_key(it.turn), most)
 

@@ -49,8 +49,8 @@ class Drawing(FakeEngine):
     def batch_key(self, turn: Turn) -> int | None:
         return turn.params.steps
 
-    def most_at_once(self, turn: Turn) -> int:
-        return self.most
+    def most_at_once(self, turn: Turn, wanted: int) -> int:
+        return min(self.most, wanted)
 
     def run(
         self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
@@ -279,24 +279,23 @@ def test_a_cancelled_request_stops_its_engine_at_the_next_step(client: Opening) 
 
 
 def test_one_of_a_batch_may_leave_and_the_rest_goes_on(client: Opening) -> None:
-    engine, gone = Drawing(spec=spec()), threading.Event()
+    engine, away, gone = Drawing(spec=spec()), threading.Event(), threading.Event()
     sent = client(engine)
 
     with held(engine):
-        first = sent.send(0)
+        blocker = sent.send(0, cancelled=away.is_set)
         assert engine.started.wait(10)
         leaving, staying = sent.send(1, cancelled=gone.is_set), sent.send(2)
-        engine.gate.set()
-        first.result(10)
-        engine.gate.clear()
+        away.set()
         until(lambda: len(engine.batches) == 2)
         gone.set()
-        with pytest.raises(Stopped):
-            leaving.result(10)
+        for future in (blocker, leaving):
+            with pytest.raises(Stopped):
+                future.result(10)
+        assert not staying.done()
 
     assert staying.result(10) == 2
     assert engine.batches == [[0], [1, 2]]
-    assert not engine.stopped.is_set()
 
 
 def test_a_batch_that_everybody_left_stops(client: Opening) -> None:

@@ -66,6 +66,10 @@ class Shelf:
             self._loaded = self._load(variant)
         return self._loaded
 
+    def variant(self, categories: Collection[str]) -> str:
+        """Name of what :meth:`take` would give; raises :class:`EngineUnavailable` where there is nothing."""
+        return variant_for(SPEC, self._runtime.weights, categories).name
+
     def _load(self, variant: Variant) -> Loaded:
         started = time.perf_counter()
         folder = checked_folder(SPEC, self._runtime.weights, variant)

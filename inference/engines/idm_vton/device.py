@@ -10,7 +10,15 @@ import torch
 
 from inference.engines.base import EngineUnavailable, OutOfMemory, Runtime
 from inference.engines.idm_vton.activations import Work, feature_bytes
-from inference.engines.idm_vton.memory import Budget, Plan, choose, gigabytes, make_plan, pictures_at_once
+from inference.engines.idm_vton.memory import (
+    Budget,
+    Plan,
+    choose,
+    gigabytes,
+    make_plan,
+    pictures_at_once,
+    turns_at_once,
+)
 from inference.engines.idm_vton.profiles import PROFILES
 from inference.engines.idm_vton.settings import QUALITY
 from inference.engines.idm_vton.sizes import PUBLISHED_ARCHITECTURE, Architecture, read_architecture
@@ -38,6 +46,10 @@ class Planned:
         Raises :class:`~inference.engines.base.OutOfMemory` where not even one fits.
         """
         return pictures_at_once(self.architecture, self.plan, pictures, self.budget)
+
+    def turns_at_once(self, wanted: int, samples: int) -> int:
+        """How many of ``wanted`` requests of ``samples`` pictures, a garment each, fit together."""
+        return turns_at_once(self.architecture, self.plan, wanted, samples, self.budget)
 
 
 def resolve(runtime: Runtime) -> torch.device:
