@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from inference.config import Settings
 from inference.dispatch import Dispatcher, Need, Ticket
+from inference.engines.base import EngineSpec
 from inference.engines.lanes import LANES, Lane, lane_of
 from inference.jobs.bells import Bells
 from inference.jobs.errors import IdempotencyConflict, QueueFull, StoreDown, StoreFull
@@ -104,17 +105,33 @@ class JobDesk:
         store = self.store
         return await anyio.to_thread.run_sync(lambda: work(store), limiter=self._threads)
 
-    async def submit(self, accepted: Accepted, idempotency: Idempotency | None) -> tuple[Job, bool]:
-        """The job, and whether it is new; raises ``busy``, ``store-full``, ``idempotency-conflict``."""
-        deadline = time.time() + self._settings.job_timeout_s
-        lane = lane_of(accepted.choice.spec, self._settings.runtime)
+    async def submit(
+        self,
+        engine: EngineSpec,
+        owner: str | None,
+        *,
+        identify: Callable[[], Idempotency | None],
+        accept: Callable[[], Accepted],
+    ) -> tuple[Job, bool]:
+        """The job, and whether it is new; raises ``busy``, ``store-full``, ``idempotency-conflict``.
 
-        def put(store: JobStore) -> tuple[Job, bool]:
+        ``accept`` looks at pictures, and is called only where there is a place. Both run in a thread, for a
+        few callers at a time: those who wait for that would be refused once they get there, so it is soon.
+        """
+        deadline = time.time() + self._settings.job_timeout_s
+        lane, store = lane_of(engine, self._settings.runtime), self.store
+
+        def put() -> tuple[Job, bool]:
+            idempotency = identify()
+            earlier = None
+            if earlier is not None:
+                return earlier, False
+            accepted = accept()
             return store.submit(submission(accepted, lane=lane, deadline=deadline, idempotency=idempotency))
 
         try:
             with self._told():
-                job, new = await self.call(put)
+                job, new = await anyio.to_thread.run_sync(put, limiter=self.admission)
         except QueueFull as error:
             raise self._busy(error, lane) from error
         self.submitted[lane].set()
@@ -122,16 +139,18 @@ class JobDesk:
 
     async def get(self, job_id: str) -> Job:
         """Raises ``not-found``, ``expired``."""
-        job = await self.find(job_id)
-        if job.state == "expired":
-            raise Problem("expired", "The job and its results are gone; send the request again.")
-        return job
+        return _kept(await self.find(job_id))
 
-    async def require(self, job_id: str, owner: str | None) -> None:
-        """Raises ``not-found`` where the caller's key is not that of the job (None: none)."""
+    async def get_of(self, owner: str | None, job_id: str) -> Job:
+        """The same, ``not-found`` also where the caller's key is not that of the job (None: none)."""
+        return _kept(await self.find_of(owner, job_id))
+
+    async def find_of(self, owner: str | None, job_id: str) -> Job:
+        """Also an expired one. Raises ``not-found``."""
         job = await self.find(job_id)
         if job.owner != owner:
             raise _unknown()
+        return job
 
     async def find(self, job_id: str) -> Job:
         """Also an expired one. Raises ``not-found``."""
@@ -248,6 +267,13 @@ class Places:
             yield
         finally:
             self.taken -= 1
+
+
+def _kept(job: Job) -> Job:
+    """Raises ``expired``."""
+    if job.state == "expired":
+        raise Problem("expired", "The job and its results are gone; send the request again.")
+    return job
 
 
 def _unknown() -> Problem:

@@ -17,7 +17,7 @@ from inference.problems import MEDIA_TYPE, TYPES, Problem
 from inference.replays import REPLAYED, key_of
 from inference.routes.accept import JSON
 from inference.routes.forms import Schema
-from inference.routes.jobs import desk_for
+from inference.routes.jobs import look
 from inference.routes.submission import Proposal, enqueue
 from inference.schemas import ProblemBody
 from inference.selection import choose
@@ -125,8 +125,7 @@ def _propose(body: bytearray, request: Request, service: Service) -> Proposal:
 )
 async def get_status(request: Request, prediction_id: str) -> StatusAnswer | Response:
     """A failed prediction is an answer like others (200); its `error` says why."""
-    desk = await desk_for(request, prediction_id)
-    job = await desk.get(prediction_id)
+    desk, job = await look(request, prediction_id)
     if job.state == "succeeded":
         return StreamingResponse(completed(job, desk), media_type=JSON)
     return unfinished(job)
