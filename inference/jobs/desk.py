@@ -123,7 +123,7 @@ class JobDesk:
 
         def put() -> tuple[Job, bool]:
             idempotency = identify()
-            earlier = None
+            earlier = store.expect(lane, owner, idempotency)
             if earlier is not None:
                 return earlier, False
             accepted = accept()

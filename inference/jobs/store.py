@@ -14,7 +14,7 @@ from inference.jobs.errors import IdempotencyConflict, LeaseLost
 from inference.jobs.files import Files
 from inference.jobs.lifecycle import TOO_LATE
 from inference.jobs.limits import Limits
-from inference.jobs.model import Event, Job, JobError, JsonObject, Lease, Submission, Success
+from inference.jobs.model import Event, Idempotency, Job, JobError, JsonObject, Lease, Submission, Success
 from inference.jobs.records import Counts, Records
 
 ID_BYTES = 16
@@ -46,6 +46,17 @@ class JobStore:
         self._new_id = new_id
         self._news: list[Job] = []  # what became of jobs in the transaction that is open
 
+    def expect(self, lane: Lane, owner: str | None, idempotency: Idempotency | None) -> Job | None:
+        """Before pictures are looked at for :meth:`submit`: the job that the key already stands for, if any.
+
+        Raises ``QueueFull``, ``IdempotencyConflict``, and ``StoreFull`` where no job fits, however small.
+        """
+        with self._writing():
+            earlier = self._earlier(owner, idempotency)
+            if earlier is None:
+                self._require_place(lane, owner)
+            return earlier
+
     def submit(self, submission: Submission) -> tuple[Job, bool]:
         """The queued job and True; or the job that the idempotency key already stands for, and False.
 
@@ -54,7 +65,7 @@ class JobStore:
         """
         job = lifecycle.submitted(submission, self._new_id(), self._now())
         with self._writing():  # before anything is written: what is refused is refused fast
-            earlier = self._earlier(submission)
+            earlier = self._earlier(submission.owner, submission.idempotency)
             if earlier is not None:
                 return earlier, False
             self._require_room(job)
@@ -62,7 +73,7 @@ class JobStore:
         try:
             self._files.write(inputs_of(job), submission.inputs)
             with self._writing():
-                earlier = self._earlier(submission)
+                earlier = self._earlier(submission.owner, submission.idempotency)
                 if earlier is not None:
                     return earlier, False
                 self._require_room(job)
@@ -238,22 +249,26 @@ class JobStore:
             self._records.remember(job.owner, submission.idempotency, job.id)
         return self._happened(job, "queued")
 
-    def _earlier(self, submission: Submission) -> Job | None:
-        if submission.idempotency is None:
+    def _earlier(self, owner: str | None, idempotency: Idempotency | None) -> Job | None:
+        if idempotency is None:
             return None
-        found = self._records.recall(submission.owner, submission.idempotency.key)
+        found = self._records.recall(owner, idempotency.key)
         if found is None:
             return None
         digest, job_id = found
-        if digest != submission.idempotency.digest:
+        if digest != idempotency.digest:
             raise IdempotencyConflict
         return self.get(job_id)
 
     def _require_room(self, job: Job) -> None:
-        counts, now = self._records.counts(), self._now()
-        own = 0 if job.owner is None else self._records.queued_of(job.owner)
-        self._limits.require_place(job.lane, counts, own, now)
-        self._limits.require_bytes(counts, job.bytes, now)
+        counts = self._require_place(job.lane, job.owner)
+        self._limits.require_bytes(counts, job.bytes, self._now())
+
+    def _require_place(self, lane: Lane, owner: str | None) -> Counts:
+        counts = self._records.counts()
+        own = 0 if owner is None else self._records.queued_of(owner)
+        self._limits.require_place(lane, counts, own, self._now())
+        return counts
 
     def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:
         with self._writing():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
@@ -48,10 +48,12 @@ async def enqueue(proposal: Proposal, service: Service) -> tuple[Job, bool]:
     Raises what a sync request would be refused for before anybody is looked for, and ``busy``,
     ``store-full``, ``store-unavailable``, ``idempotency-conflict``.
     """
-    accepted, idempotency = await anyio.to_thread.run_sync(
-        _admit, proposal, service, limiter=service.jobs.admission
+    return await service.jobs.submit(
+        proposal.choice.spec,
+        proposal.owner,
+        identify=partial(_identify, proposal),
+        accept=partial(_accept, proposal, service),
     )
-    return await service.jobs.submit(accepted, idempotency)
 
 
 async def submit(proposal: Proposal, service: Service) -> Response:
@@ -64,12 +66,16 @@ async def submit(proposal: Proposal, service: Service) -> Response:
     return Response(body, status_code=202, media_type=JSON, headers=headers)
 
 
-def _admit(proposal: Proposal, service: Service) -> tuple[Accepted, Idempotency | None]:
-    """Every check that needs no preparation, in a thread; the pictures are decoded again in their turn."""
+def _identify(proposal: Proposal) -> Idempotency | None:
+    key = proposal.idempotency_key
+    return None if key is None else Idempotency(key=key, digest=digest_of(proposal.parts))
+
+
+def _accept(proposal: Proposal, service: Service) -> Accepted:
+    """Every check that needs no preparation; the pictures are decoded again in their turn."""
     params = check(proposal.asked, proposal.choice)
     open_inputs(proposal.asked, service.tools.limits)
-    key = proposal.idempotency_key
-    accepted = Accepted(
+    return Accepted(
         asked=proposal.asked,
         parts=proposal.parts,
         choice=proposal.choice,
@@ -78,4 +84,3 @@ def _admit(proposal: Proposal, service: Service) -> tuple[Accepted, Idempotency 
         request_id=proposal.request_id,
         owner=proposal.owner,
     )
-    return accepted, None if key is None else Idempotency(key=key, digest=digest_of(proposal.parts))

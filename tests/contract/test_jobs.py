@@ -198,11 +198,14 @@ def test_queue_positions_and_a_full_queue(held: Rig) -> None:
     assert held.warp.started.wait(10)
     second, third = accepted(held), accepted(held)
     refused = submit(held)
+    damaged = [file("person", person_photo()[:5000]), GARMENT]
+    unseen = held.client.post("/v1/tryon", files=damaged, headers=ASYNC)
 
     positions = [held.client.get(address).json()["queue_position"] for address in (first, second, third)]
     assert positions == [None, 1, 2]
     assert (refused.status_code, slug(refused)) == (429, "busy")
     assert int(refused.headers["retry-after"]) >= 1
+    assert slug(unseen) == "busy", "pictures are looked at only where there is a place"
     held.warp.gate.set()
     assert [finished(held, address)["state"] for address in (first, second, third)] == ["succeeded"] * 3
 
