@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from inference.engines.base import (
     Cancelled,
-    EngineResult,
     EngineUnavailable,
     OutOfMemory,
     Params,
@@ -24,7 +23,6 @@ from inference.engines.base import (
     Progress,
     Runtime,
     Stopped,
-    Turn,
 )
 from inference.engines.pool import EnginePool
 from inference.engines.turns import companions
@@ -32,52 +30,8 @@ from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
 from tests.bad_inputs import garment_photo, person_photo
 from tests.contract.conftest import until
+from tests.fake_batches import Drawing
 from tests.fakes import CANVAS, FakeEngine, FakePreparation, garment, person, registry, spec
-
-
-@dataclass(kw_only=True)
-class Drawing(FakeEngine):
-    """Draws several requests at once where they ask for equal steps; its result's confidence is the seed."""
-
-    most: int = 4
-    batches: list[list[int]] = field(default_factory=list)
-    """Seeds of what was run together."""
-    guilty: dict[int, Exception] = field(default_factory=dict)
-    """Seed -> what its turn raises."""
-    fails_together: Exception | None = None
-
-    def batch_key(self, turn: Turn) -> int | None:
-        return turn.params.steps
-
-    def most_at_once(self, turn: Turn, wanted: int) -> int:
-        return min(self.most, wanted)
-
-    def run(
-        self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
-    ) -> EngineResult:
-        turn = Turn(prepared=prepared, params=params, progress=progress, cancelled=cancelled)
-        return self.run_batch([turn])[0]
-
-    def run_batch(self, turns: Sequence[Turn]) -> list[EngineResult]:
-        seeds = [turn.params.seed for turn in turns]
-        self.batches.append(seeds)
-        if len(turns) > 1 and self.fails_together is not None:
-            raise self.fails_together
-        for seed in seeds:
-            if seed in self.guilty:
-                raise self.guilty[seed]
-
-        def progress(*at: object) -> None:
-            for turn in turns:
-                turn.progress(*at)  # type: ignore[arg-type]
-
-        result = super().run(
-            turns[0].prepared,
-            turns[0].params,
-            progress,
-            lambda: all(turn.cancelled() for turn in turns),
-        )
-        return [replace(result, confidence=float(seed)) for seed in seeds]
 
 
 @pytest.fixture(scope="module")
