@@ -31,7 +31,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 # Two recipes at once would run pip twice in one .venv.
 .NOTPARALLEL:
-.PHONY: help setup setup-dev setup-torch models demo run test lint format type bench quality sheet flops bench-idm-vton \
+.PHONY: help setup setup-dev setup-torch models demo run test lint format type bench load quality sheet flops bench-idm-vton \
 	showcase pictures docs env images compose-test clean
 
 help: ## this list
@@ -68,6 +68,9 @@ type: $(VENV)/.dev $(WITH_TORCH) ## strict type check; TORCH=no: without the eng
 
 bench: setup ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
 	@for name in warp parsing garment quality; do echo; echo "== bench.$$name"; python -m bench.$$name; done
+
+load: setup ## throughput, delays, 500 clients that follow jobs, overload: both services, real processes; JSON in bench/results/
+	@python -m bench.load
 
 quality: bench ## the same, and the tables into docs/quality.md
 	@python -m bench.report

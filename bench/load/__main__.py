@@ -41,12 +41,13 @@ def main() -> None:
         delay_s=options.delay,
         slow_s=options.slow,
         watchers=options.watchers,
+        queue=options.queue,
     )
     measure: dict[str, Callable[[], parts.Rows]] = {
         "throughput": lambda: parts.throughput(plan, options.engines),
         "late": lambda: parts.late(plan),
         "watchers": lambda: parts.watchers(plan),
-        "overload": parts.overloaded,
+        "overload": lambda: parts.overloaded(plan),
         "servers": lambda: parts.compared(plan),
     }
     load = os.getloadavg()[0]
@@ -72,6 +73,9 @@ def arguments() -> argparse.Namespace:
         "--slow", type=float, default=3, help="seconds of the upstream in `late` (default: 3)"
     )
     parser.add_argument("--watchers", type=int, default=500)
+    parser.add_argument(
+        "--queue", type=int, default=32, help="places to wait in, in `overload` (default: 32)"
+    )
     parser.add_argument("--json", type=Path, default=Path("bench/results/load.json"))
     return parser.parse_args()
 

@@ -40,6 +40,8 @@ class Plan:
     slow_s: float
     """What the upstream takes where only the gateway's own delay counts."""
     watchers: int
+    queue: int
+    """Places to wait in, where there is asked for ten times as many."""
 
 
 Rows = list[dict[str, Any]]
@@ -72,11 +74,10 @@ def watchers(plan: Plan) -> Rows:
     return [_watchers(plan, jobs=jobs) for jobs in (1, settings.concurrency + settings.max_queue // 2)]
 
 
-def overloaded() -> Rows:
+def overloaded(plan: Plan) -> Rows:
     """Ten times as many as have a place: requests, then jobs."""
-    settings = Settings()
-    places = settings.concurrency + settings.max_queue
-    with _fake(1, OVERLOAD_STEP_S) as direct, gateway(direct.url) as ours:
+    places = Settings().concurrency + plan.queue
+    with _fake(1, OVERLOAD_STEP_S, plan.queue) as direct, gateway(direct.url) as ours:
         return [
             asyncio.run(overload(ours, _load("fake"), places=places, as_jobs=as_jobs))
             for as_jobs in (False, True)
@@ -119,14 +120,15 @@ def _watchers(plan: Plan, *, jobs: int, server: str | None = None) -> dict[str, 
 
 
 @contextmanager
-def _fake(steps: int, step_s: float) -> Iterator[Running]:
-    """The service with its usual store of jobs."""
+def _fake(steps: int, step_s: float, queue: int | None = None) -> Iterator[Running]:
+    """The service with its usual store of jobs, and its usual queue unless another one is said."""
     with TemporaryDirectory() as folder:
         settings: Mapping[str, object] = {
             "LOAD_STEPS": steps,
             "LOAD_STEP_S": step_s,
             "CABINE_JOBS_STORE": "sqlite",
             "CABINE_JOBS_DIR": folder,
+            "CABINE_MAX_QUEUE": "" if queue is None else queue,
         }
         with inference(MODULES["fake"], settings) as service:
             yield service
