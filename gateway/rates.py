@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 
 from gateway.access import is_public
+from gateway.addresses import caller_address
 from gateway.config import Settings
 from gateway.keys import PAGE
 from gateway.problems import ProblemError
@@ -25,11 +26,10 @@ STORAGE_TIMEOUT_S = 0.5
 
 
 def address() -> str:
-    """The caller's address; that of a proxy in front, unless CABINE_GATEWAY_TRUSTED_PROXIES counts it."""
-    try:
-        found = ipaddress.ip_address(request.remote_addr or "")
-    except ValueError:
-        return "unknown"  # a local socket has none
+    """What is counted for a caller without a key."""
+    found = caller_address()
+    if found is None:
+        return "unknown"
     if found.version == 4:
         return str(found)
     return str(ipaddress.ip_network((found, IPV6_SITE), strict=False))
