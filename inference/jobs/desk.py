@@ -20,6 +20,7 @@ from inference.engines.base import EngineSpec
 from inference.engines.lanes import LANES, Lane, lane_of
 from inference.jobs.bells import Bells
 from inference.jobs.errors import IdempotencyConflict, QueueFull, StoreDown, StoreFull
+from inference.jobs.looks import Looks
 from inference.jobs.memory import memory_store
 from inference.jobs.model import Event, Idempotency, Job
 from inference.jobs.request import Accepted, submission
@@ -49,6 +50,7 @@ class JobDesk:
         self.admission = anyio.CapacityLimiter(settings.concurrency)
         """For looking at what comes in before it is accepted."""
         self.bells = Bells()
+        self._looks = Looks(self._look)
         self.running: dict[str, Ticket] = {}
         """Of the jobs that this process works on."""
         self.watchers = Places(settings.max_watchers)
@@ -160,9 +162,18 @@ class JobDesk:
             raise _unknown()
         return job
 
-    async def events(self, job_id: str, after: int) -> tuple[Event, ...]:
+    async def follow(self, job_id: str, after: int) -> tuple[Job, tuple[Event, ...]]:
+        """The job, and what happened to it since that event; also an expired one. Raises ``not-found``."""
         with self._told():
-            return await self.call(lambda store: store.events(job_id, after))
+            job, events = await self._looks.ask((job_id, after))
+        if job is None:
+            raise _unknown()
+        return job, events
+
+    async def _look(self, question: tuple[str, int]) -> tuple[Job | None, tuple[Event, ...]]:
+        """The job first: all that led to its state is among the events then."""
+        job_id, after = question
+        return await self.call(lambda store: (store.get(job_id), store.events(job_id, after)))
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job once it is done, or as it is then; raises ``not-found``, ``expired``, ``busy``."""

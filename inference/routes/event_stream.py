@@ -84,8 +84,8 @@ async def frames(job_id: str, seen: int | None, desk: JobDesk) -> AsyncGenerator
                 yield _snapshot("job", job, desk)
         spoke = time.monotonic()
         while True:
-            job = await desk.find(job_id)
-            for event in await desk.events(job_id, seen):
+            job, events = await desk.follow(job_id, seen)
+            for event in events:
                 seen = event.seq
                 if event.kind not in FINISHED:
                     yield _happened(event, job_id)
@@ -98,7 +98,7 @@ async def frames(job_id: str, seen: int | None, desk: JobDesk) -> AsyncGenerator
             position = job.queue_position
             if desk.stopping and job.state == "queued":
                 return
-            await bell.heard(LOOK_S)
+            await bell.heard(LOOK_S - time.monotonic() % LOOK_S)  # all at once: they share one look
             if time.monotonic() - spoke > KEEP_ALIVE_S:
                 yield b": still here\n\n"
                 spoke = time.monotonic()
