@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from inference.engines.base import (
     Cancelled,
+    EngineResult,
     EngineUnavailable,
     OutOfMemory,
     Params,
@@ -23,6 +24,7 @@ from inference.engines.base import (
     Progress,
     Runtime,
     Stopped,
+    Turn,
 )
 from inference.engines.pool import EnginePool
 from inference.engines.turns import companions
@@ -78,6 +80,7 @@ class Client:
 
 
 Opening = Callable[..., Client]
+PARAMS = Params(seed=0)
 
 
 @pytest.fixture
@@ -93,6 +96,10 @@ def client(prepared: Prepared) -> Iterator[Opening]:
         yield make
         for pool in pools:
             pool.close()
+
+
+def never() -> bool:
+    return False
 
 
 @contextmanager
@@ -284,6 +291,42 @@ def test_a_batch_that_fails_is_run_one_by_one_before_anybody_is_told(
     assert engine.batches[-3:] == [[1], [2], [3]]
 
 
+def test_who_left_a_batch_that_failed_is_not_run_again(client: Opening) -> None:
+    gone = threading.Event()
+
+    class LeftMeanwhile(Drawing):
+        def run_batch(self, turns: Sequence[Turn]) -> list[EngineResult]:
+            if len(turns) > 1:
+                gone.set()
+            return super().run_batch(turns)
+
+    engine = LeftMeanwhile(spec=spec(), fails_together=OutOfMemory("too much"))
+    sent = client(engine)
+
+    with held(engine):
+        blocker = sent.send(0, steps=9)
+        assert engine.started.wait(10)
+        leaving, staying = sent.send(1, cancelled=gone.is_set), sent.send(2)
+
+    assert (blocker.result(10), staying.result(10)) == (0, 2)
+    with pytest.raises(Stopped):
+        leaving.result(10)
+    assert engine.batches == [[0], [1, 2], [2]]
+
+
+def test_equal_keys_of_two_engines_are_no_batch(client: Opening) -> None:
+    first, second = Drawing(spec=spec("warp")), Drawing(spec=spec("other"))
+    sent = client(first, second)
+
+    with held(first):
+        blocker = sent.send(0)
+        assert first.started.wait(10)
+        futures = [sent.send(1), sent.send(2, engine="other"), sent.send(3)]
+
+    assert [future.result(10) for future in (blocker, *futures)] == [0, 1, 2, 3]
+    assert (first.batches, second.batches) == ([[0], [1, 3]], [[2]])
+
+
 def test_who_is_refused_is_told_alone(client: Opening) -> None:
     engine = Drawing(spec=spec(), guilty={2: InputError("body-not-visible", "no body")})
     sent = client(engine)
@@ -345,6 +388,16 @@ def test_progress_is_told_in_the_thread_that_waits_and_may_end_the_request(clien
     assert not [name for name in threads if name.startswith("engines-")]
 
 
+def test_leaving_for_whatever_reason_stops_the_engine(client: Opening) -> None:
+    engine = FakeEngine(spec=spec())
+    sent = client(engine)
+
+    with held(engine):
+        with sent.pool.turn("warp", sent.prepared, PARAMS, never) as turn:
+            turn.wait()
+        assert engine.stopped.wait(10)
+
+
 def lane_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("engines-")]
 
@@ -364,6 +417,23 @@ def test_closing_stops_what_runs_and_what_waits_and_ends_the_threads(client: Ope
             future.result(10)
     assert engine.runs == 1
     assert not lane_threads()
+
+
+def test_closing_does_not_wait_for_anybody_to_notice(client: Opening) -> None:
+    engine = FakeEngine(spec=spec())
+    sent = client(engine)
+
+    with (
+        held(engine),
+        sent.pool.turn("warp", sent.prepared, PARAMS, never) as running,
+        sent.pool.turn("warp", sent.prepared, PARAMS, never) as waiting,
+    ):
+        running.wait()
+        sent.threads.submit(sent.pool.close).result(10)
+        for turn in (running, waiting):
+            with pytest.raises(Stopped):
+                turn.wait()
+    assert engine.runs == 1
 
 
 def test_a_pool_that_nobody_closed_leaves_no_thread() -> None:
