@@ -204,9 +204,12 @@ class JobDesk:
 
         def end(store: JobStore) -> tuple[Job | None, bool]:
             before = store.get(job_id)
-            if before is not None and before.done:
+            job = store.cancel(job_id)
+            if before is None or job is None:
+                return None, False
+            if before.done or job.state in ("succeeded", "failed"):  # also if it ended in between
                 return store.discard(job_id), True
-            return store.cancel(job_id), False
+            return job, False
 
         with self._told():
             job, discarded = await self.call(end)

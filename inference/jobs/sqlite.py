@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+import structlog
+
 from inference.engines.lanes import LANES, Lane
 from inference.jobs.errors import StoreDown, StoreFull
 from inference.jobs.files import DiskFiles, make_private
@@ -24,8 +26,10 @@ from inference.jobs.model import Event, Idempotency, Job, State, dumps, loads
 from inference.jobs.records import Counts
 from inference.jobs.store import JobStore
 
+log = structlog.get_logger("cabine.jobs")
+
 VERSION = 2
-"""Of the tables; kept in ``user_version``."""
+"""Of the tables and of the fields of a job, which are its text; kept in ``user_version``."""
 BUSY_S = 5.0
 """How long to wait for another process's transaction; they take a millisecond."""
 NOBODY = ""
@@ -140,14 +144,15 @@ class SqliteRecords:
         self._run("DELETE FROM jobs WHERE id = ?", job_id)
 
     def find(self, job_id: str) -> Job | None:
-        row = self._row("SELECT job FROM jobs WHERE id = ?", job_id)
-        return None if row is None else loads(row[0])
+        return next(iter(self._jobs("id = ?", job_id)), None)
 
     def first_queued(self, lane: Lane) -> Job | None:
-        row = self._row(
-            "SELECT job FROM jobs WHERE state = 'queued' AND lane = ? ORDER BY number LIMIT 1", lane
-        )
-        return None if row is None else loads(row[0])
+        first = "SELECT min(number) FROM jobs WHERE state = 'queued' AND lane = ?"
+        while self._row(first, lane) != (None,):
+            found = self._jobs(f"number = ({first})", lane)
+            if found:
+                return found[0]
+        return None
 
     def ahead_of(self, job_id: str) -> int:
         return self._number(
@@ -231,8 +236,17 @@ class SqliteRecords:
             self._connection.close()
 
     def _jobs(self, condition: str, *values: object) -> list[Job]:
-        rows = self._run(f"SELECT job FROM jobs WHERE {condition} ORDER BY number", *values)
-        return [loads(text) for (text,) in rows]
+        rows = self._run(f"SELECT id, job FROM jobs WHERE {condition} ORDER BY number", *values)
+        return [job for job_id, text in rows if (job := self._read(job_id, text)) is not None]
+
+    def _read(self, job_id: str, text: str) -> Job | None:
+        """None: damaged. Such a job is lost and goes, so that it costs no other its turn."""
+        try:
+            return loads(text)
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("a job that cannot be read was removed", job_id=job_id, exc_info=error)
+            self.remove(job_id)
+            return None
 
     def _number(self, statement: str, *values: object) -> int:
         return int(self._run(statement, *values)[0][0])

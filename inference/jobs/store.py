@@ -86,7 +86,8 @@ class JobStore:
     def claim(self, worker: str, lease_s: float, lane: Lane) -> Job | None:
         """The oldest job in the lane's queue, now this worker's until the lease ends; None: nothing to do.
 
-        Jobs whose worker died come back first; those past their deadline are never handed out.
+        Jobs whose worker died come back first; those past their deadline are never handed out. ``worker``
+        is to be a new name for each claim: a job may come back to the process that lost it.
         """
         now = self._now()
         with self._writing():
@@ -133,6 +134,8 @@ class JobStore:
     def finish(self, job_id: str, worker: str, outcome: Success | JobError | None) -> Job:
         """The end of the work, None if it was cancelled; the inputs are removed.
 
+        A job that was to be cancelled is, whatever came of it: its results are not kept.
+
         Raises ``LeaseLost``, and ``StoreFull`` where the results do not fit: then finish with an error.
         """
         if isinstance(outcome, Success):
@@ -141,10 +144,10 @@ class JobStore:
         expires = now + self._limits.keep_s
         with self._writing():
             job = self._owned(job_id, worker)
-            if isinstance(outcome, Success):
-                job = lifecycle.succeeded(job, outcome, self._files.size(results_of(job)), now, expires)
-            elif outcome is None:
+            if outcome is None or job.cancel_requested:
                 job = lifecycle.cancelled(job, now, expires)
+            elif isinstance(outcome, Success):
+                job = lifecycle.succeeded(job, outcome, self._files.size(results_of(job)), now, expires)
             else:
                 job = lifecycle.failed(job, outcome, now, expires)
             job = self._ended(job)

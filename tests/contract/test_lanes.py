@@ -64,6 +64,9 @@ def test_jobs_never_wait_behind_those_of_another_device(held: Rig) -> None:
     assert (job["state"], job["queue_position"]) == ("queued", 1)
     held.diffusion.gate.set()
     assert [finished(held, address)["state"] for address in (at_work, waiting)] == ["succeeded"] * 2
+    metrics = held.client.get("/metrics").text
+    for lane in ("cpu", "gpu"):
+        assert f'cabine_queue_wait_seconds_count{{lane="{lane}"}} 2.0' in metrics
 
 
 def test_positions_and_estimates_are_those_of_the_lane() -> None:

@@ -41,10 +41,11 @@ def test_result_and_error_come_through() -> None:
 
 def test_work_that_is_late_before_its_turn_is_never_begun() -> None:
     begun: list[str] = []
-    gate = threading.Event()
+    gate, over = threading.Event(), threading.Event()
 
     def hold(_: Ticket) -> None:
         gate.wait(10)
+        over.set()
 
     async def main() -> None:
         dispatcher = LocalDispatcher(concurrency=1, queue=1)
@@ -59,6 +60,7 @@ def test_work_that_is_late_before_its_turn_is_never_begun() -> None:
                 await dispatcher.run(
                     lambda _: begun.append("late"), need=TRYON, ticket=ticket(0.05), disconnected=stays
                 )
+            assert not over.is_set(), "it waited for its turn beyond its deadline"
             gate.set()
         assert raised.value.slug == "deadline-exceeded"
         assert (

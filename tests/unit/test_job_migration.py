@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from inference.jobs import sqlite
 from inference.jobs.errors import StoreDown
-from inference.jobs.sqlite import sqlite_store
+from inference.jobs.model import Job
+from inference.jobs.sqlite import VERSION, sqlite_store
 from inference.jobs.store import JobStore
 from tests.job_stores import LEASE_S, LIMITS, Clock, submission, success
 
@@ -33,6 +35,16 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+def test_other_fields_are_another_version() -> None:
+    """An earlier or a later Cabine must refuse the file instead of misreading its jobs."""
+    fields = (
+        "attempts bytes cancel_requested claims confidence created deadline engine eta_s error expires files "
+        "finished id lane last_event lease owner queue_position request results seed stage started state "
+        "step steps timings warnings"
+    )
+    assert ({field.name for field in dataclasses.fields(Job)}, VERSION) == (set(fields.split()), 2)
 
 
 def columns(folder: Path) -> tuple[int, list[str], list[str]]:

@@ -282,3 +282,22 @@ def test_closed_store(folder: Path) -> None:
 
     with pytest.raises(StoreDown):
         store.get("0" * 32)
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"of": "another version"}'])
+def test_a_damaged_job_is_lost_alone(folder: Path, damage: str) -> None:
+    store = sqlite_store(folder, LIMITS)
+    ids = [store.submit(submission(str(number), key=str(number)))[0].id for number in range(3)]
+    connection = sqlite3.connect(folder / "jobs.sqlite3")
+    connection.execute("UPDATE jobs SET job = ? WHERE id = ?", (damage, ids[0]))
+    connection.commit()
+    connection.close()
+    store.sweep()
+
+    claimed = store.claim("w", LEASE_S, "cpu")
+    assert claimed is not None
+    assert claimed.id == ids[1]
+    assert [store.get(job_id) is None for job_id in ids] == [True, False, False]
+    assert store.counts().states["queued"] == 1
+    assert store.submit(submission("0", key="0"))[1]  # as if it had never been sent
+    store.close()

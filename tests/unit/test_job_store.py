@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from inference.jobs.errors import LeaseLost
-from inference.jobs.store import JobStore
+from inference.jobs.errors import LeaseLost, StoreDown
+from inference.jobs.model import JobError, Success
+from inference.jobs.store import ORPHAN_S, JobStore
 from tests.job_stores import (
     BROKEN,
     LEASE_S,
@@ -212,3 +213,39 @@ def test_counts(jobs: JobStore, clock: Clock) -> None:
     assert (counts.states["running"], counts.states["queued"], counts.states["expired"]) == (1, 2, 0)
     assert counts.oldest_queued == clock.now - 3
     assert counts.bytes == 3 * len(b"person of shirt" + b"shirt")
+
+
+@pytest.mark.parametrize("outcome", [success(), BROKEN])
+def test_cancelled_while_it_ended_is_cancelled(jobs: JobStore, outcome: Success | JobError) -> None:
+    """The DELETE was accepted: whatever the worker hands in, no picture is kept."""
+    job = running(jobs)
+    jobs.cancel(job.id)
+    done = jobs.finish(job.id, "w", outcome)
+
+    assert (done.state, done.error, done.files, done.bytes) == ("cancelled", None, (), 0)
+    with pytest.raises(KeyError):
+        jobs.read_result(job.id, "image-0")
+    assert jobs._files.older_than(9e12) == []
+
+
+def test_files_that_cannot_be_removed_hold_up_nobody(
+    jobs: JobStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, _ = jobs.submit(submission("late", deadline=clock.now + 5))
+    next_one, _ = jobs.submit(submission("next"))
+    clock.now += 5
+
+    def fails(folder: str) -> None:
+        raise StoreDown("the disk is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs._files, "remove", fails)
+        claimed = jobs.claim("w", LEASE_S, "cpu")
+        assert claimed is not None
+        assert claimed.id == next_one.id
+        assert jobs.finish(next_one.id, "w", success()).state == "succeeded"
+
+    assert f"{late.id}.in" in jobs._files.older_than(9e12)
+    clock.now += ORPHAN_S + 1
+    jobs.sweep()
+    assert jobs._files.older_than(9e12) == [f"{next_one.id}.1"]
