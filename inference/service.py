@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from inference.assets import AssetStore
+from inference.callers import WaitingCallers, stopping
 from inference.config import Settings
 from inference.dispatch import Dispatcher, Need, Ticket
 from inference.engine_metrics import EngineCollector
@@ -42,6 +44,9 @@ log = structlog.get_logger("cabine.service")
 
 T = TypeVar("T")
 
+ANSWER_S = 2.0
+"""Before the grace of a stop ends, callers whose work is not done are told: uvicorn's own answer then is no
+problem document."""
 RETRY_S = 5.0
 """How often a service that lacks something looks whether it has come."""
 
@@ -73,6 +78,7 @@ class Service:
     replays: Replays
     readiness: Readiness
     metrics: Metrics
+    callers: WaitingCallers = field(default_factory=WaitingCallers)
 
     @property
     def form_limits(self) -> FormLimits:
@@ -85,8 +91,7 @@ class Service:
 
     def require_ready(self) -> None:
         if self.readiness.stopping:
-            words = "The service is being stopped; send this again in a moment."
-            raise Problem("not-ready", words, headers={"Retry-After": "5"})
+            raise stopping()
         problem = self.readiness.problem
         if problem is not None:  # a new one each time: a raised exception keeps the frames it passed
             raise Problem(problem.slug, problem.detail, field=problem.field, headers=problem.headers)
@@ -95,6 +100,8 @@ class Service:
         """On the event loop, when the process was told to end: nothing new is accepted or begun."""
         self.readiness.stopping = True
         self.jobs.stop()
+        grace_s = max(0.0, self.jobs.grace_left_s() - ANSWER_S)
+        asyncio.get_running_loop().call_later(grace_s, self.callers.cut_off)
 
     def form(self, request: Request) -> AbstractAsyncContextManager[tuple[Part, ...]]:
         """The parts of the body."""
@@ -129,9 +136,10 @@ class Service:
         """
         need = Need(lane="cpu") if spec is None else Need(lane=self.lane_of(spec), engine=spec.name)
         try:
-            return await self.dispatcher.run(
-                work, need=need, ticket=ticket, disconnected=lambda: disconnected(request.receive)
-            )
+            with self.callers.wait(ticket):
+                return await self.dispatcher.run(
+                    work, need=need, ticket=ticket, disconnected=lambda: disconnected(request.receive)
+                )
         finally:
             self.assets.trim()
 
