@@ -50,12 +50,15 @@ def main() -> None:
         "overload": lambda: parts.overloaded(plan),
         "servers": lambda: parts.compared(plan),
     }
-    load = os.getloadavg()[0]
-    results: report.Results = {name: measure[name]() for name in options.parts or PARTS}
-    results |= {"cores": os.cpu_count(), "load": [load, os.getloadavg()[0]]}
-    show(report.tables(results))
+    results: report.Results = {"cores": os.cpu_count(), "load": [os.getloadavg()[0]]}
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(results, indent=1))
+    for name in options.parts or PARTS:  # told at once: all together take minutes
+        results[name] = measure[name]()
+        results["load"].append(os.getloadavg()[0])
+        options.json.write_text(json.dumps(results, indent=1))
+        show([report.table(name, results[name])])
+        print(flush=True)
+    show([report.goals_table(results)])
     if found := report.faults(results):
         sys.exit("\n".join(["", "faults:", *found]))
 

@@ -62,10 +62,14 @@ def throughput(plan: Plan, engines: Sequence[str]) -> Rows:
 
 
 def late(plan: Plan) -> Rows:
-    """Eight clients and an upstream that takes its time: what is above it is the gateway's."""
+    """Eight clients and an upstream that takes its time: what is above it is the gateway's.
+
+    They do not march in step, as they would for ever after beginning together.
+    """
     load = _load("bare", query=f"?delay={plan.slow_s}")
+    seconds = max(plan.seconds, 4 * plan.slow_s)
     with inference(MODULES["bare"]) as direct, gateway(direct.url) as ours:
-        return _pair(direct, ours, load, clients=8, seconds=max(plan.seconds, 4 * plan.slow_s), rounds=ROUNDS)
+        return _pair(direct, ours, load, clients=8, seconds=seconds, rounds=ROUNDS, apart_s=plan.slow_s / 8)
 
 
 def watchers(plan: Plan) -> Rows:
@@ -134,10 +138,19 @@ def _fake(steps: int, step_s: float, queue: int | None = None) -> Iterator[Runni
             yield service
 
 
-def _pair(direct: Running, ours: Running, load: Load, *, clients: int, seconds: float, rounds: int) -> Rows:
+def _pair(
+    direct: Running,
+    ours: Running,
+    load: Load,
+    *,
+    clients: int,
+    seconds: float,
+    rounds: int,
+    apart_s: float = 0.0,
+) -> Rows:
     """Directly, and through the gateway."""
     urls = (direct.url, ours.url)
-    rows = side_by_side(urls, load, clients=clients, seconds=seconds, rounds=rounds)
+    rows = side_by_side(urls, load, clients=clients, seconds=seconds, rounds=rounds, apart_s=apart_s)
     return [
         {"path": path, **row, "peak_mb": service.peak_mb()}
         for path, service, row in zip(("direct", "gateway"), (direct, ours), rows, strict=True)

@@ -14,50 +14,46 @@ LATE_MS, SHARE, HEALTH_MS, MEMORY_MB = 30.0, 0.36, 100.0, 320.0
 """Goals: added by the gateway at p99; of direct throughput at 8 clients; health, memory with all watchers."""
 
 
-def tables(results: Results) -> Iterator[Table]:
-    """Of the parts that were measured."""
-    if rows := results.get("throughput"):
-        yield _throughput(rows)
-    if rows := results.get("late"):
-        yield _named(
-            "An upstream that takes its time, 8 clients", rows, ("path", "p50_ms", "p99_ms", "faults")
-        )
-    if rows := results.get("watchers"):
-        yield _named("Clients that follow jobs through the gateway", rows, WATCHERS)
-    if rows := results.get("overload"):
-        yield _named("Ten times as much as there is room for, through the gateway", rows, OVERLOAD)
-    if rows := results.get("servers"):
-        yield _servers(rows)
-    if rows := list(goals(results)):
-        yield Table(title="Goals", columns=("goal", "measured", "at most", "at least", "met"), rows=rows)
-
-
+LATE = ("path", "p50_ms", "p99_ms", "faults")
+LOOP = (
+    "engine",
+    "path",
+    "clients",
+    "answered",
+    "per_second",
+    "p50_ms",
+    "p99_ms",
+    "refused",
+    "refused_p99_ms",
+)
 WATCHERS = (
     *("watchers", "jobs", "live_p99_ms", "ready_p99_ms", "inference_live_p99_ms", "first_event_p99_ms"),
     *("events", "behind_p99_ms", "gateway_cpu", "inference_cpu", "gateway_mb", "inference_mb"),
     *("told_the_end", "faults"),
 )
 OVERLOAD = ("kind", "clients", "answered", "refused", "refused_p99_ms", "lost", "faults")
+TABLES = {
+    "throughput": ("Closed loop", (*LOOP, "peak_mb", "faults")),
+    "late": ("An upstream that takes its time, 8 clients", LATE),
+    "watchers": ("Clients that follow jobs through the gateway", WATCHERS),
+    "overload": ("Ten times as much as there is room for, through the gateway", OVERLOAD),
+}
 
 
-def _named(title: str, rows: Iterable[Row], names: tuple[str, ...]) -> Table:
+def table(part: str, rows: list[Row]) -> Table:
+    """Of one part of the bench."""
+    return _servers(rows) if part == "servers" else _named(*TABLES[part], rows)
+
+
+def goals_table(results: Results) -> Table:
+    """Of all parts that were measured."""
+    columns = ("goal", "measured", "at most", "at least", "met")
+    return Table(title="Goals", columns=columns, rows=list(goals(results)))
+
+
+def _named(title: str, names: tuple[str, ...], rows: Iterable[Row]) -> Table:
     columns = [name.replace("_ms", ", ms").replace("_mb", ", MB").replace("_", " ") for name in names]
     return Table(title=title, columns=columns, rows=[[row[name] for name in names] for row in rows])
-
-
-def _throughput(rows: list[Row]) -> Table:
-    names = (
-        "engine",
-        "path",
-        "clients",
-        "answered",
-        "per_second",
-        "p50_ms",
-        "p99_ms",
-        "refused",
-        "refused_p99_ms",
-    )
-    return _named("Closed loop", rows, (*names, "peak_mb", "faults"))
 
 
 def _servers(rows: list[Row]) -> Table:

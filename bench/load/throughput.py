@@ -44,24 +44,32 @@ class Load:
 
 
 def side_by_side(
-    urls: Sequence[str], load: Load, *, clients: int, seconds: float, rounds: int
+    urls: Sequence[str], load: Load, *, clients: int, seconds: float, rounds: int, apart_s: float = 0.0
 ) -> list[dict[str, Any]]:
-    """The closed loop at each address, in turns, so that what else the machine does meets all alike."""
+    """The closed loop at each address, in turns, so that what else the machine does meets all alike.
+
+    Clients begin ``apart_s`` after each other.
+    """
     tallies = [Tally() for _ in urls]
     for _ in range(rounds):
         for url, tally in zip(urls, tallies, strict=True):
-            asyncio.run(_closed_loop(url, load, tally, clients=clients, seconds=seconds / rounds))
+            loop = _closed_loop(url, load, tally, clients, seconds / rounds, apart_s)
+            asyncio.run(loop)
     return [{"clients": clients, **summary(tally)} for tally in tallies]
 
 
-async def _closed_loop(url: str, load: Load, tally: Tally, *, clients: int, seconds: float) -> None:
+async def _closed_loop(
+    url: str, load: Load, tally: Tally, clients: int, seconds: float, apart_s: float
+) -> None:
     """No new request after ``seconds``; those under way are waited for, and belong to the throughput."""
     started = time.perf_counter()
-    await asyncio.gather(*(_client(url, load, started + seconds, tally) for _ in range(clients)))
+    until = started + seconds
+    await asyncio.gather(*(_client(url, load, until, tally, number * apart_s) for number in range(clients)))
     tally.elapsed_s += time.perf_counter() - started
 
 
-async def _client(url: str, load: Load, until: float, tally: Tally) -> None:
+async def _client(url: str, load: Load, until: float, tally: Tally, after_s: float) -> None:
+    await asyncio.sleep(after_s)
     connection = Connection(url)
     try:
         while time.perf_counter() < until:

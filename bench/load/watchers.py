@@ -46,6 +46,7 @@ async def watch(
     """
     asking = Connection(gateway.url)
     paths = [await _job(asking, load) for _ in range(jobs)]
+    asking.close()  # all that joining takes, the gateway may not keep it
     seen, doors = Seen(), asyncio.Semaphore(JOIN_AT_ONCE)
     tasks = [
         asyncio.create_task(_watcher(gateway.url, paths[n % jobs], seen, doors)) for n in range(watchers)
