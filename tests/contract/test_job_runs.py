@@ -76,6 +76,9 @@ def test_work_on_jobs_survives_a_fault_that_nobody_expected(
     held.warp.gate.set()
 
     assert [finished(held, address)["state"] for address in addresses] == ["succeeded"] * 3
+    held.warp.gate.clear()
+    both = [accepted(held), accepted(held)]  # no slot was lost either
+    until(lambda: [held.client.get(address).json()["state"] for address in both] == ["running"] * 2)
 
 
 def test_a_job_that_ends_while_it_is_deleted_leaves_nothing(
