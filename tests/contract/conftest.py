@@ -34,6 +34,13 @@ class Rig:
     diffusion: FakeEngine
     preparation: FakePreparation
 
+    def stop(self) -> None:
+        """What SIGTERM does, in the event loop as there; the server itself goes on."""
+        loop = self.service.jobs.bells._loop
+        assert loop is not None
+        loop.call_soon_threadsafe(self.service.stop)
+        until(lambda: self.service.jobs.stopping)
+
 
 @contextmanager
 def running(

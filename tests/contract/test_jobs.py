@@ -363,7 +363,7 @@ def test_nothing_is_accepted_while_the_process_ends() -> None:
     with running(SETTINGS) as rig:
         address = accepted(rig)
         finished(rig, address)
-        rig.service.stop()
+        rig.stop()
 
         assert slug(submit(rig)) == "not-ready"
         assert rig.client.get("/health/ready").status_code == 503
