@@ -28,6 +28,7 @@ from inference.engines.base import (  # noqa: E402 - after the skip
 )
 from inference.engines.idm_vton import outfit  # noqa: E402
 from inference.engines.idm_vton.engine import IdmVtonEngine  # noqa: E402
+from inference.engines.idm_vton.garment_cache import PackedFeatures  # noqa: E402
 from inference.engines.idm_vton.spec import SPEC  # noqa: E402
 from inference.engines.pool import EnginePool  # noqa: E402
 from inference.engines.registry import Entry, Registry  # noqa: E402
@@ -202,19 +203,26 @@ def test_a_garment_that_is_known_is_not_computed_again_beside_new_ones(
         assert max(apart(*pair) for pair in zip(results, expected, strict=True)) <= 1
 
 
-def test_garments_that_wait_for_the_cache_stay_within_it_together(loaded: Callable[..., Small]) -> None:
+def test_garments_that_wait_for_the_cache_stay_within_it_together(
+    loaded: Callable[..., Small], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would not fit beside the others is not even collected."""
     engine = loaded(garment_cache_mb=512)
-    turns = [turn_of(request(k), PARAMS) for k in range(3)]
-    alone(engine, turns[0])
-    cache = engine._garments
+    alone(engine, turn_of(request(0), PARAMS))
+    cache, pack, packed = engine._garments, PackedFeatures.pack, []
     assert cache is not None
-    size = cache.nbytes
-    cache.limit = 2 * size  # room for two of the three
+    cache.limit = 2 * cache.nbytes  # room for two of the three
+    other = dataclasses.replace(PARAMS, guidance=2.0, steps=2, quality="balanced")  # other timesteps: all new
 
-    engine.run_batch(turns[1:])
-    assert (len(cache), cache.nbytes) == (2, 2 * size)
-    engine.run_batch([turn_of(request(k, garment_number=(k + 1) % 3), PARAMS) for k in range(3)])
-    assert cache.nbytes <= cache.limit
+    def counted(features: Sequence[Any], device: Any) -> PackedFeatures:
+        packed.append(device)
+        return pack(features, device)
+
+    monkeypatch.setattr(PackedFeatures, "pack", counted)
+    engine.run_batch([turn_of(request(k), other) for k in range(3)])
+
+    assert len(packed) == 2 * 2  # garments, steps
+    assert (len(cache), cache.nbytes) == (2, cache.limit)
 
 
 def test_who_may_share_a_batch(engine: Small) -> None:
