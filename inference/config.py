@@ -181,6 +181,9 @@ class Settings(BaseSettings):
         description="Clients that may follow jobs at the same time, by events or `wait`; the gateway needs a "
         "thread for each.",
     )
+    max_watchers_per_key: int = Field(
+        128, ge=1, description="Clients of one API key that may follow jobs at the same time."
+    )
     idempotency_s: float = Field(
         600.0,
         gt=0,
