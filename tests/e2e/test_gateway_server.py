@@ -18,7 +18,8 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 import requests
 
-from gateway.worker import DISCARD_S
+from gateway.upload_body import DRAIN_S
+from gateway.worker import DISCARD_S, LINGER_S
 from tests.gateway_process import Process, is_up, running_gateway, wait_until
 from tests.gateway_stub import PNG, Stub, running_stub
 
@@ -187,6 +188,16 @@ def test_an_upload_that_never_ends_is_cut_off(gateway: Process) -> None:
             "urn:cabine:error:deadline-exceeded",
         )
     wait_until(lambda: requests.post(f"{gateway.url}/compose", data=b"x", timeout=5).status_code == 200)
+
+
+def test_a_refused_upload_is_not_read_for_ever(gateway: Process) -> None:
+    words = b"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
+    with dripping(gateway, 1, words) as (client,):
+        assert client.recv(12) == b"HTTP/1.1 413"
+        client.settimeout(DRAIN_S + LINGER_S + 8)
+        with suppress(ConnectionResetError):
+            while client.recv(4096):
+                pass
 
 
 def test_a_kept_connection_may_rest_between_requests(gateway: Process) -> None:

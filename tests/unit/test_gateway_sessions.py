@@ -46,6 +46,17 @@ def token_of(client: FlaskClient, **options: object) -> str:
     return found[1]
 
 
+def test_who_signs_in_gets_nothing_of_the_visitor_before(client: FlaskClient) -> None:
+    """A token that was read from the page before is not that of the new session."""
+    sign_in(client)
+    before = {"X-CSRF-Token": token_of(client)}
+    assert client.post("/compose", data=b"x", headers=before).status_code == 200
+    sign_in(client)
+
+    assert_problem(client.post("/compose", data=b"x", headers=before), "forbidden", 403)
+    assert client.post("/compose", data=b"x", headers={"X-CSRF-Token": token_of(client)}).status_code == 200
+
+
 def test_the_page_asks_for_a_key_and_then_works(client: FlaskClient, stub: Stub) -> None:
     assert 'name="key"' in client.get("/").text
     answer = sign_in(client)
