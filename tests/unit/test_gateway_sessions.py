@@ -187,8 +187,9 @@ CROSS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}
         {"Origin": "https://elsewhere.example"},
         {"Origin": "http://localhost:9000"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ],
-    ids=["cross-site", "other port", "plain http", "plain http, other port", "plain http, hidden"],
+    ids=["cross-site", "other port", "plain http", "plain http, other port", "plain http, hidden", "no URL"],
 )
 def test_other_sites_cannot_send_even_where_no_keys_are_set(stub: Stub, marks: dict[str, str]) -> None:
     client = client_with(stub, api_keys="")
