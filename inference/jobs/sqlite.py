@@ -20,7 +20,7 @@ import structlog
 
 from inference.engines.lanes import LANES, Lane
 from inference.jobs.errors import StoreDown, StoreFull
-from inference.jobs.files import DiskFiles, make_private
+from inference.jobs.files import DiskFiles
 from inference.jobs.limits import Limits
 from inference.jobs.model import Event, Idempotency, Job, State, dumps, loads
 from inference.jobs.records import Counts
@@ -290,11 +290,13 @@ def _faults() -> Iterator[None]:
 
 
 def sqlite_store(folder: Path, limits: Limits, *, now: Callable[[], float] = time.time) -> JobStore:
-    """A store in ``folder``, which is made if need be and closed to other users; raises ``StoreDown``.
+    """A store in ``folder``, which is made if need be; raises ``StoreDown``.
 
+    Other users get at nothing in it, and not into a folder made here; one that was there may be shared.
     What an earlier process left behind is put in order: dead leases, expired jobs, files without a job.
     """
-    make_private(folder)
+    with _faults():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = DiskFiles(folder / "files")
     store = JobStore(SqliteRecords(folder / "jobs.sqlite3"), files, limits, now=now)
     store.sweep()

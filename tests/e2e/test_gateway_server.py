@@ -18,8 +18,7 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 import requests
 
-from gateway.upload_body import DRAIN_S
-from gateway.worker import DISCARD_S, LINGER_S
+from gateway.worker import DISCARD_S
 from tests.gateway_process import Process, is_up, running_gateway, wait_until
 from tests.gateway_stub import PNG, Stub, running_stub
 
@@ -194,7 +193,7 @@ def test_a_refused_upload_is_not_read_for_ever(gateway: Process) -> None:
     words = b"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
     with dripping(gateway, 1, words) as (client,):
         assert client.recv(12) == b"HTTP/1.1 413"
-        client.settimeout(DRAIN_S + LINGER_S + 8)
+        client.settimeout(15)
         with suppress(ConnectionResetError):
             while client.recv(4096):
                 pass
