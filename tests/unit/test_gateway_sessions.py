@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import ValidationError
 from werkzeug.test import TestResponse
 
 from gateway import create_app
@@ -17,7 +18,7 @@ from tests.gateway_stub import PNG, Stub, running_stub
 
 KEY = new_secret()
 ENTRY = f"shop:{digest_of(KEY)}"
-SECRET = "of these tests"
+SECRET = "of these tests only"
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +91,17 @@ def test_the_cookie_is_for_this_site_and_not_for_scripts(client: FlaskClient) ->
 
 def test_over_https_the_cookie_is_secure(client: FlaskClient) -> None:
     answer = sign_in(client, base_url="https://fitting.example")
-    assert "Secure" in answer.headers["Set-Cookie"].split("; ")
+    cookie = answer.headers["Set-Cookie"]
+    assert "Secure" in cookie.split("; ")
+    assert cookie.startswith("__Host-cabine_session="), "no other host can set it"
+    assert "Domain" not in cookie
+    assert client.get("/v1/engines", base_url="https://fitting.example").status_code == 200
     assert answer.headers["Strict-Transport-Security"]
+
+
+def test_a_secret_is_long(stub: Stub) -> None:
+    with pytest.raises(ValidationError, match="16 characters"):
+        settings_for(stub.url, session_secret="guess me")
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/compose"), ("POST", "/upload"), ("DELETE", "/v1/x")])
@@ -100,7 +110,9 @@ def test_sessions_write_only_with_their_token(
     client: FlaskClient, stub: Stub, method: str, path: str, token: str
 ) -> None:
     sign_in(client)
-    other = client_with(stub, session_secret="another") if "server" in token else client_with(stub)
+    other = (
+        client_with(stub, session_secret="another of these tests") if "server" in token else client_with(stub)
+    )
     sign_in(other)
     tokens = {"empty": "", "made up": "IjEi.aaa.bbb"}
     offered = tokens.get(token) if token in tokens else token_of(other)
