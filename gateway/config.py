@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     )
     session_secret: SecretStr = Field(
         SecretStr(""),
-        description="Signs the page's sessions, 16 characters or more; empty: a random one, so that a restart "
-        "ends them.",
+        description="Signs the page's sessions, 16 characters or more; empty: a random one, so that a "
+        "restart ends them.",
     )
     rate_per_address: str = Field(
         "600/minute",
