@@ -118,8 +118,8 @@ class Settings(BaseSettings):
     max_batch: int = Field(
         4,
         ge=1,
-        description="Most requests that an engine draws at once, as far as its memory holds them and they wait "
-        "already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
+        description="Most requests that an engine draws at once, as far as its memory holds them and they "
+        "wait already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
     )
     threads: int = Field(2, ge=1, description="Threads of the model runtime in one request.")
     max_queue: int = Field(
