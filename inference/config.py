@@ -118,8 +118,8 @@ class Settings(BaseSettings):
     max_batch: int = Field(
         4,
         ge=1,
-        description="Most requests that an engine draws at once, as far as its memory holds them and they wait "
-        "already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
+        description="Most requests that an engine draws at once, as far as its memory holds them and they "
+        "wait already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
     )
     threads: int = Field(2, ge=1, description="Threads of the model runtime in one request.")
     max_queue: int = Field(
@@ -137,6 +137,18 @@ class Settings(BaseSettings):
         1024, ge=1, description="Most memory for assets and what was prepared from them, in megabytes."
     )
     asset_ttl_s: float = Field(1800.0, gt=0, description="Time to live of an uploaded asset, in seconds.")
+
+    reuse_s: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds that photos of a request or job stay in memory after it, so that the same file, "
+        "sent again with the same key, needs no preparation; 0: no longer than the answer takes.",
+    )
+    reuse_mb: int = Field(
+        256,
+        ge=1,
+        description="Most memory for such photos and what was prepared from them, in megabytes.",
+    )
 
     jobs_store: Literal["sqlite", "memory"] = Field(
         "sqlite",
