@@ -96,13 +96,15 @@ def test_requests_and_jobs_share(kept: Rig, decoded: list[bytes]) -> None:
     assert len(decoded) == 2
 
 
-def test_what_a_job_prepared_serves_requests(kept: Rig, decoded: list[bytes]) -> None:
-    job = kept.client.post("/v1/tryon", files=list(PAIR), headers=ASYNC).headers["location"]
-    assert finished(kept, job)["state"] == "succeeded"
+def test_what_a_job_prepared_serves_requests_of_its_key(kept: Rig, decoded: list[bytes]) -> None:
+    answer = kept.client.post("/v1/tryon", files=list(PAIR), headers={**ASYNC, **SHOP})
+    assert finished(kept, answer.headers["location"], SHOP)["state"] == "succeeded"
     before = stages(kept, decoded)
+    try_on(kept, headers=SHOP)
+    assert stages(kept, decoded) == before
     try_on(kept)
 
-    assert stages(kept, decoded) == before
+    assert kept.preparation.counts["person"] == 2
 
 
 def test_by_default_nothing_of_a_request_stays(decoded: list[bytes]) -> None:
