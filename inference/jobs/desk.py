@@ -230,7 +230,7 @@ class JobDesk:
             return {}
         try:
             return {str(state): count for state, count in self._store.counts().states.items()}
-        except StoreDown:
+        except (StoreDown, StoreFull):
             return {}
 
     def remaining_s(self, job: Job) -> float | None:
