@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, current_app, g, render_template, request, send_file
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, g, render_template, request, send_file
 from flask_wtf.csrf import generate_csrf
+from jinja2 import StrictUndefined
 
 from gateway.callers import begin_session
 from gateway.config import Settings
+from gateway.problems import ProblemError
 from gateway.samples import Sample, SampleShelf, thumbnail
+from gateway.words import Catalogue, Words
 
 blueprint = Blueprint("pages", __name__)
 
 SAMPLE_MAX_AGE_S = 3600
 """Samples change only with a restart; an hour spares the reloads of a visit."""
+
+LAZY_MODULES = frozenset({"camera", "history-panel", "mask-editor", "zoom"})
+"""Scripts that are fetched when they are first used."""
 
 
 @blueprint.get("/")
@@ -21,16 +30,38 @@ def index() -> str:
     settings: Settings = current_app.extensions["cabine.settings"]
     if g.caller.kind in {"unknown", "wrong"}:
         if settings.page == "key":
-            return render_template("sign_in.html", wrong=request.args.get("key") == "wrong")
+            return page("sign_in.html", wrong=request.args.get("key") == "wrong")
         begin_session(None)
     shelf: SampleShelf = current_app.extensions["cabine.samples"]
-    return render_template(
+    token = "" if g.caller.kind == "open" else generate_csrf()
+    words = words_of_visitor()
+    return page(
         "page.html",
         people=shelf.people.values(),
         garments=shelf.garments.values(),
-        max_file_mb=settings.max_file_mb,
-        csrf_token="" if g.caller.kind == "open" else generate_csrf(),
+        csrf_token=token,
+        signed_in=bool(token) and settings.page == "key",
+        modules=modules(),
+        data={"words": words.texts, "maxFileMb": settings.max_file_mb, "csrfToken": token},
     )
+
+
+def page(template: str, **values: Any) -> str:
+    """A template with the words of the visitor's language."""
+    words = words_of_visitor()
+    return render_template(template, words=words.texts, language=words.language, **values)
+
+
+def words_of_visitor() -> Words:
+    catalogue: Catalogue = current_app.extensions["cabine.words"]
+    return catalogue.best(request.accept_languages)
+
+
+def modules() -> list[str]:
+    """Scripts that the page begins with, told at once so that the browser fetches them side by side."""
+    folder = Path(current_app.static_folder or "")
+    names = (path for path in sorted(folder.glob("app/**/*.js")) if path.stem not in LAZY_MODULES)
+    return [path.relative_to(folder).as_posix() for path in names]
 
 
 @blueprint.get("/samples/<kind>/<name>")
@@ -50,5 +81,10 @@ def _find(kind: str, name: str) -> Sample:
     shelf: SampleShelf = current_app.extensions["cabine.samples"]
     found = shelf.find(kind, name)
     if found is None:
-        abort(404)
+        raise ProblemError("not-found", "There is no such sample.")
     return found
+
+
+def init_app(app: Flask) -> None:
+    app.extensions["cabine.words"] = Catalogue.read()
+    app.jinja_env.undefined = StrictUndefined  # a word that is missing fails a test instead of vanishing

@@ -20,7 +20,7 @@ from inference.form import source as source_of
 from inference.middleware import owner_of
 from inference.pictures import Picture
 from inference.pipeline import named, open_picture, refuse_worn
-from inference.preparation import PhotoKindAsked
+from inference.preparation import CANVAS, PhotoKindAsked
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
 from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, warning_bodies
@@ -38,9 +38,6 @@ PNG = "image/png"
 POSE_TAGS = ("blaze33", "coco18", "body25")
 CUT_KINDS = ("auto", "flat")
 """Garments are cut out of product photos; nothing here takes one off somebody who wears it."""
-
-CANVAS = (768, 1024)
-"""Width and height of the person's frame: what the try-on engines of this field work in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,14 +46,15 @@ def client(app: Flask) -> FlaskClient:
 
 def test_page(client: FlaskClient) -> None:
     page = client.get("/").get_data(as_text=True)
-    assert "not a guarantee of fit" in page
-    assert page.count('class="sample"') == 4 + 8
+    assert "not the size or the fit" in page
+    assert page.count('class="model"') == 4
+    assert page.count('class="tile only-js"') == 8
     assert "__tshirt_print" not in page
     for source in re.findall(r'(?:src|href)="([^"#]+)"', page):
         assert source.startswith("/"), "nothing comes from another host"
         if not source.startswith("/v1/"):
             assert client.get(source).status_code == 200, source
-    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page), (
+    assert not re.search(r"<script(?![^>]* (src=|type=.application/json))|<style|\sstyle=|\son\w+=", page), (
         "the CSP forbids inline code"
     )
 
@@ -118,7 +119,7 @@ def test_bugs_do_not_show_their_text(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/health/live", "/v1/problem", "/v1/tryon", "/static/page.css"]
+    "path", ["/", "/nothing", "/health/live", "/v1/problem", "/v1/tryon", "/static/css/base.css"]
 )
 def test_every_answer_is_protected(client: FlaskClient, path: str) -> None:
     response = client.get(path, headers={"Origin": "https://elsewhere.example"})

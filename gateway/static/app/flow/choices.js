@@ -1,0 +1,129 @@
+// Choosing: who wears it, what is worn. Every choice, however it came in, ends here.
+import { categoryOf, servedCategories, together } from "../state.js";
+import { pageData, t } from "../words.js";
+import { Held, ownPhoto, samplePhoto } from "./photos.js";
+import { explain } from "./troubles.js";
+
+const MB = 2 ** 20;
+
+export class Choices {
+  #store;
+  #consent;
+  held = new Held();
+
+  constructor(store, consent) {
+    this.#store = store;
+    this.#consent = consent;
+  }
+
+  /** One's own photo, from a file, a drop, the clipboard or the camera. `kind`: person or garment. */
+  async takeOwn(kind, blob, title = t(`${kind === "person" ? "person" : "garments"}.own`)) {
+    if (this.#busy || !this.#isSmallEnough(blob)) return;
+    if (!(await this.#consent.given())) return;
+    const photo = ownPhoto(kind, blob, title);
+    if (kind === "person") this.#become(photo);
+    else this.#add(photo);
+    this.#check(photo);
+  }
+
+  takeModel(sample) {
+    if (!this.#busy) this.#become(samplePhoto("person", sample));
+  }
+
+  addSample(sample) {
+    if (!this.#busy) this.#add(samplePhoto("garment", sample));
+  }
+
+  /** A photo that another page of this browser left behind (a job that is picked up, an earlier result). */
+  restore(person, garments) {
+    this.#become(person);
+    this.#store.set({ garments });
+  }
+
+  remove(key) {
+    const { garments } = this.#store.state;
+    for (const garment of garments) if (garment.key === key) this.held.release(garment);
+    this.#store.set({ garments: garments.filter((garment) => garment.key !== key), message: null });
+  }
+
+  /** The visitor says what a garment is, or what its photo shows. */
+  correct(key, changes) {
+    this.#store.set({ message: null });
+    this.#change(key, changes);
+    this.#makeRoom(key);
+  }
+
+  /** Nothing is held on the server for a page that is left. */
+  releaseAll() {
+    const { person, garments } = this.#store.state;
+    for (const photo of [person, ...garments]) if (photo) this.held.release(photo);
+  }
+
+  get #busy() {
+    return this.#store.state.phase === "working";
+  }
+
+  #isSmallEnough(blob) {
+    if (blob.size <= pageData.maxFileMb * MB) return true;
+    this.#store.set({ message: { words: t("problems.image-too-large", { mb: pageData.maxFileMb }), action: null } });
+    return false;
+  }
+
+  #become(person) {
+    const { person: old } = this.#store.state;
+    if (old) {
+      this.held.release(old);
+      if (old.own) URL.revokeObjectURL(old.url);
+    }
+    this.#store.set({ person, mask: null, result: null, phase: "choosing", message: null });
+  }
+
+  #add(garment) {
+    this.#store.set({ garments: [...this.#store.state.garments, garment], notice: null, message: null });
+    this.#makeRoom(garment.key);
+  }
+
+  /** What cannot be worn with the garment of this key goes. */
+  #makeRoom(key) {
+    const { garments } = this.#store.state;
+    const newest = garments.find((garment) => garment.key === key);
+    if (!newest) return;
+    const stays = (garment) => garment === newest || together(categoryOf(garment), categoryOf(newest));
+    const gone = garments.filter((garment) => !stays(garment));
+    for (const garment of gone) this.held.release(garment);
+    if (gone.length > 0) this.#store.set({ garments: garments.filter(stays) });
+  }
+
+  async #check(photo) {
+    this.#change(photo.key, { check: { state: "looking", tips: [] } });
+    try {
+      const first = (tips) => this.#change(photo.key, { check: { state: "looking", tips } });
+      const { tips, found } = await this.held.check(photo, first);
+      const check = { state: "done", tips: [...tips, ...this.#unserved(photo, found)] };
+      this.#change(photo.key, photo.kind === "garment" ? { check, found } : { check });
+      if (photo.kind === "garment") this.#makeRoom(photo.key);
+    } catch (error) {
+      this.#change(photo.key, { check: { state: "unknown", tips: [] } });
+      if (this.#current(photo.key)) explain(this.#store, error, () => this.#check(photo));
+    }
+  }
+
+  #unserved(photo, found) {
+    const served = servedCategories(this.#store.state);
+    const lacking = photo.kind === "garment" && found && served !== null && !served.has(found);
+    return lacking ? [{ name: "category-not-served", grave: true, category: found }] : [];
+  }
+
+  #current(key) {
+    const { person, garments } = this.#store.state;
+    return [person, ...garments].find((photo) => photo?.key === key);
+  }
+
+  #change(key, changes) {
+    const { person, garments } = this.#store.state;
+    if (person?.key === key) this.#store.set({ person: { ...person, ...changes } });
+    else if (garments.some((garment) => garment.key === key)) {
+      this.#store.set({ garments: garments.map((one) => (one.key === key ? { ...one, ...changes } : one)) });
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// Asked once, before the first photo of the visitor's own leaves this device.
+import { duration, t } from "../words.js";
+
+const REMEMBERED = "cabine.consent";
+
+export class Consent {
+  #dialog = document.querySelector("#consent");
+  #store;
+
+  constructor(store) {
+    this.#store = store;
+  }
+
+  /** True when the visitor agreed to what is kept now; asks when that has not happened, or terms have changed. */
+  async given() {
+    const keeps = this.#store.state.service?.keeps;
+    const terms = JSON.stringify(keeps ?? null);
+    if (localStorage.getItem(REMEMBERED) === terms) return true;
+    this.#dialog.querySelector("ul").replaceChildren(...termsOf(keeps).map(item));
+    this.#dialog.querySelector("input").checked = false;
+    this.#dialog.returnValue = "no";
+    this.#dialog.showModal();
+    await new Promise((resolve) => this.#dialog.addEventListener("close", resolve, { once: true }));
+    const agreed = this.#dialog.returnValue === "yes";
+    if (agreed && keeps) localStorage.setItem(REMEMBERED, terms);
+    return agreed;
+  }
+}
+
+function termsOf(keeps) {
+  const where = t("consent.where", { host: location.host });
+  if (!keeps) return [where, t("consent.browser")];
+  return [
+    where,
+    t("consent.held", { time: duration(keeps.asset_s) }),
+    t(keeps.jobs_on_disk ? "consent.job_disk" : "consent.job_memory", { time: duration(keeps.job_s) }),
+    t("consent.browser"),
+  ];
+}
+
+function item(words) {
+  const element = document.createElement("li");
+  element.textContent = words;
+  return element;
+}

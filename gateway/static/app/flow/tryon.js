@@ -1,0 +1,194 @@
+// A try-on from the button to the picture: send, hand in, follow, fetch, keep, and remove it from the server.
+import { ServiceError, errorFrom } from "../service/http.js";
+import { follow, pause, picture, remove, submit } from "../service/jobs.js";
+import * as results from "../keep/results.js";
+import * as running from "../keep/running.js";
+import { categoryOf } from "../state.js";
+import { t } from "../words.js";
+import { blobOf, ownPhoto } from "./photos.js";
+import { describe } from "./progress.js";
+import { explain } from "./troubles.js";
+
+const MOST_TRIES = 20; // while the server says it is busy
+
+export class TryOn {
+  #store;
+  #choices;
+  #attempt = null; // { controller, jobId | null } of the try-on under way
+
+  constructor(store, choices) {
+    this.#store = store;
+    this.#choices = choices;
+  }
+
+  /** Try on what is chosen now. */
+  start() {
+    const { person, garments, options, mask, phase } = this.#store.state;
+    if (phase === "working") return;
+    const missing = person ? (garments.length > 0 ? null : "garments") : "person";
+    if (missing) {
+      this.#store.set({ message: { words: t(`${missing}.required`), action: null } });
+      return;
+    }
+    this.#store.set({ tried: garments });
+    this.#run(() => this.#send({ person, garments, options, mask }), () => this.start());
+  }
+
+  /** Pick up a job that was under way when the page was left; does nothing where there is none. */
+  async resume() {
+    const [left] = await running.recall();
+    if (!left || this.#store.state.phase === "working") return;
+    if (!(await owned(left.id))) return; // another tab of this browser has it
+    const garments = left.garments.map((garment) => ({ ...ownPhoto("garment", garment.blob, garment.title), ...garment }));
+    this.#choices.restore({ ...ownPhoto("person", left.person.blob, left.person.title), ...left.person }, garments);
+    this.#run(async () => {
+      this.#show({ words: t("job.resumed") });
+      return left;
+    });
+  }
+
+  cancel() {
+    const { jobId } = this.#attempt ?? {};
+    this.#attempt?.controller.abort();
+    this.#attempt = null;
+    if (jobId) {
+      remove(jobId);
+      running.forget(jobId);
+    }
+    this.#store.set({ phase: this.#store.state.result ? "done" : "choosing", job: null });
+  }
+
+  async #run(begin, again = null) {
+    const attempt = { controller: new AbortController(), jobId: null };
+    this.#attempt = attempt;
+    this.#store.set({ phase: "working", message: null, job: { words: t("job.sending"), detail: "", share: null } });
+    try {
+      const sent = await begin();
+      if (this.#attempt !== attempt) return remove(sent.id); // cancelled while it was handed in
+      attempt.jobId = sent.id;
+      const result = await this.#finish(sent, attempt.controller.signal);
+      this.#store.set({ phase: "done", job: null, result });
+    } catch (error) {
+      if (this.#attempt !== attempt) return;
+      if (attempt.jobId && !(error.unreachable || error.status >= 500)) running.forget(attempt.jobId);
+      this.#store.set({ phase: this.#store.state.result ? "done" : "choosing", job: null });
+      explain(this.#store, error, again);
+    } finally {
+      if (this.#attempt === attempt) this.#attempt = null;
+    }
+  }
+
+  /** Hand it in; what the server no longer holds is sent once more. Resolves to what is remembered of it. */
+  async #send(asked) {
+    const { signal } = this.#attempt.controller;
+    const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`; // randomUUID asks for https
+    let sentAgain = false;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const job = await submit(await this.#form(asked), key, signal);
+        const record = await recordOf(job.id, asked);
+        await running.remember(record);
+        owned(job.id);
+        return record;
+      } catch (error) {
+        if (error.gone && !sentAgain) {
+          for (const photo of [asked.person, ...asked.garments]) this.#choices.held.forget(photo);
+          sentAgain = true;
+        } else if (error.retryAfterS !== null && error.retryAfterS !== undefined && tries < MOST_TRIES) {
+          await this.#waitTurn(error.retryAfterS, signal);
+        } else throw error;
+      }
+    }
+  }
+
+  async #form({ person, garments, options, mask }) {
+    const { held } = this.#choices;
+    const [personId, ...garmentIds] = await Promise.all([person, ...garments].map((photo) => held.id(photo)));
+    const form = new FormData();
+    form.append("person", personId);
+    garments.forEach((garment, index) => {
+      form.append("garment", garmentIds[index]);
+      form.append("category", garment.category);
+      form.append("photo", garment.photo);
+    });
+    if (mask && garments.length === 1) form.append("mask", mask.blob, "mask.png");
+    for (const [name, value] of Object.entries(options)) if (value !== null) form.append(name, value);
+    form.append("format", "png");
+    return form;
+  }
+
+  /** The server is full: count the seconds down, then try again. */
+  async #waitTurn(seconds, signal) {
+    for (let left = Math.ceil(seconds); left > 0; left -= 1) {
+      this.#show({ words: t("job.retry_busy", { n: left }) });
+      await pause(1000, signal);
+    }
+  }
+
+  async #finish(sent, signal) {
+    let job = {};
+    const done = await follow(sent.id, {
+      signal,
+      tell: (change) => {
+        const heard = Date.now();
+        const started = change.state === "running" ? { started: new Date(heard).toISOString() } : {};
+        job = { ...started, ...job, ...change, heard };
+        this.#show(describe(job));
+      },
+      tellNetwork: (slug) => this.#show(slug ? { words: t(slug === "offline" ? "job.offline" : "job.reconnecting") } : describe(job)),
+    });
+    if (done.state === "failed") throw errorFrom(done.error);
+    if (done.state !== "succeeded") throw new ServiceError("expired", { status: 410 });
+    this.#show({ words: t("job.fetching"), share: 1 });
+    const result = await fetched(sent, done, signal);
+    await results.keep(result);
+    await running.forget(sent.id);
+    remove(sent.id); // from now on it is in this browser only
+    return result;
+  }
+
+  #show(job) {
+    this.#store.set({ job: { detail: "", share: null, previewUrl: null, ...job } });
+  }
+}
+
+/** What is remembered of a job until its result is here. */
+async function recordOf(id, { person, garments }) {
+  const [personBlob, ...garmentBlobs] = await Promise.all([person, ...garments].map(blobOf));
+  const kept = ({ title, own, category, found, photo }, blob) => ({ title, own, category, found, photo, blob });
+  return {
+    id,
+    person: { title: person.title, own: person.own, blob: personBlob },
+    garments: garments.map((garment, index) => kept(garment, garmentBlobs[index])),
+  };
+}
+
+/** The result: a plain object of blobs and words, as it is kept. */
+async function fetched(sent, done, signal) {
+  const [mask, ...pictures] = await Promise.all([done.mask, ...done.images].map((url) => picture(url, signal)));
+  return {
+    id: sent.id,
+    created: Date.now(),
+    person: { title: sent.person.title, own: sent.person.own, blob: sent.person.blob },
+    garments: sent.garments.map((garment) => ({ ...garment, category: categoryOf(garment) })),
+    pictures,
+    mask,
+    engine: done.engine,
+    seed: done.seed,
+    confidence: done.confidence,
+    warnings: done.warnings,
+    width: done.width,
+    height: done.height,
+  };
+}
+
+/** Does this tab have the job to itself? Held until the tab is closed; without locks (plain http) every tab has. */
+function owned(id) {
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    navigator.locks.request(`cabine.job.${id}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock && new Promise(() => {});
+    });
+  });
+}

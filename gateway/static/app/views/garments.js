@@ -1,0 +1,102 @@
+// What is worn: the rack, and the garments that were taken from it or brought along.
+import { categoryOf, servedCategories } from "../state.js";
+import { t } from "../words.js";
+import { coach } from "./coach.js";
+
+const FIRST_GARMENT = "tshirt_print.jpg";
+const CATEGORIES = ["upper", "lower", "dress"];
+
+export function showGarments({ store, choices }) {
+  const root = document.querySelector("#garments");
+  const file = root.querySelector(".file");
+  const worn = root.querySelector(".worn");
+  const tiles = [...root.querySelectorAll(".tile input[type=checkbox]")];
+
+  file.addEventListener("change", () => {
+    for (const chosen of file.files) choices.takeOwn("garment", chosen);
+    file.value = "";
+  });
+  const sampleOf = ({ value, dataset }) => ({ url: value, title: dataset.title, category: dataset.category });
+  for (const tile of tiles) {
+    tile.addEventListener("change", () => {
+      const chosen = store.state.garments.find((garment) => garment.source === tile.value);
+      if (chosen) choices.remove(chosen.key);
+      else choices.addSample(sampleOf(tile));
+    });
+  }
+
+  store.watch(
+    (state) => state.phase === "working",
+    (working) => (root.disabled = working),
+  );
+  store.watch(servedKey, () => {
+    const served = servedCategories(store.state);
+    for (const tile of tiles) {
+      const { category } = tile.dataset;
+      tile.closest(".tile").hidden = served !== null && category !== "auto" && !served.has(category);
+    }
+    render();
+  });
+  store.watch((state) => state.garments, render);
+
+  function render() {
+    const { garments } = store.state;
+    for (const tile of tiles) tile.checked = garments.some((garment) => garment.source === tile.value);
+    const own = garments.filter((garment) => garment.own);
+    reconcile(worn, own, () => newItem(choices), (item, garment) => fillItem(item, garment, store.state));
+    worn.hidden = own.length === 0;
+  }
+
+  const first = tiles.find((tile) => tile.dataset.name === FIRST_GARMENT) ?? tiles[0];
+  if (first) choices.addSample(sampleOf(first));
+}
+
+const servedKey = (state) => [...(servedCategories(state) ?? ["?"])].sort().join();
+
+/** Elements of `list` become those of `things`, by their keys, without touching what stays. */
+function reconcile(list, things, make, fill) {
+  const there = new Map([...list.children].map((item) => [item.dataset.key, item]));
+  const items = things.map((thing) => {
+    const item = there.get(thing.key) ?? make();
+    item.dataset.key = thing.key;
+    fill(item, thing);
+    return item;
+  });
+  for (const [key, item] of there) if (!things.some((thing) => thing.key === key)) item.remove();
+  items.forEach((item, index) => list.children[index] !== item && list.insertBefore(item, list.children[index]));
+}
+
+function newItem(choices) {
+  const item = document.querySelector("#worn-template").content.firstElementChild.cloneNode(true);
+  item.querySelector(".remove").addEventListener("click", () => choices.remove(item.dataset.key));
+  item.querySelector(".chips").append(
+    ...CATEGORIES.map((category) => {
+      const chip = document.querySelector("#chip-template").content.firstElementChild.cloneNode(true);
+      const input = chip.querySelector("input");
+      input.value = category;
+      input.addEventListener("change", () => choices.correct(item.dataset.key, { category }));
+      return chip;
+    }),
+  );
+  return item;
+}
+
+function fillItem(item, garment, state) {
+  const image = item.querySelector("img");
+  if (image.getAttribute("src") !== garment.url) image.src = garment.url;
+  item.querySelector(".worn-title").textContent = garment.title;
+  item.querySelector(".remove").setAttribute("aria-label", t("garments.remove", { title: garment.title }));
+  item.querySelector(".chips legend").textContent = t("garments.category_of", { title: garment.title });
+  const served = servedCategories(state);
+  for (const input of item.querySelectorAll(".chip input")) {
+    const recognised = garment.category === "auto" && garment.found === input.value;
+    input.name = `category-${garment.key}`;
+    input.checked = categoryOf(garment) === input.value;
+    input.disabled = served !== null && !served.has(input.value);
+    const words = t(`categories.${input.value}`);
+    input.nextElementSibling.textContent = recognised ? `${words} · ${t("garments.found")}` : words;
+  }
+  const category = categoryOf(garment);
+  const good = category === "auto" ? t("coach.good") : t("coach.good_garment", { category: t(`categories.${category}`) });
+  coach(item.querySelector(".coach"), garment.check, { looking: t("coach.looking_garment"), good });
+}

@@ -1,0 +1,37 @@
+// Who wears it: one's own photo or a model.
+import { t } from "../words.js";
+import { coach } from "./coach.js";
+
+// Whom a first visitor finds chosen: one press on the button shows what this is.
+const FIRST_MODEL = "p2_woman__base.jpg";
+
+export function showPerson({ store, choices }) {
+  const root = document.querySelector("#person");
+  const file = root.querySelector(".file");
+  const label = root.querySelector("label[for=person-file]");
+  const models = [...root.querySelectorAll(".model input")];
+
+  file.addEventListener("change", () => {
+    if (file.files[0]) choices.takeOwn("person", file.files[0]);
+    file.value = ""; // the same file may be chosen again
+  });
+  const take = (model) => choices.takeModel({ url: model.value, title: model.dataset.title });
+  for (const model of models) model.addEventListener("change", () => take(model));
+
+  store.watch(
+    (state) => state.phase === "working",
+    (working) => (root.disabled = working),
+  );
+  store.watch(
+    (state) => state.person,
+    (person) => {
+      label.textContent = t(person?.own ? "person.choose_another" : "person.choose");
+      for (const model of models) model.checked = Boolean(person) && model.value === person.source;
+      const words = { looking: t("coach.looking"), good: t("coach.good") };
+      coach(root.querySelector(".coach"), person?.check ?? { state: "none", tips: [] }, words);
+    },
+  );
+
+  const first = models.find((model) => model.dataset.name === FIRST_MODEL) ?? models[0];
+  if (first) take(first);
+}

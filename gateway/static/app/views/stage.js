@@ -1,0 +1,74 @@
+// The picture: the photo that was chosen, the work in progress, then photo and result.
+import { t } from "../words.js";
+import { showResult } from "./result.js";
+
+export function showStage({ store, tryOn }) {
+  const stage = document.querySelector("#stage");
+  const box = stage.querySelector(".picture");
+  const before = stage.querySelector(".before");
+  const after = stage.querySelector(".after");
+  const shown = showResult({ stage });
+
+  for (const image of [before, after]) {
+    image.addEventListener("load", () => {
+      box.style.setProperty("--aspect", image.naturalWidth / image.naturalHeight);
+      box.classList.remove("unseen");
+    });
+  }
+  before.addEventListener("error", () => { // HEIC in most browsers
+    before.hidden = true;
+    box.classList.add("unseen");
+    stage.querySelector(".invitation-words").textContent = t("stage.unseen");
+  });
+
+  store.watch(
+    (state) => state.person?.url,
+    (url, { person }) => {
+      box.toggleAttribute("data-empty", !person);
+      before.hidden = !person;
+      if (!person) return;
+      before.src = url;
+      before.alt = t("stage.original_alt", { title: person.title });
+    },
+  );
+  store.watch(
+    (state) => state.person?.title ?? "",
+    (title) => (stage.querySelector(".caption-title").textContent = title),
+  );
+  store.watch(
+    (state) => state.phase,
+    (phase, { result }) => {
+      document.querySelector("#room").dataset.phase = phase;
+      stage.setAttribute("aria-busy", String(phase === "working"));
+      if (phase === "working") stage.scrollIntoView({ block: "nearest" });
+      if (phase === "done") shown.reveal(result);
+      else shown.hide();
+    },
+  );
+  showProgress(stage, store, tryOn);
+}
+
+function showProgress(stage, store, tryOn) {
+  const panel = stage.querySelector(".progress");
+  const bar = panel.querySelector("progress");
+  const sketch = stage.querySelector(".sketch");
+  const say = (part, words) => {
+    const element = panel.querySelector(part);
+    if (element.textContent !== words) element.textContent = words;
+  };
+  panel.querySelector("[data-action=cancel]").addEventListener("click", () => tryOn.cancel());
+
+  store.watch(
+    (state) => state.job,
+    (job) => {
+      panel.hidden = !job;
+      sketch.hidden = !job?.previewUrl;
+      if (!job) return;
+      say(".progress-words", job.words);
+      say(".progress-detail", job.detail);
+      if (job.share === null) bar.removeAttribute("value");
+      else bar.value = Math.round(100 * job.share);
+      if (job.previewUrl && sketch.getAttribute("src") !== job.previewUrl) sketch.src = job.previewUrl;
+    },
+  );
+}
