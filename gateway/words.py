@@ -22,6 +22,14 @@ class Words:
     """Tag as browsers send it: ``en``, ``pt-BR``."""
     texts: Mapping[str, Any]
 
+    def of_problem(self, problem: Mapping[str, Any], **values: object) -> str:
+        """What to say about a problem document; its own words where there are none for its slug."""
+        slug = str(problem["type"]).rpartition(":")[2]
+        if slug == "option-unsupported" and str(problem.get("field") or "").startswith("garment"):
+            slug = "garment-worn"  # the only option that a visitor has not chosen is what the photo shows
+        text: str = self.texts["problems"].get(slug) or "{detail}"
+        return text.format(**{"detail": problem.get("detail", ""), "id": problem.get("request_id"), **values})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:

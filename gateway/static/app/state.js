@@ -11,6 +11,8 @@ export const initialState = {
   service: null, // answer of /v1/engines; null until it has come
   job: null, // { words, detail, share: 0..1 | null, previewUrl } while working
   result: null, // see flow/tryon.js
+  notice: null, // words about the garments: what made room for what
+  news: "", // told to screen readers: that the picture is ready, or the work was cancelled
   message: null, // { words, action: { words, run } | null }
 };
 

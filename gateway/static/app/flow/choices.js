@@ -1,6 +1,6 @@
 // Choosing: who wears it, what is worn. Every choice, however it came in, ends here.
 import { categoryOf, servedCategories, together } from "../state.js";
-import { pageData, t } from "../words.js";
+import { listed, pageData, t } from "../words.js";
 import { Held, ownPhoto, samplePhoto } from "./photos.js";
 import { explain } from "./troubles.js";
 
@@ -17,7 +17,7 @@ export class Choices {
   }
 
   /** One's own photo, from a file, a drop, the clipboard or the camera. `kind`: person or garment. */
-  async takeOwn(kind, blob, title = t(`${kind === "person" ? "person" : "garments"}.own`)) {
+  async takeOwn(kind, blob, title = t(kind === "person" ? "person.own" : "garments.own")) {
     if (this.#busy || !this.#isSmallEnough(blob)) return;
     if (!(await this.#consent.given())) return;
     const photo = ownPhoto(kind, blob, title);
@@ -43,7 +43,7 @@ export class Choices {
   remove(key) {
     const { garments } = this.#store.state;
     for (const garment of garments) if (garment.key === key) this.held.release(garment);
-    this.#store.set({ garments: garments.filter((garment) => garment.key !== key), message: null });
+    this.#store.set({ garments: garments.filter((garment) => garment.key !== key), notice: null, message: null });
   }
 
   /** The visitor says what a garment is, or what its photo shows. */
@@ -79,8 +79,13 @@ export class Choices {
   }
 
   #add(garment) {
-    this.#store.set({ garments: [...this.#store.state.garments, garment], notice: null, message: null });
+    const { garments, service } = this.#store.state;
+    this.#store.set({ garments: [...garments, garment], notice: null, message: null });
     this.#makeRoom(garment.key);
+    const most = service?.garments ?? garments.length + 1;
+    if (this.#store.state.garments.length <= most) return;
+    this.remove(garment.key);
+    this.#store.set({ notice: t("garments.full", { n: most }) });
   }
 
   /** What cannot be worn with the garment of this key goes. */
@@ -90,8 +95,13 @@ export class Choices {
     if (!newest) return;
     const stays = (garment) => garment === newest || together(categoryOf(garment), categoryOf(newest));
     const gone = garments.filter((garment) => !stays(garment));
+    if (gone.length === 0) return;
     for (const garment of gone) this.held.release(garment);
-    if (gone.length > 0) this.#store.set({ garments: garments.filter(stays) });
+    // One sample in place of another of its kind is what taking it meant; anything else is worth a word.
+    const surprising = gone.filter((garment) => garment.own || categoryOf(garment) !== categoryOf(newest));
+    const names = { old: listed(surprising.map(({ title }) => title)), new: newest.title };
+    const notice = surprising.length > 0 ? t("garments.replaced", names) : null;
+    this.#store.set({ garments: garments.filter(stays), notice });
   }
 
   async #check(photo) {

@@ -6,7 +6,7 @@ const ALMOST_S = 2;
 /** `job`: fields of the job object as they were last heard, `heard`: when. -> { words, detail, share, previewUrl } */
 export function describe(job) {
   if (job.state === "queued") return { words: t("job.queued"), detail: place(job), previewUrl: null };
-  const stage = tOr(`job.stage.${job.stage ?? "other"}`, t("job.stage.other"));
+  const stage = tOr(`job.stage.${job.stage}`, t("job.stage.other"));
   const step = job.steps > 1 ? t("job.step", { step: job.step, steps: job.steps }) : "";
   return {
     words: stage,

@@ -25,9 +25,9 @@ export class TryOn {
   start() {
     const { person, garments, options, mask, phase } = this.#store.state;
     if (phase === "working") return;
-    const missing = person ? (garments.length > 0 ? null : "garments") : "person";
+    const missing = !person ? t("person.required") : garments.length === 0 ? t("garments.required") : null;
     if (missing) {
-      this.#store.set({ message: { words: t(`${missing}.required`), action: null } });
+      this.#store.set({ message: { words: missing, action: null } });
       return;
     }
     this.#store.set({ tried: garments });
@@ -55,19 +55,19 @@ export class TryOn {
       remove(jobId);
       running.forget(jobId);
     }
-    this.#store.set({ phase: this.#store.state.result ? "done" : "choosing", job: null });
+    this.#store.set({ phase: this.#store.state.result ? "done" : "choosing", job: null, news: t("job.cancelled") });
   }
 
   async #run(begin, again = null) {
     const attempt = { controller: new AbortController(), jobId: null };
     this.#attempt = attempt;
-    this.#store.set({ phase: "working", message: null, job: { words: t("job.sending"), detail: "", share: null } });
+    this.#store.set({ phase: "working", message: null, news: "", job: { words: t("job.sending"), detail: "", share: null } });
     try {
       const sent = await begin();
       if (this.#attempt !== attempt) return remove(sent.id); // cancelled while it was handed in
       attempt.jobId = sent.id;
       const result = await this.#finish(sent, attempt.controller.signal);
-      this.#store.set({ phase: "done", job: null, result });
+      this.#store.set({ phase: "done", job: null, result, news: t("job.done") });
     } catch (error) {
       if (this.#attempt !== attempt) return;
       if (attempt.jobId && !(error.unreachable || error.status >= 500)) running.forget(attempt.jobId);
@@ -85,7 +85,9 @@ export class TryOn {
     let sentAgain = false;
     for (let tries = 0; ; tries += 1) {
       try {
-        const job = await submit(await this.#form(asked), key, signal);
+        const form = await this.#form(asked);
+        this.#show({ words: t("job.submitting") });
+        const job = await submit(form, key, signal);
         const record = await recordOf(job.id, asked);
         await running.remember(record);
         owned(job.id);

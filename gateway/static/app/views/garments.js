@@ -47,9 +47,16 @@ export function showGarments({ store, choices }) {
     worn.hidden = own.length === 0;
   }
 
+  store.watch(
+    (state) => state.notice ?? (tiles.every(isHidden) && servedKey(state) !== "?" ? t("garments.none_served") : ""),
+    (words) => (root.querySelector(".notice").textContent = words),
+  );
+
   const first = tiles.find((tile) => tile.dataset.name === FIRST_GARMENT) ?? tiles[0];
   if (first) choices.addSample(sampleOf(first));
 }
+
+const isHidden = (tile) => tile.closest(".tile").hidden;
 
 const servedKey = (state) => [...(servedCategories(state) ?? ["?"])].sort().join();
 

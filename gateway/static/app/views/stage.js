@@ -45,6 +45,10 @@ export function showStage({ store, tryOn }) {
       else shown.hide();
     },
   );
+  store.watch(
+    (state) => state.news,
+    (words) => (stage.querySelector(".news").textContent = words),
+  );
   showProgress(stage, store, tryOn);
 }
 
