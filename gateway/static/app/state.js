@@ -34,6 +34,13 @@ export function servedCategories({ service, options }) {
   return new Set(engines.flatMap((engine) => engine.served));
 }
 
+/** Chosen garments that nothing here can put on, as far as it is known what they are. */
+export function unservedGarments(state) {
+  const served = servedCategories(state);
+  const lacking = (category) => category !== "auto" && served !== null && !served.has(category);
+  return state.garments.filter((garment) => lacking(categoryOf(garment)));
+}
+
 /** Can the two be worn together? Unknown categories get the benefit of the doubt. */
 export function together(one, other) {
   if (one === "auto" || other === "auto") return true;

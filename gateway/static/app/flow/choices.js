@@ -1,5 +1,5 @@
 // Choosing: who wears it, what is worn. Every choice, however it came in, ends here.
-import { categoryOf, servedCategories, together } from "../state.js";
+import { categoryOf, together } from "../state.js";
 import { listed, pageData, t } from "../words.js";
 import { Held, ownPhoto, samplePhoto } from "./photos.js";
 import { explain } from "./troubles.js";
@@ -109,19 +109,13 @@ export class Choices {
     try {
       const first = (tips) => this.#change(photo.key, { check: { state: "looking", tips } });
       const { tips, found } = await this.held.check(photo, first);
-      const check = { state: "done", tips: [...tips, ...this.#unserved(photo, found)] };
+      const check = { state: "done", tips };
       this.#change(photo.key, photo.kind === "garment" ? { check, found } : { check });
       if (photo.kind === "garment") this.#makeRoom(photo.key);
     } catch (error) {
       this.#change(photo.key, { check: { state: "unknown", tips: [] } });
       if (this.#current(photo.key)) explain(this.#store, error, () => this.#check(photo));
     }
-  }
-
-  #unserved(photo, found) {
-    const served = servedCategories(this.#store.state);
-    const lacking = photo.kind === "garment" && found && served !== null && !served.has(found);
-    return lacking ? [{ name: "category-not-served", grave: true, category: found }] : [];
   }
 
   #current(key) {

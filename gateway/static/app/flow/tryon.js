@@ -3,7 +3,7 @@ import { ServiceError, errorFrom } from "../service/http.js";
 import { follow, pause, picture, remove, submit } from "../service/jobs.js";
 import * as results from "../keep/results.js";
 import * as running from "../keep/running.js";
-import { categoryOf } from "../state.js";
+import { categoryOf, unservedGarments } from "../state.js";
 import { t } from "../words.js";
 import { blobOf, ownPhoto } from "./photos.js";
 import { describe } from "./progress.js";
@@ -25,7 +25,7 @@ export class TryOn {
   start() {
     const { person, garments, options, mask, phase } = this.#store.state;
     if (phase === "working") return;
-    const missing = !person ? t("person.required") : garments.length === 0 ? t("garments.required") : null;
+    const missing = whatIsMissing(this.#store.state);
     if (missing) {
       this.#store.set({ message: { words: missing, action: null } });
       return;
@@ -152,6 +152,15 @@ export class TryOn {
   #show(job) {
     this.#store.set({ job: { detail: "", share: null, previewUrl: null, ...job } });
   }
+}
+
+/** Why a try-on need not even be sent; null where it may. */
+function whatIsMissing(state) {
+  if (!state.person) return t("person.required");
+  if (state.garments.length === 0) return t("garments.required");
+  const [unserved] = unservedGarments(state);
+  if (!unserved) return null;
+  return t("garments.unserved", { title: unserved.title, category: t(`categories.${categoryOf(unserved)}`) });
 }
 
 /** What is remembered of a job until its result is here. */

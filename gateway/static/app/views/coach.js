@@ -16,7 +16,7 @@ export function coach(element, { state, tips }, { looking, good }) {
 }
 
 function wordsOf({ name, category }) {
-  return tOr(`tips.${name}`, name, { category: category ? t(`categories.${category}`) : "" });
+  return tOr(`tips.${name}`, name, { category });
 }
 
 function paragraph(words) {

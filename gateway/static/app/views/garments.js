@@ -1,5 +1,5 @@
 // What is worn: the rack, and the garments that were taken from it or brought along.
-import { categoryOf, servedCategories } from "../state.js";
+import { categoryOf, servedCategories, unservedGarments } from "../state.js";
 import { t } from "../words.js";
 import { coach } from "./coach.js";
 
@@ -96,14 +96,20 @@ function fillItem(item, garment, state) {
   item.querySelector(".chips legend").textContent = t("garments.category_of", { title: garment.title });
   const served = servedCategories(state);
   for (const input of item.querySelectorAll(".chip input")) {
-    const recognised = garment.category === "auto" && garment.found === input.value;
     input.name = `category-${garment.key}`;
     input.checked = categoryOf(garment) === input.value;
     input.disabled = served !== null && !served.has(input.value);
-    const words = t(`categories.${input.value}`);
-    input.nextElementSibling.textContent = recognised ? `${words} · ${t("garments.found")}` : words;
+    input.nextElementSibling.textContent = t(`categories.${input.value}`);
   }
   const category = categoryOf(garment);
-  const good = category === "auto" ? t("coach.good") : t("coach.good_garment", { category: t(`categories.${category}`) });
-  coach(item.querySelector(".coach"), garment.check, { looking: t("coach.looking_garment"), good });
+  const named = { category: category === "auto" ? "" : t(`categories.${category}`) };
+  const good =
+    category === "auto" ? t("coach.good")
+    : category === garment.found ? t("coach.recognised", named)
+    : t("coach.corrected", named);
+  const unserved = unservedGarments(state).includes(garment)
+    ? [{ name: "category-not-served", grave: true, ...named }]
+    : [];
+  const check = { ...garment.check, tips: [...garment.check.tips, ...unserved] };
+  coach(item.querySelector(".coach"), check, { looking: t("coach.looking_garment"), good });
 }

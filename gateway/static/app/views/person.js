@@ -28,7 +28,7 @@ export function showPerson({ store, choices }) {
       label.textContent = t(person?.own ? "person.choose_another" : "person.choose");
       for (const model of models) model.checked = Boolean(person) && model.value === person.source;
       const words = { looking: t("coach.looking"), good: t("coach.good") };
-      coach(root.querySelector(".coach"), person?.check ?? { state: "none", tips: [] }, words);
+      coach(document.querySelector("#person-coach"), person?.check ?? { state: "none", tips: [] }, words);
     },
   );
 
