@@ -5,7 +5,7 @@ import * as results from "../keep/results.js";
 import * as running from "../keep/running.js";
 import { categoryOf, unservedGarments } from "../state.js";
 import { t } from "../words.js";
-import { blobOf, ownPhoto } from "./photos.js";
+import { blobOf } from "./photos.js";
 import { describe } from "./progress.js";
 import { explain } from "./troubles.js";
 
@@ -19,6 +19,8 @@ export class TryOn {
   constructor(store, choices) {
     this.#store = store;
     this.#choices = choices;
+    // An open stream notices late that there is no network any more.
+    addEventListener("offline", () => this.#attempt?.jobId && this.#show({ words: t("job.offline") }));
   }
 
   /** Try on what is chosen now. */
@@ -39,12 +41,18 @@ export class TryOn {
     const [left] = await running.recall();
     if (!left || this.#store.state.phase === "working") return;
     if (!(await owned(left.id))) return; // another tab of this browser has it
-    const garments = left.garments.map((garment) => ({ ...ownPhoto("garment", garment.blob, garment.title), ...garment }));
-    this.#choices.restore({ ...ownPhoto("person", left.person.blob, left.person.title), ...left.person }, garments);
+    this.#choices.restore(left);
     this.#run(async () => {
       this.#show({ words: t("job.resumed") });
       return left;
     });
+  }
+
+  /** Look at an earlier result again, with its person and garments chosen. */
+  reopen(result) {
+    if (this.#store.state.phase === "working") return;
+    this.#choices.restore(result);
+    this.#store.set({ phase: "done", result, tried: this.#store.state.garments });
   }
 
   cancel() {
@@ -166,10 +174,10 @@ function whatIsMissing(state) {
 /** What is remembered of a job until its result is here. */
 async function recordOf(id, { person, garments }) {
   const [personBlob, ...garmentBlobs] = await Promise.all([person, ...garments].map(blobOf));
-  const kept = ({ title, own, category, found, photo }, blob) => ({ title, own, category, found, photo, blob });
+  const kept = ({ title, own, source, category, found, photo }, blob) => ({ title, own, source, category, found, photo, blob });
   return {
     id,
-    person: { title: person.title, own: person.own, blob: personBlob },
+    person: kept(person, personBlob),
     garments: garments.map((garment, index) => kept(garment, garmentBlobs[index])),
   };
 }
@@ -180,7 +188,7 @@ async function fetched(sent, done, signal) {
   return {
     id: sent.id,
     created: Date.now(),
-    person: { title: sent.person.title, own: sent.person.own, blob: sent.person.blob },
+    person: sent.person,
     garments: sent.garments.map((garment) => ({ ...garment, category: categoryOf(garment) })),
     pictures,
     mask,
