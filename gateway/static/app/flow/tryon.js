@@ -9,7 +9,9 @@ import { blobOf } from "./photos.js";
 import { describe } from "./progress.js";
 import { explain } from "./troubles.js";
 
-const MOST_TRIES = 20; // while the server says it is busy
+const MOST_TRIES = 20; // while the server is busy, or the way to it is lost
+const LONGEST_WAIT_S = 120; // what wants more patience than that is told, and left to the visitor
+const LOST_MS = 2000;
 
 export class TryOn {
   #store;
@@ -19,8 +21,6 @@ export class TryOn {
   constructor(store, choices) {
     this.#store = store;
     this.#choices = choices;
-    // An open stream notices late that there is no network any more.
-    addEventListener("offline", () => this.#attempt?.jobId && this.#show({ words: t("job.offline") }));
   }
 
   /** Try on what is chosen now. */
@@ -104,8 +104,13 @@ export class TryOn {
         if (error.gone && !sentAgain) {
           for (const photo of [asked.person, ...asked.garments]) this.#choices.held.forget(photo);
           sentAgain = true;
-        } else if (error.retryAfterS !== null && error.retryAfterS !== undefined && tries < MOST_TRIES) {
-          await this.#waitTurn(error.retryAfterS, signal);
+        } else if (tries >= MOST_TRIES) {
+          throw error;
+        } else if (error.unreachable) {
+          this.#show({ words: lostWords(error.slug) });
+          await pause(LOST_MS, signal);
+        } else if (error.retryAfterS && error.retryAfterS <= LONGEST_WAIT_S) {
+          await this.#waitTurn(error, signal);
         } else throw error;
       }
     }
@@ -127,26 +132,16 @@ export class TryOn {
     return form;
   }
 
-  /** The server is full: count the seconds down, then try again. */
-  async #waitTurn(seconds, signal) {
-    for (let left = Math.ceil(seconds); left > 0; left -= 1) {
-      this.#show({ words: t("job.retry_busy", { n: left }) });
+  /** The server is full, or starts: count the seconds down, then try again. */
+  async #waitTurn({ retryAfterS, status }, signal) {
+    for (let n = Math.ceil(retryAfterS); n > 0; n -= 1) {
+      this.#show({ words: status === 429 ? t("job.retry_busy", { n }) : t("job.retry_starting", { n }) });
       await pause(1000, signal);
     }
   }
 
   async #finish(sent, signal) {
-    let job = {};
-    const done = await follow(sent.id, {
-      signal,
-      tell: (change) => {
-        const heard = Date.now();
-        const started = change.state === "running" ? { started: new Date(heard).toISOString() } : {};
-        job = { ...started, ...job, ...change, heard };
-        this.#show(describe(job));
-      },
-      tellNetwork: (slug) => this.#show(slug ? { words: t(slug === "offline" ? "job.offline" : "job.reconnecting") } : describe(job)),
-    });
+    const done = await this.#followed(sent.id, signal);
     if (done.state === "failed") throw errorFrom(done.error);
     if (done.state !== "succeeded") throw new ServiceError("expired", { status: 410 });
     this.#show({ words: t("job.fetching"), share: 1 });
@@ -157,9 +152,40 @@ export class TryOn {
     return result;
   }
 
+  /** The finished job; what is heard of it until then is shown, its time counted down every second. */
+  async #followed(id, signal) {
+    let job = {};
+    let lost = null;
+    const show = () => this.#show(lost ? { words: lostWords(lost) } : describe(job, Date.now()));
+    const ticking = setInterval(show, 1000);
+    const tell = (change) => {
+      const heard = Date.now();
+      const started = change.state === "running" ? { started: new Date(heard).toISOString() } : {};
+      job = { ...started, ...job, ...change, heard };
+      lost = null;
+      show();
+    };
+    const tellNetwork = (slug) => {
+      lost = slug;
+      show();
+    };
+    const offline = () => tellNetwork("offline"); // an open stream notices late that there is no network
+    addEventListener("offline", offline);
+    try {
+      return await follow(id, { signal, tell, tellNetwork });
+    } finally {
+      clearInterval(ticking);
+      removeEventListener("offline", offline);
+    }
+  }
+
   #show(job) {
     this.#store.set({ job: { detail: "", share: null, previewUrl: null, ...job } });
   }
+}
+
+function lostWords(slug) {
+  return slug === "offline" ? t("job.offline") : t("job.reconnecting");
 }
 
 /** Why a try-on need not even be sent; null where it may. */
