@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -59,6 +61,35 @@ def test_page(client: FlaskClient) -> None:
     )
 
 
+def test_the_first_load_is_small(client: FlaskClient) -> None:
+    """Page, style sheets and scripts that are fetched at once, not compressed; pictures come on top."""
+    page = client.get("/").get_data(as_text=True)
+    sources = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    imported = {source for source in sources if source.endswith(".js")}
+    while imported:  # and what those import in turn
+        found = {
+            urljoin(source, name)
+            for source in imported
+            for name in re.findall(r'^import .*"(\..*)";$', client.get(source).text, re.M)
+        }
+        imported = found - sources
+        sources |= found
+    assert any(source.startswith("/static/vendor/") for source in sources)
+    assert len(page.encode()) + sum(len(client.get(source).data) for source in sources) < 150_000
+
+
+def test_vendored_libraries_are_what_their_list_says() -> None:
+    """``python -m scripts.vendor_page`` brings them."""
+    folder = Path("gateway/static/vendor")
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    for name, version in wanted.items():
+        entry = locked[f"node_modules/{name}"]
+        assert entry["version"] == version
+        assert entry["license"] in {"MIT", "ISC", "Apache-2.0", "BSD-3-Clause"}
+        assert {path.name for path in folder.glob(f"{name}*")} == {f"{name}.js", f"{name}.LICENSE"}
+
+
 def test_page_without_samples(stub: Stub, tmp_path: Path) -> None:
     client = client_of(create_app(settings_for(stub.url, samples=tmp_path / "none")))
     page = client.get("/")
@@ -69,8 +100,9 @@ def test_page_without_samples(stub: Stub, tmp_path: Path) -> None:
 def test_samples(client: FlaskClient) -> None:
     whole = client.get("/samples/garment/polo_green.jpg")
     assert whole.data == (SAMPLES / "garments" / "polo_green.jpg").read_bytes()
-    thumbnail = client.get("/samples/person/p1_man__base.jpg/thumbnail")
-    assert len(thumbnail.data) < 15_000
+    for address in re.findall(r'"(/samples/[^"]+/thumbnail)"', client.get("/").text):
+        thumbnail = client.get(address)
+        assert len(thumbnail.data) < 15_000, address
     with Image.open(io.BytesIO(thumbnail.data)) as image:
         assert image.format == "WEBP"
 
