@@ -1,9 +1,11 @@
 // What went wrong, in words that say what to do.
+import { ServiceError } from "../service/http.js";
 import { pageData, t, tOr } from "../words.js";
 
 /** A message for an error; `again` is what "Try again" does. */
 export function explain(store, error, again = null) {
   if (error.name === "AbortError") return;
+  if (!(error instanceof ServiceError)) console.error(error); // a fault of this page, not of the service
   store.set({ message: { words: wordsFor(error), action: actionFor(error, again) } });
 }
 

@@ -1,5 +1,4 @@
 // Server-sent events over fetch(): EventSource shows neither the status of a refusal nor its Retry-After.
-import { createParser } from "../../vendor/eventsource-parser.js";
 import { ServiceError, call } from "./http.js";
 
 const SILENCE_MS = 25_000; // the service says something every ten seconds; a proxy may swallow even that
@@ -21,6 +20,7 @@ export async function readEvents(path, { lastEventId, tell, signal }) {
   try {
     const response = await call(path, { headers, signal: AbortSignal.any([signal, quiet.signal]) });
     if (response.status === 204) return spoke;
+    const { createParser } = await import("../../vendor/eventsource-parser.js"); // with the first try-on
     const parser = createParser({
       onEvent: ({ event, id, data }) => {
         spoke = true;
