@@ -18,9 +18,10 @@ export function showGo({ store, tryOn }) {
     run();
   });
 
-  const label = ({ phase, garments, tried }) =>
-    t(phase === "working" ? "go.working" : phase === "done" && garments === tried ? "go.again" : "go.try");
+  const again = ({ phase, garments, tried }) => phase === "done" && garments === tried;
+  const label = (state) => t(state.phase === "working" ? "go.working" : again(state) ? "go.again" : "go.try");
   store.watch(label, (words) => (button.textContent = words));
+  store.watch(again, (yes) => button.parentElement.toggleAttribute("data-again", yes));
   store.watch(
     ({ phase, person, garments }) => phase === "working" || !person || garments.length === 0,
     (waiting) => button.setAttribute("aria-disabled", String(waiting)),
