@@ -20,7 +20,7 @@ blueprint = Blueprint("pages", __name__)
 SAMPLE_MAX_AGE_S = 3600
 """Samples change only with a restart; an hour spares the reloads of a visit."""
 
-LAZY_MODULES = frozenset({"camera", "history-panel", "mask-editor", "zoom"})
+LAZY_MODULES = frozenset({"camera", "history-panel", "lens", "mask-editor", "zoom"})
 """Scripts that are fetched when they are first used."""
 
 

@@ -2,7 +2,7 @@
 
 export const pageData = JSON.parse(document.querySelector("#page-data").textContent);
 
-const language = document.documentElement.lang;
+export const language = document.documentElement.lang;
 const plurals = new Intl.PluralRules(language);
 
 /** The text under a dotted name, `{names}` filled in; a table of plural forms is chosen from by `values.n`. */

@@ -1,7 +1,7 @@
 // Choosing: who wears it, what is worn. Every choice, however it came in, ends here.
 import { categoryOf, together } from "../state.js";
 import { listed, pageData, t } from "../words.js";
-import { Held, ownPhoto, samplePhoto } from "./photos.js";
+import { Held, ownPhoto, revived, samplePhoto } from "./photos.js";
 import { explain } from "./troubles.js";
 
 const MB = 2 ** 20;
@@ -34,10 +34,12 @@ export class Choices {
     if (!this.#busy) this.#add(samplePhoto("garment", sample));
   }
 
-  /** A photo that another page of this browser left behind (a job that is picked up, an earlier result). */
-  restore(person, garments) {
-    this.#become(person);
-    this.#store.set({ garments });
+  /** Photos that were kept in this browser: of a job that is picked up, of an earlier result. */
+  restore({ person, garments }) {
+    const { garments: left } = this.#store.state;
+    for (const garment of left) this.held.release(garment);
+    this.#become(revived("person", person));
+    this.#store.set({ garments: garments.map((garment) => revived("garment", garment)), notice: null });
   }
 
   remove(key) {
@@ -73,7 +75,7 @@ export class Choices {
     const { person: old } = this.#store.state;
     if (old) {
       this.held.release(old);
-      if (old.own) URL.revokeObjectURL(old.url);
+      if (old.blob) URL.revokeObjectURL(old.url);
     }
     this.#store.set({ person, mask: null, result: null, phase: "choosing", message: null });
   }

@@ -24,6 +24,11 @@ function photo(kind, { category = "auto", ...rest }) {
   return { key: `${kind}-${made}`, kind, ...rest, check, ...garment };
 }
 
+/** A photo that was kept as { title, own, source, category, found, photo, blob }, alive again. */
+export function revived(kind, kept) {
+  return { ...ownPhoto(kind, kept.blob, kept.title), ...kept };
+}
+
 /** The bytes of a photo; those of a sample are fetched once. */
 export async function blobOf(photo) {
   if (photo.blob) return photo.blob;

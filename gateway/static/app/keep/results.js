@@ -1,19 +1,24 @@
-// Results of this browser, newest first.
+// Results of this browser: the newest ones, as many and as large as it is polite to keep.
+import { asJpeg } from "../pictures.js";
 import { withDb } from "./db.js";
 
-const MOST = 40; // pictures of a phone are large
+const MOST = 40;
+const MOST_BYTES = 200 * 2 ** 20;
+const THUMBNAIL = { width: 360, quality: 0.8 };
 
-/** A result as flow/tryon.js makes it, without its object URLs. */
-export function keep(result) {
+/** A result as flow/tryon.js makes it. What is too old or too much beside it goes. */
+export async function keep(result) {
+  const thumbnail = await asJpeg(result.pictures[0], THUMBNAIL).catch(() => result.pictures[0]);
   return withDb(async (db) => {
-    await db.put("results", result);
-    const keys = await db.getAllKeysFromIndex("results", "created");
-    await Promise.all(keys.slice(0, -MOST).map((key) => db.delete("results", key)));
+    await db.put("results", { ...result, thumbnail });
+    const surplus = beyond(await newestFirst(db)).map(({ id }) => db.delete("results", id));
+    await Promise.all(surplus);
   });
 }
 
-export async function kept() {
-  return (await withDb((db) => db.getAllFromIndex("results", "created"), [])).reverse();
+/** Newest first, each with its `thumbnail`; null where this browser keeps nothing. */
+export function kept() {
+  return withDb(newestFirst, null);
 }
 
 export function drop(id) {
@@ -22,4 +27,22 @@ export function drop(id) {
 
 export function clear() {
   return withDb((db) => db.clear("results"));
+}
+
+async function newestFirst(db) {
+  return (await db.getAllFromIndex("results", "created")).reverse();
+}
+
+/** Those that are too many; the newest always stays. */
+function beyond(results) {
+  let bytes = 0;
+  return results.filter((result, index) => {
+    bytes += sizeOf(result);
+    return index > 0 && (index >= MOST || bytes > MOST_BYTES);
+  });
+}
+
+function sizeOf({ person, garments, pictures, mask, thumbnail }) {
+  const blobs = [person.blob, ...garments.map(({ blob }) => blob), ...pictures, mask, thumbnail];
+  return blobs.reduce((sum, blob) => sum + blob.size, 0);
 }

@@ -1,6 +1,7 @@
 // The picture: the photo that was chosen, the work in progress, then photo and result.
 import { t } from "../words.js";
 import { showResult } from "./result.js";
+import { showSketch } from "./sketch.js";
 
 export function showStage({ store, tryOn }) {
   const stage = document.querySelector("#stage");
@@ -37,42 +38,45 @@ export function showStage({ store, tryOn }) {
   );
   store.watch(
     (state) => state.phase,
-    (phase, { result }) => {
+    (phase) => {
       document.querySelector("#room").dataset.phase = phase;
       stage.setAttribute("aria-busy", String(phase === "working"));
       if (phase === "working") stage.scrollIntoView({ block: "nearest" });
-      if (phase === "done") shown.reveal(result);
-      else shown.hide();
     },
+  );
+  store.watch(
+    ({ phase, result }) => (phase === "done" ? result : null),
+    (result) => (result ? shown.reveal(result) : shown.hide()),
   );
   store.watch(
     (state) => state.news,
     (words) => (stage.querySelector(".news").textContent = words),
   );
   showProgress(stage, store, tryOn);
+  showSketch(stage, store);
 }
 
 function showProgress(stage, store, tryOn) {
   const panel = stage.querySelector(".progress");
   const bar = panel.querySelector("progress");
-  const sketch = stage.querySelector(".sketch");
   const say = (part, words) => {
     const element = panel.querySelector(part);
     if (element.textContent !== words) element.textContent = words;
   };
-  panel.querySelector("[data-action=cancel]").addEventListener("click", () => tryOn.cancel());
+  panel.querySelector("[data-action=cancel]").addEventListener("click", () => {
+    tryOn.cancel();
+    document.querySelector(".go .primary").focus({ preventScroll: true });
+  });
 
   store.watch(
     (state) => state.job,
     (job) => {
       panel.hidden = !job;
-      sketch.hidden = !job?.previewUrl;
       if (!job) return;
       say(".progress-words", job.words);
       say(".progress-detail", job.detail);
       if (job.share === null) bar.removeAttribute("value");
       else bar.value = Math.round(100 * job.share);
-      if (job.previewUrl && sketch.getAttribute("src") !== job.previewUrl) sketch.src = job.previewUrl;
     },
   );
 }
