@@ -38,7 +38,6 @@ class Camera {
     const closed = new Promise((resolve) => this.#sheet.addEventListener("close", resolve, { once: true }));
     this.#sheet.returnValue = "close"; // what Escape means
     this.#sheet.showModal();
-    this.#aim();
     this.#start();
     await closed;
     return this.#sheet.returnValue === "use" ? this.#shot.blob : null;
@@ -52,7 +51,7 @@ class Camera {
 
   async #start() {
     this.#stop();
-    this.#say(t("camera.starting"));
+    this.#show("start", t("camera.starting"));
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ video: { ...WIDE, ...this.#wish } });
       if (this.#closed.signal.aborted) return stream.getTracks().forEach((track) => track.stop());
@@ -62,8 +61,7 @@ class Camera {
       this.#video.classList.toggle("mirrored", this.#track.getSettings().facingMode !== "environment");
       this.#track.addEventListener("ended", () => this.#fail("NotReadableError"));
       this.#control("flip").hidden = (await cameras()).length < 2;
-      this.#control("shoot").disabled = false;
-      this.#say("");
+      this.#aim();
     } catch (error) {
       if (!this.#closed.signal.aborted) this.#fail(error.name);
     }
@@ -73,43 +71,41 @@ class Camera {
     this.#stream?.getTracks().forEach((track) => track.stop());
     this.#stream = null;
     this.#video.srcObject = null;
-    this.#control("shoot").disabled = true;
   }
 
   #fail(name) {
     this.#stop();
-    this.#say(tOr(`camera.errors.${name}`, t("camera.errors.other")));
+    this.#show("fail", tOr(`camera.errors.${name}`, t("camera.errors.other")));
   }
 
   /** Show what the camera sees. */
   #aim() {
     this.#forget();
-    this.#show("aim");
+    this.#show("aim", "");
     this.#control("shoot").focus();
   }
 
   async #shoot() {
+    if (this.#sheet.dataset.state !== "aim") return;
     const seconds = Number(this.#sheet.querySelector("[name=timer]:checked").value);
-    this.#show("count");
-    if (seconds > 0) this.#say(t("camera.counting", { n: seconds }));
-    if (!(await this.#count(seconds)) || !this.#stream) return;
+    this.#show("count", seconds > 0 ? t("camera.counting", { n: seconds }) : "");
+    if (!(await this.#count(seconds))) return;
     const blob = await jpegOf(frameOf(this.#video), QUALITY);
     this.#shot = { blob, url: URL.createObjectURL(blob) };
     this.#sheet.querySelector(".shot").src = this.#shot.url;
-    this.#show("look");
-    this.#say(t("camera.taken"));
+    this.#show("look", t("camera.taken"));
     this.#control("use").focus();
   }
 
-  /** Count down; false when the sheet was closed meanwhile. */
+  /** Count down; false when the sheet was closed, or the camera went away, meanwhile. */
   async #count(seconds) {
     const digits = this.#sheet.querySelector(".count");
-    for (let left = seconds; left > 0 && !this.#closed.signal.aborted; left -= 1) {
+    for (let left = seconds; left > 0 && this.#stream; left -= 1) {
       digits.textContent = left;
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
     digits.textContent = "";
-    return !this.#closed.signal.aborted;
+    return this.#stream !== null;
   }
 
   /** From front to back on a phone; to the next camera elsewhere. */
@@ -123,11 +119,10 @@ class Camera {
     this.#start();
   }
 
-  #show(state) {
+  /** `state`: start, aim, count, look or fail; the style sheet shows what belongs to it. */
+  #show(state, words) {
     this.#sheet.dataset.state = state;
-  }
-
-  #say(words) {
+    this.#control("shoot").disabled = state === "start" || state === "fail";
     this.#sheet.querySelector("[role=status]").textContent = words;
   }
 
