@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -62,8 +63,8 @@ def test_page(client: FlaskClient) -> None:
 
 
 def test_the_first_load_is_small(client: FlaskClient) -> None:
-    """Page, style sheets and scripts that are fetched at once, not compressed; pictures come on top."""
-    page = client.get("/").get_data(as_text=True)
+    """Page, style sheets and scripts that are fetched at once, as they travel; pictures come on top."""
+    page = client.get("/").text
     sources = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
     imported = {source for source in sources if source.endswith(".js")}
     while imported:  # and what those import in turn
@@ -75,7 +76,25 @@ def test_the_first_load_is_small(client: FlaskClient) -> None:
         imported = found - sources
         sources |= found
     assert any(source.startswith("/static/vendor/") for source in sources)
-    assert len(page.encode()) + sum(len(client.get(source).data) for source in sources) < 150_000
+    answers = [client.get(source, headers={"Accept-Encoding": "gzip"}) for source in ("/", *sources)]
+    assert {answer.headers.get("Content-Encoding", "small") for answer in answers} == {"gzip", "small"}
+    assert sum(len(answer.data) for answer in answers) < 100_000
+
+
+def test_a_compressed_copy_stays_current(client: FlaskClient) -> None:
+    accepted = {"Accept-Encoding": "gzip"}
+    first = client.get("/static/css/base.css", headers=accepted)
+    assert gzip.decompress(first.data) == client.get("/static/css/base.css").data
+    assert "Accept-Encoding" in first.headers["Vary"]
+    again = client.get("/static/css/base.css", headers={**accepted, "If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_what_is_relayed_is_not_compressed(client: FlaskClient) -> None:
+    """Events would be gathered, pictures gain nothing, and inference's answers are passed on as they are."""
+    for path in ("/v1/engines", "/v1/tryon", "/v1/problem"):
+        answer = client.get(path, headers={"Accept-Encoding": "br, gzip"})
+        assert "Content-Encoding" not in answer.headers, path
 
 
 def test_vendored_libraries_are_what_their_list_says() -> None:

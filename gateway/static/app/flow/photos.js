@@ -61,8 +61,10 @@ export class Held {
     onFirst(tipsOf(checks.warnings));
     const closer = await look(id);
     const tips = tipsOf(closer.warnings);
-    if (closer.refusal) tips.unshift({ name: closer.refusal.name, grave: true });
-    return { tips, found: closer.category };
+    if (!closer.refusal) return { tips, found: closer.category };
+    // "Come closer" would contradict "step back".
+    const others = tips.filter(({ name }) => name !== "low-resolution");
+    return { tips: [{ name: closer.refusal.name, grave: true }, ...others], found: null };
   }
 
   /** Does the server no longer hold it? Then it is sent again when it is next needed. */

@@ -8,7 +8,7 @@ const FIRST_MODEL = "p2_woman__base.jpg";
 export function showPerson({ store, choices }) {
   const root = document.querySelector("#person");
   const file = root.querySelector(".file");
-  const label = root.querySelector("label[for=person-file]");
+  const labels = document.querySelectorAll("label[for=person-file]");
   const models = [...root.querySelectorAll(".model input")];
 
   file.addEventListener("change", () => {
@@ -25,7 +25,7 @@ export function showPerson({ store, choices }) {
   store.watch(
     (state) => state.person,
     (person) => {
-      label.textContent = t(person?.own ? "person.choose_another" : "person.choose");
+      for (const label of labels) label.textContent = t(person?.own ? "person.choose_another" : "person.choose");
       for (const model of models) model.checked = Boolean(person) && model.value === person.source;
       const words = { looking: t("coach.looking"), good: t("coach.good") };
       coach(document.querySelector("#person-coach"), person?.check ?? { state: "none", tips: [] }, words);
