@@ -20,8 +20,8 @@ blueprint = Blueprint("pages", __name__)
 SAMPLE_MAX_AGE_S = 3600
 """Samples change only with a restart; an hour spares the reloads of a visit."""
 
-LAZY_MODULES = frozenset({"camera", "history-panel", "lens", "mask-editor", "zoom"})
-"""Scripts that are fetched when they are first used."""
+LAZY_MODULES = frozenset({"camera", "history-panel", "lens", "masking", "preprocess", "zoom"})
+"""Scripts, and folders of scripts, that are fetched when they are first used."""
 
 
 @blueprint.get("/")
@@ -60,8 +60,9 @@ def words_of_visitor() -> Words:
 def modules() -> list[str]:
     """Scripts that the page begins with, told at once so that the browser fetches them side by side."""
     folder = Path(current_app.static_folder or "")
-    names = (path for path in sorted(folder.glob("app/**/*.js")) if path.stem not in LAZY_MODULES)
-    return [path.relative_to(folder).as_posix() for path in names]
+    scripts = sorted(folder.glob("app/**/*.js"))
+    first = (path for path in scripts if LAZY_MODULES.isdisjoint({path.stem, path.parent.name}))
+    return [path.relative_to(folder).as_posix() for path in first]
 
 
 @blueprint.get("/samples/<kind>/<name>")

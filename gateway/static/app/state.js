@@ -41,6 +41,13 @@ export function unservedGarments(state) {
   return state.garments.filter((garment) => lacking(categoryOf(garment)));
 }
 
+/** Does anything here put on a garment that somebody wears in its photo? */
+export function takesWorn({ service, options }) {
+  return availableEngines(service).some(
+    (engine) => (!options.engine || engine.name === options.engine) && engine.photo_kinds.includes("worn"),
+  );
+}
+
 /** Can the two be worn together? Unknown categories get the benefit of the doubt. */
 export function together(one, other) {
   if (one === "auto" || other === "auto") return true;
@@ -50,4 +57,21 @@ export function together(one, other) {
 /** What a garment counts as: the visitor's word, or what was recognised. */
 export function categoryOf(garment) {
   return garment.category === "auto" ? (garment.found ?? "auto") : garment.category;
+}
+
+/** Categories that the chosen garments are worn as; tops, as long as nothing better is known. */
+export function categoriesWorn({ garments }) {
+  const known = garments.map(categoryOf).map((category) => (category === "auto" ? "upper" : category));
+  return known.length > 0 ? [...new Set(known)] : ["upper"];
+}
+
+/** Can the engine be told what may change? */
+export function takesMask(state) {
+  return state.garments.length < 2 && (chosenEngine(state)?.options.some(({ name }) => name === "mask") ?? false);
+}
+
+/** The visitor's own mask, where the next try-on can use it: for one garment, of the kind that it was made for. */
+export function maskInUse(state) {
+  const { mask } = state;
+  return mask && takesMask(state) && categoriesWorn(state)[0] === mask.category ? mask : null;
 }

@@ -3,7 +3,7 @@ import { ServiceError, errorFrom } from "../service/http.js";
 import { follow, pause, picture, remove, submit } from "../service/jobs.js";
 import * as results from "../keep/results.js";
 import * as running from "../keep/running.js";
-import { categoryOf, unservedGarments } from "../state.js";
+import { categoryOf, maskInUse, unservedGarments } from "../state.js";
 import { t } from "../words.js";
 import { blobOf } from "./photos.js";
 import { describe } from "./progress.js";
@@ -25,7 +25,7 @@ export class TryOn {
 
   /** Try on what is chosen now. */
   start() {
-    const { person, garments, options, mask, phase } = this.#store.state;
+    const { person, garments, options, phase } = this.#store.state;
     if (phase === "working") return;
     const missing = whatIsMissing(this.#store.state);
     if (missing) {
@@ -33,6 +33,7 @@ export class TryOn {
       return;
     }
     this.#store.set({ tried: garments });
+    const mask = maskInUse(this.#store.state);
     this.#run(() => this.#send({ person, garments, options, mask }), () => this.start());
   }
 
@@ -126,7 +127,7 @@ export class TryOn {
       form.append("category", garment.category);
       form.append("photo", garment.photo);
     });
-    if (mask && garments.length === 1) form.append("mask", mask.blob, "mask.png");
+    if (mask) form.append("mask", mask.blob, "mask.png");
     for (const [name, value] of Object.entries(options)) if (value !== null) form.append(name, value);
     form.append("format", "png");
     return form;
