@@ -1,5 +1,5 @@
 // Choosing: who wears it, what is worn. Every choice, however it came in, ends here.
-import { categoryOf, together } from "../state.js";
+import { categoryOf, servedCategories, together } from "../state.js";
 import { listed, pageData, t } from "../words.js";
 import { Held, ownPhoto, revived, samplePhoto } from "./photos.js";
 import { explain } from "./troubles.js";
@@ -95,7 +95,10 @@ export class Choices {
     const { garments } = this.#store.state;
     const newest = garments.find((garment) => garment.key === key);
     if (!newest) return;
-    const stays = (garment) => garment === newest || together(categoryOf(garment), categoryOf(newest));
+    const served = servedCategories(this.#store.state);
+    const only = served?.size === 1 ? [...served][0] : "auto"; // where one thing can be worn, an unknown one is that
+    const worn = (garment) => (categoryOf(garment) === "auto" ? only : categoryOf(garment));
+    const stays = (garment) => garment === newest || together(worn(garment), worn(newest));
     const gone = garments.filter((garment) => !stays(garment));
     if (gone.length === 0) return;
     for (const garment of gone) this.held.release(garment);

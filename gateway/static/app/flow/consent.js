@@ -6,16 +6,22 @@ const REMEMBERED = "cabine.consent";
 export class Consent {
   #dialog = document.querySelector("#consent");
   #store;
+  #asking = null; // several photos may come at once: one question is enough
 
   constructor(store) {
     this.#store = store;
   }
 
   /** True when the visitor agreed to what is kept now; asks when that has not happened, or terms have changed. */
-  async given() {
+  given() {
     const keeps = this.#store.state.service?.keeps;
     const terms = JSON.stringify(keeps ?? null);
-    if (localStorage.getItem(REMEMBERED) === terms) return true;
+    if (localStorage.getItem(REMEMBERED) === terms) return Promise.resolve(true);
+    this.#asking ??= this.#ask(keeps, terms).finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  async #ask(keeps, terms) {
     this.#dialog.querySelector("ul").replaceChildren(...termsOf(keeps).map(item));
     this.#dialog.querySelector("input").checked = false;
     this.#dialog.returnValue = "no";

@@ -1,5 +1,5 @@
 // What is worn: the rack, and the garments that were taken from it or brought along.
-import { categoryOf, servedCategories, unservedGarments } from "../state.js";
+import { categoryOf, servedCategories, takesWorn, unservedGarments } from "../state.js";
 import { t } from "../words.js";
 import { coach } from "./coach.js";
 
@@ -56,6 +56,18 @@ export function showGarments({ store, choices }) {
   if (first) choices.addSample(sampleOf(first));
 }
 
+/** What was found, and what it means with what this server can do and the visitor has said. */
+function tipsOf(garment, named, state) {
+  const unserved = unservedGarments(state).includes(garment);
+  const found = garment.check.tips.filter((tip) => !isWorn(tip) || garment.photo === "auto");
+  return [
+    ...found.map((tip) => (isWorn(tip) ? { ...tip, grave: !takesWorn(state) } : tip)),
+    ...(unserved ? [{ name: "category-not-served", grave: true, ...named }] : []),
+  ];
+}
+
+const isWorn = ({ name }) => name === "garment-worn";
+
 const isHidden = (tile) => tile.closest(".tile").hidden;
 
 const servedKey = (state) => [...(servedCategories(state) ?? ["?"])].sort().join();
@@ -76,6 +88,7 @@ function reconcile(list, things, make, fill) {
 function newItem(choices) {
   const item = document.querySelector("#worn-template").content.firstElementChild.cloneNode(true);
   item.querySelector(".remove").addEventListener("click", () => choices.remove(item.dataset.key));
+  item.querySelector(".nobody").addEventListener("click", () => choices.correct(item.dataset.key, { photo: "flat" }));
   item.querySelector(".chips").append(
     ...CATEGORIES.map((category) => {
       const chip = document.querySelector("#chip-template").content.firstElementChild.cloneNode(true);
@@ -107,9 +120,7 @@ function fillItem(item, garment, state) {
     category === "auto" ? t("coach.good")
     : category === garment.found ? t("coach.recognised", named)
     : t("coach.corrected", named);
-  const unserved = unservedGarments(state).includes(garment)
-    ? [{ name: "category-not-served", grave: true, ...named }]
-    : [];
-  const check = { ...garment.check, tips: [...garment.check.tips, ...unserved] };
-  coach(item.querySelector(".coach"), check, { looking: t("coach.looking_garment"), good });
+  const tips = tipsOf(garment, named, state);
+  item.querySelector(".nobody").hidden = !tips.some(isWorn);
+  coach(item.querySelector(".coach"), { ...garment.check, tips }, { looking: t("coach.looking_garment"), good });
 }
