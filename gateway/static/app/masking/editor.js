@@ -209,7 +209,9 @@ class Editor {
   /** The tools work while the mask is seen, and where it counts. */
   #allow() {
     const seen = this.#surface && this.#sheet.dataset.view === "mask";
-    const editable = Boolean(seen) && this.#category !== null && takesMask(this.#store.state);
+    const fixed = this.#category === null || !takesMask(this.#store.state);
+    const editable = Boolean(seen) && !fixed;
+    this.#sheet.toggleAttribute("data-fixed", Boolean(seen) && fixed);
     this.#part("tools").disabled = !editable;
     this.#part("paint").tabIndex = editable ? 0 : -1;
   }

@@ -131,11 +131,12 @@ function item({ name, title, summary, licence, reason }) {
   return label;
 }
 
-function showNumber(field, { least, most, default: usual }, value) {
+function showNumber(field, { name, least, most, default: usual }, value) {
   const input = field.querySelector("input");
   input.min = least ?? 0;
   input.max = most ?? MAX_SEED;
-  if (usual !== null) input.placeholder = t("details.usual", { value: usual });
+  input.placeholder = usual === null ? t(`details.usually.${name}`) : t("details.usual", { value: usual });
+  field.querySelector(".range").textContent = most === null ? "" : t("details.range", { least, most });
   if (input.value === "" && value !== undefined) input.value = value;
   input.setAttribute("aria-invalid", String(!input.validity.valid));
 }
@@ -157,7 +158,7 @@ function chip(name, value, choose) {
   const input = label.querySelector("input");
   Object.assign(input, { name, value });
   input.addEventListener("change", choose);
-  label.querySelector("span").textContent = tOr(`details.${name}_names.${value}`, String(value));
+  label.querySelector("span").textContent = tOr(`details.names.${value}`, String(value));
   return label;
 }
 
