@@ -3,12 +3,21 @@ import { openDB } from "../../vendor/idb.js";
 
 const VERSION = 1;
 
-const opened = openDB("cabine", VERSION, {
-  upgrade(db) {
-    db.createObjectStore("running", { keyPath: "id" });
-    db.createObjectStore("results", { keyPath: "id" }).createIndex("created", "created");
-  },
-}).catch(() => null); // a browser that keeps nothing (private windows of some): the page works without
+const opened = open();
+
+/** null where the browser keeps nothing (private windows of some, cookies forbidden): the page works without. */
+async function open() {
+  try {
+    return await openDB("cabine", VERSION, {
+      upgrade(db) {
+        db.createObjectStore("running", { keyPath: "id" });
+        db.createObjectStore("results", { keyPath: "id" }).createIndex("created", "created");
+      },
+    });
+  } catch {
+    return null;
+  }
+}
 
 /** `use(db)` where there is a database, else and when it fails (no room left, say) `otherwise`. */
 export async function withDb(use, otherwise) {

@@ -1,21 +1,24 @@
 // Masks as bytes, one a pixel: 0 = stays, 255 = may change, rows from the top.
+// Directions are those of the screen: left, right, up, down.
 
-export const DIRECTIONS = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
+const DIRECTIONS = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
 
-/** Let what may change reach `distance` pixels further in one direction. Changes `mask`. */
-export function extend(mask, size, direction, distance) {
-  const [dx, dy] = DIRECTIONS[direction];
-  for (let reached = 0; reached < distance; ) {
-    const step = Math.min(reached + 1, distance - reached); // twice as far each time, without a gap
-    lighten(mask, size, dx * step, dy * step);
-    reached += step;
+/** Let what may change reach `distance` pixels further in these directions. Changes `mask`. */
+export function extend(mask, size, directions, distance) {
+  for (const direction of directions) {
+    const [dx, dy] = DIRECTIONS[direction];
+    for (let reached = 0; reached < distance; ) {
+      const step = Math.min(reached + 1, distance - reached); // twice as far each time, without a gap
+      lighten(mask, size, dx * step, dy * step);
+      reached += step;
+    }
   }
 }
 
-/** The opposite: take `distance` pixels away on the side that lies in this direction. */
-export function retract(mask, size, direction, distance) {
+/** Take `distance` pixels away on the sides that lie in these directions. Changes `mask`. */
+export function retract(mask, size, directions, distance) {
   invert(mask);
-  extend(mask, size, OPPOSITE[direction], distance);
+  extend(mask, size, directions.map((direction) => OPPOSITE[direction]), distance);
   invert(mask);
 }
 
@@ -68,4 +71,11 @@ function positions(from, to) {
     share[index] = at - first[index];
   }
   return { first, share };
+}
+
+/** How much of the photo may change, 0..1. */
+export function shareOf(mask) {
+  let sum = 0;
+  for (let index = 0; index < mask.length; index += 1) sum += mask[index];
+  return sum / (255 * mask.length);
 }

@@ -2,7 +2,7 @@
 import { wordsFor } from "../flow/troubles.js";
 import { categoriesWorn, maskInUse, takesMask } from "../state.js";
 import { t } from "../words.js";
-import { DIRECTIONS, extend, resized, retract } from "./bitmap.js";
+import { extend, resized, retract, shareOf } from "./bitmap.js";
 import { Brush } from "./brush.js";
 import { Insight } from "./insight.js";
 import { greyPng, sizeOfPng } from "./png.js";
@@ -11,6 +11,7 @@ import { Surface, bytesOf } from "./surface.js";
 import { showViews } from "./views.js";
 
 const LONGEST = 1280; // pixels of the canvas, whatever the photo has: an edge is sharp to a few pixels of 40 MP
+const ALL_AROUND = ["left", "right", "up", "down"];
 const GROWTH = 1 / 128; // of the longer side: how far one press moves an edge
 const NARROWEST = 0.002; // of the longer side, for each notch of the brush
 
@@ -53,7 +54,7 @@ class Editor {
     photo.hidden = false;
     photo.src = this.#person.url;
     this.#listen();
-    this.#allow(false);
+    for (const name of ["undo", "redo", "reset", "use"]) this.#enable(name, false);
     this.#say(t("mask.looking"));
     this.#sheet.showModal();
     this.#ready = this.#begin();
@@ -82,7 +83,8 @@ class Editor {
     this.#surface = new Surface(this.#part("paint"), size);
     this.#brush = this.#newBrush();
     this.#show(bytes, Boolean(own));
-    this.#allow(true);
+    this.#enable("use", true);
+    this.#allow();
   }
 
   #newBrush() {
@@ -90,7 +92,10 @@ class Editor {
     const hand = {
       begin: () => (before = this.#now()),
       stretch: (from, to) => this.#surface.stroke(from, to, this.#thickness, this.#erasing),
-      end: () => this.#done(before),
+      end: () => {
+        this.#steps.add(before);
+        this.#tell(this.#surface.bytes, true);
+      },
     };
     const [canvas, ring] = [this.#part("paint"), this.#part("ring")];
     const brush = new Brush({ canvas, ring, hand, signal: this.#left.signal });
@@ -105,21 +110,26 @@ class Editor {
       close: () => this.#sheet.close(),
       undo: () => this.#back("undo"),
       redo: () => this.#back("redo"),
-      grow: () => this.#reshape((bytes, size, far) => each((direction) => extend(bytes, size, direction, far))),
-      shrink: () => this.#reshape((bytes, size, far) => each((direction) => retract(bytes, size, direction, far))),
+      grow: () => this.#reshape(extend, ALL_AROUND),
+      shrink: () => this.#reshape(retract, ALL_AROUND),
       reset: () => this.#change(this.#automatic, false),
       use: () => this.#use(),
     };
     for (const [name, run] of Object.entries(actions)) on(this.#button(name), "click", run);
     for (const button of this.#sheet.querySelectorAll("[data-direction]")) {
-      const push = (bytes, size, far) =>
-        (this.#erasing ? retract : extend)(bytes, size, button.dataset.direction, far);
-      on(button, "click", () => this.#reshape(push));
+      const { direction } = button.dataset;
+      on(button, "click", () => this.#reshape(this.#erasing ? retract : extend, [direction]));
     }
     on(this.#sheet.querySelector("[name=mask-size]"), "input", () => this.#surface && (this.#brush.size = this.#thickness));
     on(this.#part("photo"), "error", () => (this.#part("photo").hidden = true)); // HEIC: the mask is seen without it
     on(this.#sheet, "keydown", (event) => this.#shortcut(event));
-    showViews({ sheet: this.#sheet, signal, seen: (name) => this.#seen(name), say: (words) => this.#say(words) });
+    showViews({
+      sheet: this.#sheet,
+      signal,
+      seen: (name) => this.#seen(name),
+      changed: () => this.#allow(),
+      say: (words) => this.#say(words),
+    });
   }
 
   /** What the service reads in the photo, with the sizes to draw it in. */
@@ -130,30 +140,21 @@ class Editor {
 
   #shortcut(event) {
     const key = event.key.toLowerCase();
-    if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key)) return;
+    if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key) || this.#part("tools").disabled) return;
     event.preventDefault();
     this.#button(key === "y" || event.shiftKey ? "redo" : "undo").click();
   }
 
-  #reshape(change) {
+  #reshape(change, directions) {
     const { size } = this.#surface;
     const { bytes } = this.#surface;
-    change(bytes, size, Math.max(1, Math.round(Math.max(size.width, size.height) * GROWTH)));
+    change(bytes, size, directions, Math.max(1, Math.round(Math.max(size.width, size.height) * GROWTH)));
     this.#change(bytes, true);
   }
 
   #change(bytes, own) {
-    const before = this.#now();
+    this.#steps.add(this.#now());
     this.#show(bytes, own);
-    this.#steps.add(before);
-    this.#tell();
-  }
-
-  /** A stroke has ended. */
-  #done(before) {
-    this.#own = true;
-    this.#steps.add(before);
-    this.#tell();
   }
 
   #back(way) {
@@ -167,31 +168,36 @@ class Editor {
 
   #show(bytes, own) {
     this.#surface.bytes = bytes;
-    this.#own = own;
-    this.#tell();
+    this.#tell(bytes, own);
   }
 
-  #tell() {
-    const { bytes } = this.#surface;
-    const share = Math.round((100 * bytes.reduce((sum, byte) => sum + byte, 0)) / (255 * bytes.length));
-    this.#say(t(`mask.${this.#kind}`, { share }));
+  #tell(bytes, own) {
+    this.#own = own;
+    this.#say(t(`mask.${this.#kind}`, { share: Math.round(100 * shareOf(bytes)) }));
     this.#enable("undo", this.#steps.canUndo);
     this.#enable("redo", this.#steps.canRedo);
-    this.#enable("reset", this.#own);
+    this.#enable("reset", own);
   }
 
   async #use() {
-    if (!this.#surface) return this.#sheet.close();
     const { bytes, size } = this.#surface;
-    if (this.#own && !bytes.some((byte) => byte > 0)) {
+    if (this.#own && shareOf(bytes) === 0) {
       this.#say(t("mask.nothing"));
       return;
     }
     this.#enable("use", false);
-    const mask = this.#own ? await this.#pngOf(bytes, size) : null;
-    if (this.#left.signal.aborted) return;
-    this.#store.set({ mask });
-    this.#sheet.close();
+    try {
+      if (this.#own) this.#keep(await this.#pngOf(bytes, size));
+      else if (maskInUse(this.#store.state)) this.#keep(null);
+      this.#sheet.close();
+    } catch (error) {
+      this.#say(wordsFor(error)); // a browser without CompressionStream, or without memory
+      this.#enable("use", true);
+    }
+  }
+
+  #keep(mask) {
+    if (!this.#left.signal.aborted) this.#store.set({ mask, tried: null });
   }
 
   async #pngOf(bytes, size) {
@@ -200,10 +206,11 @@ class Editor {
     return { blob, category: this.#category };
   }
 
-  #allow(ready) {
-    const { state } = this.#store;
-    const editable = ready && this.#category !== null && takesMask(state);
-    this.#sheet.querySelector(".mask-tools").disabled = !editable;
+  /** The tools work while the mask is seen, and where it counts. */
+  #allow() {
+    const seen = this.#surface && this.#sheet.dataset.view === "mask";
+    const editable = Boolean(seen) && this.#category !== null && takesMask(this.#store.state);
+    this.#part("tools").disabled = !editable;
     this.#part("paint").tabIndex = editable ? 0 : -1;
   }
 
@@ -239,8 +246,6 @@ class Editor {
     return this.#sheet.querySelector(`[data-action=${name}]`);
   }
 }
-
-const each = (run) => Object.keys(DIRECTIONS).forEach(run);
 
 function bounded({ width, height }) {
   const scale = Math.min(1, LONGEST / Math.max(width, height));

@@ -20,10 +20,7 @@ export class Surface {
 
   /** The mask, see bitmap.js. */
   get bytes() {
-    const { data } = this.#pixels();
-    const bytes = new Uint8Array(data.length / 4);
-    for (let index = 0; index < bytes.length; index += 1) bytes[index] = data[4 * index + 3];
-    return bytes;
+    return channel(this.#pixels(), 3);
   }
 
   set bytes(bytes) {
@@ -60,6 +57,12 @@ export async function bytesOf(blobs, { width, height }) {
     pen.drawImage(picture, 0, 0);
     picture.close();
   }
-  const { data } = pen.getImageData(0, 0, width, height);
-  return Uint8Array.from({ length: width * height }, (_, index) => data[4 * index]);
+  return channel(pen.getImageData(0, 0, width, height), 0);
+}
+
+/** One of red, green, blue and alpha. */
+function channel({ data }, number) {
+  const bytes = new Uint8Array(data.length / 4);
+  for (let index = 0; index < bytes.length; index += 1) bytes[index] = data[4 * index + number];
+  return bytes;
 }

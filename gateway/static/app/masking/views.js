@@ -5,8 +5,11 @@ import { PART_COLOURS, drawParts, drawPose } from "./layers.js";
 
 const DRAW = { pose: drawPose, parts: drawParts };
 
-/** `seen(name)` -> { read, photo, size }: the answer about "pose" or "parts", the photo's size and the canvas's. */
-export function showViews({ sheet, signal, seen, say }) {
+/**
+ * `seen(name)` -> { read, photo, size }: the answer about "pose" or "parts", the photo's size and the canvas's.
+ * `changed()` is told that something else is seen now.
+ */
+export function showViews({ sheet, signal, seen, changed, say }) {
   const canvas = sheet.querySelector(".mask-seen");
   const legend = sheet.querySelector(".mask-legend");
   const inputs = [...sheet.querySelectorAll("[name=mask-view]")];
@@ -14,6 +17,7 @@ export function showViews({ sheet, signal, seen, say }) {
   async function choose(name) {
     sheet.dataset.view = name;
     legend.hidden = name !== "parts";
+    changed();
     if (name === "mask") return;
     canvas.width = canvas.height = 0; // what was drawn before is not this
     try {

@@ -14,7 +14,12 @@ export function showDetails({ store }) {
   function wish(name, value) {
     const { [name]: _, ...others } = wishes;
     wishes = value === null ? others : { ...others, [name]: value };
+    change();
+  }
+
+  function change() {
     remember(wishes);
+    store.set({ tried: null });
     apply();
   }
 
@@ -24,10 +29,9 @@ export function showDetails({ store }) {
 
   function reset() {
     wishes = {};
-    remember(wishes);
-    apply();
+    change();
     for (const input of drawer.querySelectorAll("input[type=number]")) input.value = "";
-    render();
+    render(); // what was typed wrong is gone too
   }
 
   function render() {

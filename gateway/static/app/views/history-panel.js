@@ -14,8 +14,8 @@ export async function openHistory(page) {
   ask(false);
   const kept = await results.kept();
   list.replaceChildren(...(kept ?? []).map((result) => look(page, result)));
-  sheet.querySelector(".hint").textContent = t(kept === null ? "history.impossible" : "history.hint");
-  showEmptiness();
+  sheet.querySelector(".hint").textContent = t(kept ? "history.hint" : "history.impossible");
+  showEmptiness(kept !== null);
   sheet.showModal();
 }
 
@@ -46,9 +46,9 @@ function look(page, result) {
   return item;
 }
 
-function showEmptiness() {
+function showEmptiness(possible = true) {
   const empty = list.children.length === 0;
-  sheet.querySelector(".looks-empty").hidden = !empty;
+  sheet.querySelector(".looks-empty").hidden = !(empty && possible);
   clear.hidden = empty;
 }
 

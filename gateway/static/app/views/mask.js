@@ -26,7 +26,7 @@ export function showMask(page) {
   });
   for (const change of document.querySelectorAll("[data-action=mask-edit]")) change.addEventListener("click", open);
   note.querySelector("[data-action=mask-drop]").addEventListener("click", () => {
-    store.set({ mask: null });
+    store.set({ mask: null, tried: null });
     document.querySelector("#tryon .primary").focus(); // what had the focus is gone
   });
 

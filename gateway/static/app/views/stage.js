@@ -10,6 +10,9 @@ export function showStage({ store, tryOn }) {
   const after = stage.querySelector(".after");
   const shown = showResult({ stage });
 
+  // A stage that is taller than the window is scrolled to its end before it stays.
+  new ResizeObserver(() => stage.style.setProperty("--tall", `${stage.offsetHeight}px`)).observe(stage);
+
   for (const image of [before, after]) {
     image.addEventListener("load", () => {
       box.style.setProperty("--aspect", image.naturalWidth / image.naturalHeight);

@@ -3,12 +3,12 @@ import { listed, t, tOr } from "../words.js";
 
 const LEVELS = [[0.75, "high"], [0.5, "middle"], [0, "low"]];
 
-export function sayVerdict(caption, { confidence, warnings, engine, garments }) {
+export function sayVerdict(caption, result) {
+  const { confidence, warnings, engine, garments } = result;
   const level = LEVELS.find(([least]) => confidence >= least)[1];
   const sure = caption.querySelector(".confidence");
   sure.dataset.level = level;
-  sure.querySelector("span").textContent = t(`result.confidence_${level}`);
-  sure.querySelector("small").textContent = t("result.confidence_value", { n: Math.round(100 * confidence) });
+  sure.textContent = t(`result.confidence_${level}`);
   const notes = caption.querySelector(".notes");
   notes.replaceChildren(...warnings.map(({ name, detail }) => item(tOr(`warnings.${name}`, detail))));
   notes.hidden = warnings.length === 0;
@@ -16,6 +16,24 @@ export function sayVerdict(caption, { confidence, warnings, engine, garments }) 
     engine: engine.name,
   });
   caption.querySelector(".caption-title").textContent = listed(garments.map(({ title }) => title));
+  sayFacts(caption, result);
+}
+
+/** For whoever wants to make it again, or to know what may be done with it. */
+function sayFacts(caption, { confidence, engine, seed, width, height }) {
+  const facts = {
+    engine: `${engine.name} ${engine.revision}`,
+    licence: engine.license,
+    sampling: engine.sampling, // empty where nothing was drawn
+    seed,
+    size: t("result.size", { width, height }),
+    confidence: t("result.confidence_value", { n: Math.round(100 * confidence) }),
+  };
+  for (const row of caption.querySelectorAll("[data-fact]")) {
+    const fact = facts[row.dataset.fact];
+    row.hidden = fact === "";
+    row.querySelector("dd").textContent = fact;
+  }
 }
 
 function item(words) {
