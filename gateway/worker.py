@@ -66,6 +66,7 @@ class PunctualBody(io.RawIOBase):
         self._client = client
         self._deadlines = deadlines
         self._until = time.monotonic() + seconds
+        self._ended = False
 
     @property
     def failed(self) -> bool:
@@ -80,6 +81,8 @@ class PunctualBody(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
+        if self._ended:  # gunicorn asks once more when the next request comes, perhaps long after
+            return b""
         limit = self._deadlines.start(self._client, self._until)
         try:
             block: bytes = self._body.read(size)
@@ -89,8 +92,10 @@ class PunctualBody(io.RawIOBase):
             raise
         finally:
             self._deadlines.end(limit)
-        if len(block) < size and time.monotonic() >= self._until:
-            raise TimeoutError("the body is late")
+        if len(block) < size:  # its end, or that of our patience
+            if time.monotonic() >= self._until:
+                raise TimeoutError("the body is late")
+            self._ended = True
         return block
 
     def readinto(self, buffer: Any) -> int:

@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 import requests
 
+from gateway.worker import DISCARD_S
 from tests.gateway_process import Process, is_up, running_gateway, wait_until
 from tests.gateway_stub import PNG, Stub, running_stub
 
@@ -186,6 +187,18 @@ def test_an_upload_that_never_ends_is_cut_off(gateway: Process) -> None:
             "urn:cabine:error:deadline-exceeded",
         )
     wait_until(lambda: requests.post(f"{gateway.url}/compose", data=b"x", timeout=5).status_code == 200)
+
+
+def test_a_kept_connection_may_rest_between_requests(gateway: Process) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as client:
+        for seconds in (0.0, DISCARD_S + 0.5):
+            time.sleep(seconds)
+            for method, path, body in (("GET", "/health/live", None), ("POST", "/upload", b"photo")):
+                client.request(method, path, body)
+                answer = client.getresponse()
+                assert answer.status in {200, 201}
+                answer.read()
+        assert client.sock is not None  # the same one, or it would have been opened anew
 
 
 def test_clients_that_do_not_close_keep_nobody_out(gateway: Process) -> None:
