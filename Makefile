@@ -31,8 +31,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 # Two recipes at once would run pip twice in one .venv.
 .NOTPARALLEL:
-.PHONY: help setup setup-dev setup-torch models demo run test lint format type bench quality sheet flops bench-idm-vton \
-	showcase images docs clean
+.PHONY: help setup setup-dev setup-torch models demo run test lint format type bench load quality sheet flops bench-idm-vton \
+	showcase pictures docs env images compose-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,17 +55,22 @@ run: setup ## serve the page and the API on PORT, inference on INFERENCE_PORT; C
 test: setup-dev $(WITH_TORCH) ## all tests; TORCH=no: without torch, TORCH_INDEX=address: where torch comes from
 	@python -m pytest
 
-lint: $(VENV)/.dev ## formatting and lint rules, no changes made
+lint: $(VENV)/.dev ## formatting and lint rules, no changes made; also of the container files
 	@ruff format --check . && ruff check .
+	@hadolint Dockerfile.gateway Dockerfile.inference
+	@scripts/check_compose.sh
 
 format: $(VENV)/.dev ## rewrite files in the project's format
 	@ruff format . && ruff check --fix .
 
 type: $(VENV)/.dev $(WITH_TORCH) ## strict type check; TORCH=no: without the engines that are written with torch
-	@mypy $(if $(WITH_TORCH),,--exclude '^inference/engines/idm_vton/')
+	@mypy $(if $(WITH_TORCH),,--exclude '^(inference/engines/idm_vton|examples)/')
 
 bench: setup ## speed, memory and quality of the warp engine; tables here, JSON in bench/results/
 	@for name in warp parsing garment quality; do echo; echo "== bench.$$name"; python -m bench.$$name; done
+
+load: setup ## throughput, delays, 500 clients that follow jobs, overload: both services, real processes; JSON in bench/results/
+	@python -m bench.load
 
 quality: bench ## the same, and the tables into docs/quality.md
 	@python -m bench.report
@@ -86,12 +91,22 @@ ENGINE ?= idm-vton
 showcase: setup ## picture grid for the README, on your GPU: make showcase [ENGINE=name] [PEOPLE=dir] [GARMENTS=dir]
 	@python -m scripts.showcase --engine "$(ENGINE)" $(if $(PEOPLE),--people "$(PEOPLE)") $(if $(GARMENTS),--garments "$(GARMENTS)")
 
-images: setup ## the pictures of the README, from the samples; those of the page where Chromium and playwright are
+pictures: setup ## those of the README, from the samples; those of the page where Chromium and playwright are
 	@python -m scripts.readme_images
 	@python -m scripts.page_images
 
 docs: $(VENV)/.runtime ## settings and engines tables, from the code
 	@python -m scripts.render_docs
+
+GPU ?= auto
+env: ## write .env for docker compose, which then uses an NVIDIA GPU if there is one; GPU=yes|no to tell it
+	@"$(PYTHON)" -m scripts.make_env --gpu "$(GPU)"
+
+images: $(VENV)/.runtime ## build the container images; what each adds to its base
+	@docker compose build && python -m scripts.image_sizes
+
+compose-test: $(VENV)/.runtime ## containers for real: build, start, kill, stop, restart; prints what the client saw (needs docker)
+	@scripts/with_docker.sh python -m scripts.compose_test
 
 clean: ## remove what was made here, except .venv and models/
 	rm -rf build demo out bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

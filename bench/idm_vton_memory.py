@@ -25,7 +25,7 @@ if not __package__:  # run as a file: Python looks beside it, not in the checkou
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from bench.idm_vton_flops import Ledger, meta_models
@@ -93,17 +93,21 @@ def request(
     savings: Savings,
     pictures: int = 1,
     *,
+    persons: int = 1,
     counter: type[LiveBytes] = LiveBytes,
 ) -> dict[str, int]:
-    """Stage -> most bytes alive in one request of one step; the garment is a new one."""
+    """Stage -> most bytes alive in one step; the garments, one for each of ``persons``, are new.
+
+    ``pictures`` of each person.
+    """
     settings = SamplingSettings(steps=1, savings=savings, samples=pictures)
     live = counter(state_of(*networks(models)))
     watching = Watching(live, models.placement)
     models = replace(models, placement=watching)
-    inputs = made_up(canvas)  # stay on the host
+    inputs = made_up(canvas, persons)  # stay on the host
     timestep = torch.tensor(TIMESTEP)
     with torch.no_grad(), live:
-        seeded = Seeded(0, pictures)
+        seeded = Seeded(range(persons), pictures)
         conditions = prepare(models, inputs, settings, (TIMESTEP,), seeded, garments=None, observe=ignore)
         with models.placement.on("unet", "garment_unet"):
             features = conditions.garment.at(0, timestep)
@@ -137,9 +141,11 @@ def published() -> list[Counted]:
     return [Counted(stage=name, planned=planned[name], counted=peak) for name, peak in peaks.items()]
 
 
-def in_profile(folder: Path, profile: str, canvas: tuple[int, int], *, pictures: int = 1) -> list[Counted]:
+def in_profile(
+    folder: Path, profile: str, canvas: tuple[int, int], *, pictures: int = 1, persons: int = 1
+) -> list[Counted]:
     """A checkpoint run on the CPU in float32; weights that are there at rest are in these numbers."""
-    work = Work(canvas=canvas, number_bytes=4, pictures=pictures)
+    work = Work(canvas=canvas, number_bytes=4, pictures=persons * pictures, garments=persons)
     plan = make_plan(read_architecture(folder), PROFILES[profile], work)
     models = load_placed(Checkpoint(folder), plan, device=CPU, dtype=torch.float32)
     savings = Savings(vae_batch=plan.profile.vae_batch)
@@ -149,7 +155,7 @@ def in_profile(folder: Path, profile: str, canvas: tuple[int, int], *, pictures:
         if isinstance(models.placement, Moving)
         else sum(parameter_bytes(network) for network in networks(models))
     )
-    peaks = request(models, canvas, savings, pictures)
+    peaks = request(models, canvas, savings, pictures, persons=persons)
     planned = {stage.name: stage.peak for stage in plan.stages}
     return [
         Counted(stage=name, planned=planned[name], counted=resting + peak) for name, peak in peaks.items()
@@ -168,16 +174,22 @@ def networks(models: Models) -> tuple[nn.Module, ...]:
     )
 
 
-def made_up(canvas: tuple[int, int]) -> Inputs:
-    """One person and one garment, of noise, the whole picture to be repainted."""
+def made_up(canvas: tuple[int, int], persons: int = 1) -> Inputs:
+    """Persons with a garment each, of noise, the whole pictures to be repainted."""
     blank = blank_inputs(canvas)
+
+    def noise(picture: Tensor) -> Tensor:
+        return torch.rand(persons, *picture.shape[1:])
+
     return replace(
         blank,
-        person=torch.rand_like(blank.person),
-        mask=torch.ones_like(blank.mask),
-        pose=torch.rand_like(blank.pose),
-        garment=torch.rand_like(blank.garment),
-        garment_clip=torch.rand_like(blank.garment_clip),
+        person=noise(blank.person),
+        mask=torch.ones(persons, *blank.mask.shape[1:]),
+        pose=noise(blank.pose),
+        garment=noise(blank.garment),
+        garment_clip=noise(blank.garment_clip),
+        prompts=tuple(blank.prompts[0] + " too" * k for k in range(persons)),
+        garment_prompts=tuple(blank.garment_prompts[0] + " too" * k for k in range(persons)),
     )
 
 

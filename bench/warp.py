@@ -101,9 +101,10 @@ def _pipeline(person: bytes, garment: bytes) -> Callable[[], Seconds]:
     from inference.config import Settings
     from inference.embedded import EmbeddedPreparation
     from inference.engines.registry import discover
-    from inference.pipeline import Stages, encode_pictures, try_on
+    from inference.pipeline import encode_pictures, try_on
     from inference.selection import choose
     from inference.service import build
+    from inference.stages import Stages
     from inference.tryon import GarmentRequest, TryOn
 
     settings, registry = Settings(), discover()

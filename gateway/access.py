@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Blueprint, Flask, Response, current_app, g, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import validate_csrf
@@ -43,10 +45,18 @@ def _enforce() -> Response | None:
 def _refuse_other_sites() -> None:
     """A page of another site can make a browser send things; only keys, which it cannot know, count then."""
     settings: Settings = current_app.extensions["cabine.settings"]
-    foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
     listed = request.headers.get("Origin") in settings.cors_origins
-    if request.method not in READS and foreign and not listed and g.caller.kind != "key":
+    if request.method not in READS and _is_foreign() and not listed and g.caller.kind != "key":
         raise ProblemError("forbidden", "Another site sent this; the operator has not listed it.")
+
+
+def _is_foreign() -> bool:
+    """Did another site's page send this? Over plain http browsers tell only their page's origin."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
 
 
 def _require_key() -> None:

@@ -73,8 +73,7 @@ def _is_valid_session(name: str, ring: KeyRing) -> bool:
     settings: Settings = current_app.extensions["cabine.settings"]
     if name == PAGE:
         return settings.page == "open"
-    key = ring.named(name)
-    return key is not None and key.digest[:PRINT_LENGTH] == session.get("print")
+    return session.get("print") in {key.digest[:PRINT_LENGTH] for key in ring.of(name)}
 
 
 def init_app(app: Flask) -> None:

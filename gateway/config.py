@@ -49,10 +49,11 @@ class Settings(BaseSettings):
         description="Folder with people/ and garments/ offered on the page; a missing folder offers none.",
     )
     threads: int = Field(
-        128,
+        640,
         ge=RESERVED_THREADS + 1,
-        le=1024,
-        description=f"Requests served at the same time; {RESERVED_THREADS} of them never wait for inference.",
+        le=2048,
+        description="Requests served at the same time, each client that follows a job included: "
+        f"CABINE_MAX_WATCHERS, {RESERVED_THREADS} that never wait for inference, the rest for try-ons.",
     )
     max_request_mb: int = Field(
         128,
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
         ge=1,
         validation_alias=_shared("max_file_mb"),
         description="Largest image file, in megabytes; the page says so before anything is sent.",
+    )
+    upload_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        validation_alias=_shared("upload_timeout_s"),
+        description="Longest time for a request body to arrive, in seconds.",
     )
     connect_timeout_s: float = Field(3.0, gt=0, description="Longest wait for a connection to inference.")
     read_timeout_s: float = Field(

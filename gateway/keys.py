@@ -27,10 +27,10 @@ class Key:
 
 
 class KeyRing:
-    """The keys that are accepted; none means that nobody needs one."""
+    """The keys that are accepted; none means that nobody needs one. Keys of one name are one caller's."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._keys = {key.name: key for key in keys}
+        self._keys = tuple(keys)
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -39,13 +39,13 @@ class KeyRing:
         """The entry of this secret; takes as long whichever it is, and whether or not it is one."""
         digest = digest_of(secret)
         found = None
-        for key in self._keys.values():
+        for key in self._keys:
             if hmac.compare_digest(key.digest, digest):
                 found = key
         return found
 
-    def named(self, name: str) -> Key | None:
-        return self._keys.get(name)
+    def of(self, name: str) -> tuple[Key, ...]:
+        return tuple(key for key in self._keys if key.name == name)
 
 
 def digest_of(secret: str) -> str:
@@ -66,7 +66,9 @@ def parse(entries: Iterable[str]) -> tuple[Key, ...]:
                 f"entry {place} is not 'name:digest' with a name of a-z, 0-9, '-', '_' and 64 hex digits; "
                 "python -m gateway keys new makes one"
             )
-        if match["name"] == PAGE or any(key.name == match["name"] for key in keys):
+        if match["name"] == PAGE:
             raise ValueError(f"entry {place} has a name that is taken")
+        if any(key.digest == match["digest"] for key in keys):
+            raise ValueError(f"entry {place} is a key that is there already")
         keys.append(Key(name=match["name"], digest=match["digest"]))
     return tuple(keys)

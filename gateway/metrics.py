@@ -11,7 +11,7 @@ import platform
 from importlib.metadata import version
 from typing import cast
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -24,6 +24,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.addresses import caller_address
 from gateway.config import Settings
 from gateway.problems import DETAILS, ProblemError
 
@@ -35,7 +36,6 @@ BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Anybody can invent another one, and each would be a new series."""
 
-LOOPBACK = frozenset({"127.0.0.1", "::1"})
 RELAYED = ("X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip")
 """A request with one of these came through a proxy: its nearest address is not the caller's."""
 
@@ -89,12 +89,15 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """To whoever has a key; where none are set, only to this machine: nothing is public by default."""
+    """To whoever sends a key; where none are set, only to this machine: nothing is public by default."""
     settings: Settings = current_app.extensions["cabine.settings"]
-    if not settings.metrics or not (settings.api_keys or _from_here()):
+    allowed = g.caller.kind == "key" if settings.api_keys else _from_here()
+    if not (settings.metrics and allowed):
         raise ProblemError("not-found", DETAILS["not-found"])
     return Response(generate_latest(metrics_of(current_app).registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def _from_here() -> bool:
-    return request.remote_addr in LOOPBACK and not any(name in request.headers for name in RELAYED)
+    address = caller_address()
+    here = address is not None and address.is_loopback
+    return here and not any(name in request.headers for name in RELAYED)

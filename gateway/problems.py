@@ -6,10 +6,13 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WsgiResponse
+
+from gateway import fashn
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -39,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
     "upstream-bad": Kind(status=502, title="The inference service answered nonsense", retryable=True),
     "upstream-unavailable": Kind(status=503, title="The inference service cannot be reached", retryable=True),
     "not-ready": Kind(status=503, title="The service is starting", retryable=True),
+    "deadline-exceeded": Kind(status=504, title="The request took too long", retryable=True),
     "upstream-timeout": Kind(
         status=504, title="The inference service did not answer in time", retryable=True
     ),
@@ -74,9 +78,9 @@ class ProblemError(Exception):
 
 
 def problem(slug: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer for one error."""
+    """The answer for one error, in the words of the address that was asked."""
     kind = KINDS[slug]
-    body = {
+    body: dict[str, Any] = {
         "type": f"urn:cabine:error:{slug}",
         "title": kind.title,
         "status": kind.status,
@@ -85,7 +89,11 @@ def problem(slug: str, detail: str, headers: Mapping[str, str] | None = None) ->
         "field": None,
         "request_id": g.request_id,
     }
-    response = Response(json.dumps(body), kind.status, content_type=PROBLEM_TYPE)
+    more: dict[str, str] = {}
+    if fashn.is_spoken_at(request.path):
+        body = fashn.translated(slug, body)
+        more = fashn.retry_header(body)
+    response = Response(json.dumps(body), body["status"], headers=more, content_type=PROBLEM_TYPE)
     if slug in RETRY_AFTER_S:
         response.headers["Retry-After"] = str(RETRY_AFTER_S[slug])
     response.headers.update(headers or {})

@@ -12,6 +12,7 @@ from gunicorn.http.errors import ParseException
 
 from gateway.problems import ProblemError
 from gateway.watched_connection import BLOCK
+from gateway.worker import PunctualBody, stop_reading
 
 DRAIN_S = 5.0
 """How long the rest of a refused upload is read: else the client sees a reset connection, not the refusal."""
@@ -45,10 +46,13 @@ class UploadBody:
     def read(self, size: int = -1) -> bytes:
         """The next bytes; ``cancelled`` when the client stops early, ``image-too-large`` above the limit.
 
-        ``request-malformed`` for broken chunks.
+        ``deadline-exceeded`` when it takes too long, ``request-malformed`` for broken chunks.
         """
         try:
             block = self._stream.read(size)
+        except TimeoutError as error:
+            self.gone = True
+            raise ProblemError("deadline-exceeded", "The upload took too long; send it again.") from error
         except OSError as error:
             raise self._cancelled() from error
         except ParseException as error:
@@ -101,12 +105,14 @@ class Drain:
                 self._places.release()
         if not finished and client is not None:
             # Nothing more is read from here, so the server does not wait for the rest either.
-            _stop_reading(client)
+            stop_reading(client)
 
 
 def _read_to_end(stream: IO[bytes], client: socket.socket | None) -> bool:
     if client is not None:
         client.settimeout(DRAIN_STALL_S)
+    if isinstance(stream, PunctualBody):
+        stream.hurry(DRAIN_S)
     until = time.monotonic() + DRAIN_S
     try:
         while time.monotonic() < until:
@@ -115,10 +121,3 @@ def _read_to_end(stream: IO[bytes], client: socket.socket | None) -> bool:
     except OSError:
         return False
     return False
-
-
-def _stop_reading(client: socket.socket) -> None:
-    try:
-        client.shutdown(socket.SHUT_RD)
-    except OSError:
-        return  # the client has left already

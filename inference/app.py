@@ -6,19 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 import inference
 from inference import problems
 from inference.config import Settings
+from inference.dispatch import Dispatcher
 from inference.embedded import EmbeddedPreparation
 from inference.engines.registry import Registry
 from inference.installed import engines_here
 from inference.jobs.runner import Runner
 from inference.middleware import RequestContext
 from inference.preparation import Preparation
-from inference.routes import assets, engines, health, jobs, metrics, preprocess, tryon
+from inference.routes import assets, engines, fashn, health, jobs, metrics, preprocess, tryon
 from inference.service import build
 
 DESCRIPTION = """
@@ -31,7 +33,11 @@ Results carry no metadata of the input.
 
 
 def create_app(
-    settings: Settings, *, registry: Registry | None = None, preparation: Preparation | None = None
+    settings: Settings,
+    *,
+    registry: Registry | None = None,
+    preparation: Preparation | None = None,
+    dispatcher: Dispatcher | None = None,
 ) -> FastAPI:
     """The service for ``settings``; tests bring their own engines and preparation.
 
@@ -41,6 +47,7 @@ def create_app(
         settings,
         registry or engines_here(settings),
         preparation or EmbeddedPreparation(settings),
+        dispatcher,
     )
 
     @asynccontextmanager
@@ -53,6 +60,7 @@ def create_app(
             service.stop()
             await runner.drain()
             background.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(service.tools.engines.close)
         service.jobs.close()
 
     # Unlike FastAPI's own, this documentation page loads its scripts from here: it works offline, and no
@@ -69,7 +77,7 @@ def create_app(
     app.state.service = service
     app.add_middleware(RequestContext, metrics=service.metrics)
     problems.install(app)
-    routes = (tryon, jobs, assets, engines, preprocess, health)
+    routes = (tryon, jobs, fashn, assets, engines, preprocess, health)
     for router in (part.router for part in routes):
         app.include_router(router)
     if settings.metrics:

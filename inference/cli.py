@@ -20,10 +20,11 @@ from inference.embedded import EmbeddedPreparation
 from inference.encode import encode_grey
 from inference.form import read_tryon
 from inference.installed import engines_here
-from inference.pipeline import Outcome, Stages, encode_pictures, try_on
+from inference.pipeline import Outcome, encode_pictures, try_on
 from inference.selection import choose, why_not
 from inference.server import serve as run_server
 from inference.service import build
+from inference.stages import Stages
 from inference.tryon import ImageFormat
 from inference.uploads import Part
 from inference.weights.cli import app as weights_app
@@ -135,7 +136,7 @@ def _run(
     return outcome, picture, {**stages.seconds, "total": time.perf_counter() - started}
 
 
-STAGES = ("decode", "policy", "person", "garment", "mask", "engine", "restore", "encode")
+STAGES = ("decode", "policy", "person", "garment", "mask", "turn", "engine", "restore", "encode")
 
 
 def _show(bar: Progress, task: TaskID, stage: str, step: int, steps: int) -> None:

@@ -109,10 +109,24 @@ class Settings(BaseSettings):
     max_garments: int = Field(4, ge=1, description="Most garments in one request.")
     max_samples: int = Field(4, ge=1, description="Most result pictures in one request.")
 
-    concurrency: int = Field(2, ge=1, description="Requests worked on at the same time.")
+    concurrency: int = Field(
+        2,
+        ge=1,
+        description="Requests worked on at the same time on the CPU, and as many on a GPU; with 2 one is "
+        "prepared while the other has the engine.",
+    )
+    max_batch: int = Field(
+        4,
+        ge=1,
+        description="Most requests that an engine draws at once, as far as its memory holds them and they wait "
+        "already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
+    )
     threads: int = Field(2, ge=1, description="Threads of the model runtime in one request.")
     max_queue: int = Field(
-        32, ge=0, description="Requests that may wait, and jobs that may; one more is answered 429."
+        32,
+        ge=0,
+        description="Requests that may wait for the CPU, as many for a GPU, and jobs likewise; one more is "
+        "answered 429.",
     )
     request_timeout_s: float = Field(
         300.0, gt=0, description="Longest life of a request, in seconds, upload and waiting included."
@@ -131,7 +145,9 @@ class Settings(BaseSettings):
     jobs_dir: Path = Field(
         Path("jobs"), description="Folder of the sqlite store: photos and results of jobs, until they expire."
     )
-    max_queued_per_key: int = Field(16, ge=1, description="Jobs of one API key that may wait.")
+    max_queued_per_key: int = Field(
+        16, ge=1, description="Jobs of one API key that may wait, for all devices."
+    )
     max_jobs: int = Field(256, ge=1, description="Most jobs held, waiting, running and succeeded together.")
     max_jobs_mb: int = Field(
         2048, ge=1, description="Most room for photos and results of jobs, in megabytes; beyond it 503."
@@ -149,8 +165,21 @@ class Settings(BaseSettings):
     job_wait_s: float = Field(
         30.0, gt=0, description="Longest `GET /v1/jobs/{id}?wait=` before it answers, in seconds."
     )
+    previews: bool = Field(
+        True,
+        description="Show the preview engine's picture while an engine on another device works on a job.",
+    )
+    preview_confidence: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Least confidence of a preview that is shown; warp's pictures below 0.5 are mostly bad.",
+    )
     max_watchers: int = Field(
-        64, ge=1, description="Clients that may follow jobs at the same time, by events or `wait`."
+        512,
+        ge=1,
+        description="Clients that may follow jobs at the same time, by events or `wait`; the gateway needs a "
+        "thread for each.",
     )
     idempotency_s: float = Field(
         600.0,

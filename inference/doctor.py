@@ -15,6 +15,8 @@ from typing import Literal
 
 from inference.config import Settings
 from inference.engines.registry import Registry, memory_plan
+from inference.policy import PolicyMissing
+from inference.policy import load as load_policy
 from inference.problems import Problem
 from inference.selection import choose, reasons
 from inference.weights.catalogue import catalogue
@@ -60,6 +62,7 @@ def examine(settings: Settings, registry: Registry) -> list[Finding]:
         memory(),
         *engines(settings, registry),
         *names(settings, registry),
+        policy(settings),
         port(settings),
     ]
 
@@ -239,6 +242,17 @@ def names(settings: Settings, registry: Registry) -> list[Finding]:
         for name in values
         if name not in known
     ]
+
+
+def policy(settings: Settings) -> Finding:
+    """Which content policy is in force; made once here, as the service would."""
+    if not settings.policy:
+        return Finding(state="ok", subject="content policy", words="none: nothing is refused")
+    try:
+        load_policy(settings.policy)
+    except PolicyMissing as error:
+        return Finding(state="bad", subject="content policy", words=f"{error}; the service does not start")
+    return Finding(state="ok", subject="content policy", words=settings.policy)
 
 
 def port(settings: Settings) -> Finding:

@@ -76,6 +76,7 @@ class Metrics:
         self._wait = Histogram(
             "cabine_queue_wait_seconds",
             "Waited for a turn, of those that got one.",
+            ["lane"],
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )
@@ -96,9 +97,9 @@ class Metrics:
         self._requests.labels(method=method, route=route, status=str(status)).inc()
         self._seconds.labels(method=method, route=route).observe(seconds)
 
-    def waited(self, seconds: float) -> None:
+    def waited(self, lane: str, seconds: float) -> None:
         """A request or a job got its turn after ``seconds``."""
-        self._wait.observe(seconds)
+        self._wait.labels(lane=lane).observe(seconds)
 
     def meter(self, engine: str) -> EngineMeter:
         return EngineMeter(engine=engine, _stages=self._stages, _steps=self._steps)
@@ -106,6 +107,11 @@ class Metrics:
     def watch(self, name: str, words: str, level: Callable[[], float]) -> None:
         """A gauge whose value is asked for when somebody looks."""
         Gauge(name, words, registry=self.registry).set_function(level)
+
+    def watch_queue(self, waiting: Levels) -> None:
+        """Requests that wait, by the lane in which they do."""
+        words = "Requests that wait for a turn."
+        self.registry.register(_Labelled(GaugeMetricFamily, "cabine_queue_waiting", words, "lane", waiting))
 
     def watch_jobs(self, states: Levels) -> None:
         """Jobs in the store by state."""

@@ -57,7 +57,7 @@ class RequestContext:
             log.error("request failed", exc_info=error)
             if status:
                 raise
-            await answer(problem_of(error), request_id)(scope, receive, send_with_id)
+            await answer(problem_of(error), scope)(scope, receive, send_with_id)
         finally:
             self._metrics.in_flight.dec()
             self._finish(scope, status, time.perf_counter() - started)

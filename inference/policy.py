@@ -2,13 +2,17 @@
 
 An operator names a factory, ``CABINE_POLICY=my_package.my_module:create``; it is called once, without
 arguments, and returns an object with the two methods of :class:`Policy`. A classifier is not shipped: which
-one fits is a decision about law, audience and false alarms that only the operator can make.
+one fits is a decision about law, audience and false alarms that only the operator can make
+(``docs/policy.md``; ``examples/policy_transformers.py`` is one).
+
+Whatever else a policy raises ends the request as ``internal``: a picture that could not be judged never
+leaves.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Protocol, cast
+from typing import Protocol, runtime_checkable
 
 from preprocess.types import Photo, Rgb
 
@@ -21,6 +25,7 @@ class PolicyMissing(RuntimeError):  # noqa: N818
     """The operator's policy is not there: the service must not run without it."""
 
 
+@runtime_checkable
 class Policy(Protocol):
     """Called from worker threads; must be safe for several at a time."""
 
@@ -42,12 +47,21 @@ class AllowAll:
 
 
 def load(name: str) -> Policy:
-    """The policy that ``module:factory`` makes; :class:`AllowAll` for an empty name."""
+    """The policy that ``module:factory`` makes; :class:`AllowAll` for an empty name.
+
+    Raises :class:`PolicyMissing`, naming the setting and what went wrong.
+    """
     if not name:
         return AllowAll()
     module, _, factory = name.partition(":")
     try:
-        create = getattr(importlib.import_module(module), factory or "create")
-    except (ImportError, AttributeError) as error:
-        raise PolicyMissing(f"CABINE_POLICY={name} cannot be imported: {error}") from error
-    return cast(Policy, create())
+        policy = getattr(importlib.import_module(module), factory or "create")()
+    except Exception as error:  # the operator's code: it may raise anything
+        raise PolicyMissing(
+            f"CABINE_POLICY={name} cannot be used: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(policy, Policy):
+        raise PolicyMissing(
+            f"CABINE_POLICY={name} makes a {type(policy).__name__}; it needs judge_input and judge_output"
+        )
+    return policy

@@ -11,8 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 from inference.engines.base import EngineUnavailable, OutOfMemory
+from inference.fashn import errors as fashn
 from preprocess.errors import InputError
 
 MEDIA_TYPE = "application/problem+json"
@@ -41,6 +43,7 @@ TYPES: Mapping[str, ProblemType] = MappingProxyType(
         "idempotency-conflict": _type(409, "The idempotency key belongs to another request"),
         "store-full": _type(503, "The store is full", retryable=True),
         "store-unavailable": _type(503, "The store does not work", retryable=True),
+        "worker-lost": _type(503, "The service stopped at this job", retryable=True),
         "image-unreadable": _type(422, "The image cannot be read"),
         "image-too-large": _type(413, "The image is too large"),
         "image-too-small": _type(422, "The image is too small"),
@@ -84,22 +87,26 @@ class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
         self.headers = dict(headers or {})
 
 
-def answer(problem: Problem, request_id: str) -> Response:
-    """The ``application/problem+json`` response of a problem."""
-    body = {
+def answer(problem: Problem, scope: Scope) -> Response:
+    """The ``application/problem+json`` response of a problem, in the words of the address that was asked."""
+    headers = problem.headers
+    body: fashn.Document = {
         "type": f"urn:cabine:error:{problem.slug}",
         "title": problem.type.title,
         "status": problem.type.status,
         "detail": problem.detail,
         "retryable": problem.type.retryable,
         "field": problem.field,
-        "request_id": request_id,
+        "request_id": str(scope.get("request_id", "")),
     }
+    if fashn.is_spoken_at(scope["path"]):
+        body = fashn.translated(problem.slug, body)
+        headers = headers | fashn.retry_header(body)
     return Response(
         json.dumps(body, ensure_ascii=False),
-        status_code=problem.type.status,
+        status_code=body["status"],
         media_type=MEDIA_TYPE,
-        headers=problem.headers,
+        headers=headers,
     )
 
 
@@ -138,30 +145,25 @@ def from_http_exception(error: HTTPException, path: str) -> Problem:
 def install(app: FastAPI) -> None:
     """Every refusal leaves the application as a problem document."""
 
-    def request_id(request: Request) -> str:
-        return str(request.scope.get("request_id", ""))
-
     async def on_problem(request: Request, error: Exception) -> Response:
-        return answer(error, request_id(request))  # type: ignore[arg-type]
+        return answer(error, request.scope)  # type: ignore[arg-type]
 
     async def on_input_error(request: Request, error: Exception) -> Response:
-        return answer(from_input_error(error), request_id(request))  # type: ignore[arg-type]
+        return answer(from_input_error(error), request.scope)  # type: ignore[arg-type]
 
     async def on_http(request: Request, error: Exception) -> Response:
-        return answer(from_http_exception(error, request.url.path), request_id(request))  # type: ignore[arg-type]
+        return answer(from_http_exception(error, request.url.path), request.scope)  # type: ignore[arg-type]
 
     async def on_validation(request: Request, error: Exception) -> Response:
         first = error.errors()[0]  # type: ignore[attr-defined]
         name = str(first["loc"][-1])
-        return answer(
-            Problem("option-unsupported", f"{name}: {first['msg']}.", field=name), request_id(request)
-        )
+        return answer(Problem("option-unsupported", f"{name}: {first['msg']}.", field=name), request.scope)
 
     async def on_unavailable(request: Request, error: Exception) -> Response:
-        return answer(Problem("engine-unavailable", str(error), field="engine"), request_id(request))
+        return answer(Problem("engine-unavailable", str(error), field="engine"), request.scope)
 
     async def on_memory(request: Request, error: Exception) -> Response:
-        return answer(Problem("out-of-memory", str(error)), request_id(request))
+        return answer(Problem("out-of-memory", str(error)), request.scope)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(OutOfMemory, on_memory)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from inference.pipeline import Outcome, Stages, Tools, encode_pictures, try_on
+from inference.pipeline import Outcome, Tools, encode_pictures, try_on
 from inference.schemas import EngineUsed, Resolution
 from inference.selection import Choice
+from inference.stages import Stages
 from inference.tryon import ImageFormat, TryOn
 
 log = structlog.get_logger("cabine.tryon")

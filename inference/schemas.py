@@ -90,6 +90,9 @@ class JobAnswer(_Answer):
     error: ProblemBody | None = Field(description="Why it failed: what a sync request would have answered.")
     images: list[str] = Field(description="Addresses of the pictures; empty until it has succeeded.")
     mask: str | None = Field(description="Address of the mask, as in a JSON answer.")
+    previews: list[str] = Field(
+        description="Addresses of small JPEG pictures to show meanwhile, the roughest first; mostly empty."
+    )
     format: Literal["png", "jpeg", "webp"] | None
     width: int | None
     height: int | None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -16,13 +17,19 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from inference.assets import AssetStore
+from inference.callers import WaitingCallers, stopping
 from inference.config import Settings
-from inference.dispatch import Dispatcher, Ticket
-from inference.engines.base import EngineUnavailable, OutOfMemory
+from inference.dispatch import Dispatcher, Need, Ticket
+from inference.engine_metrics import EngineCollector
+from inference.engines.base import EngineSpec, EngineUnavailable, OutOfMemory
+from inference.engines.lanes import LANES, Lane, lane_of
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
 from inference.form import FormLimits
 from inference.jobs.desk import JobDesk
+from inference.jobs.model import Job
+from inference.jobs.request import wish_of
+from inference.local_dispatcher import LocalDispatcher
 from inference.metrics import Metrics
 from inference.pipeline import Tools
 from inference.policy import load as load_policy
@@ -30,13 +37,16 @@ from inference.preparation import Preparation
 from inference.problems import Problem
 from inference.replays import Replays
 from inference.selection import choose
-from inference.uploads import Budget, Part, UploadLimits, read_form
+from inference.uploads import Budget, Part, Reader, UploadLimits, read_form
 from preprocess.decode import Limits
 
 log = structlog.get_logger("cabine.service")
 
 T = TypeVar("T")
 
+ANSWER_S = 2.0
+"""Before the grace of a stop ends, callers whose work is not done are told: uvicorn's own answer then is no
+problem document."""
 RETRY_S = 5.0
 """How often a service that lacks something looks whether it has come."""
 
@@ -68,6 +78,7 @@ class Service:
     replays: Replays
     readiness: Readiness
     metrics: Metrics
+    callers: WaitingCallers = field(default_factory=WaitingCallers)
 
     @property
     def form_limits(self) -> FormLimits:
@@ -80,8 +91,7 @@ class Service:
 
     def require_ready(self) -> None:
         if self.readiness.stopping:
-            words = "The service is being stopped; send this again in a moment."
-            raise Problem("not-ready", words, headers={"Retry-After": "5"})
+            raise stopping()
         problem = self.readiness.problem
         if problem is not None:  # a new one each time: a raised exception keeps the frames it passed
             raise Problem(problem.slug, problem.detail, field=problem.field, headers=problem.headers)
@@ -90,10 +100,16 @@ class Service:
         """On the event loop, when the process was told to end: nothing new is accepted or begun."""
         self.readiness.stopping = True
         self.jobs.stop()
+        grace_s = max(0.0, self.jobs.grace_left_s() - ANSWER_S)
+        asyncio.get_running_loop().call_later(grace_s, self.callers.cut_off)
+
+    def form(self, request: Request) -> AbstractAsyncContextManager[tuple[Part, ...]]:
+        """The parts of the body."""
+        return self.received(request, read_form)
 
     @asynccontextmanager
-    async def form(self, request: Request) -> AsyncIterator[tuple[Part, ...]]:
-        """The parts of the body, which count against the memory for uploads until the block ends."""
+    async def received(self, request: Request, read: Reader[T]) -> AsyncIterator[T]:
+        """What ``read`` makes of the body; it counts against the memory for uploads until the block ends."""
         self.require_ready()
         limits = UploadLimits(
             file_bytes=self.settings.max_file_bytes, request_bytes=self.settings.max_request_bytes
@@ -101,7 +117,7 @@ class Service:
         with self.uploads.share() as take:
             try:
                 with anyio.fail_after(self.settings.upload_timeout_s):
-                    parts = await read_form(request, limits, take)
+                    content = await read(request, limits, take)
             except TimeoutError as error:
                 words = (
                     f"The upload did not arrive within {self.settings.upload_timeout_s:g} s; send it again."
@@ -109,17 +125,26 @@ class Service:
                 raise Problem("deadline-exceeded", words) from error
             except ClientDisconnect as error:
                 raise Problem("cancelled", "The client closed the connection during the upload.") from error
-            yield parts
+            yield content
 
-    async def in_queue(self, request: Request, ticket: Ticket, work: Callable[[Ticket], T]) -> T:
-        """Run CPU work in its turn, off the event loop; it is told when the client leaves."""
+    async def in_queue(
+        self, request: Request, ticket: Ticket, work: Callable[[Ticket], T], spec: EngineSpec | None = None
+    ) -> T:
+        """Run work in its turn, off the event loop; it is told when the client leaves.
 
+        ``spec`` is the engine of a try-on; None: preparation alone, which is done on the CPU.
+        """
+        need = Need(lane="cpu") if spec is None else Need(lane=self.lane_of(spec), engine=spec.name)
         try:
-            return await self.dispatcher.run(
-                work, ticket=ticket, disconnected=lambda: disconnected(request.receive)
-            )
+            with self.callers.wait(ticket):
+                return await self.dispatcher.run(
+                    work, need=need, ticket=ticket, disconnected=lambda: disconnected(request.receive)
+                )
         finally:
             self.assets.trim()
+
+    def lane_of(self, spec: EngineSpec) -> Lane:
+        return lane_of(spec, self.settings.runtime)
 
     def new_ticket(self) -> Ticket:
         """The deadline counts from the first byte: upload and waiting included."""
@@ -154,6 +179,18 @@ class Service:
         name = choose("auto", self.registry, self.settings).spec.name
         self.tools.preparation.load()
         self.tools.engines.warm(name)
+        self.jobs.store.sort(self._lane_now)
+
+    def _lane_now(self, job: Job) -> Lane:
+        """Where a job belongs that was accepted under earlier settings: they change by a restart only.
+
+        One whose engine changes later, because its weights arrived, is worked on where it stands.
+        """
+        engine, categories = wish_of(job)
+        try:
+            return self.lane_of(choose(engine, self.registry, self.settings, categories).spec)
+        except Problem:  # it fails in its turn, with these words
+            return job.lane
 
 
 def _unready(error: Exception) -> Problem:
@@ -165,21 +202,30 @@ def _unready(error: Exception) -> Problem:
     return Problem("engine-unavailable", str(error) if told else "Loading failed; the log says why.")
 
 
-def build(settings: Settings, registry: Registry, preparation: Preparation) -> Service:
+def build(
+    settings: Settings,
+    registry: Registry,
+    preparation: Preparation,
+    dispatcher: Dispatcher | None = None,
+) -> Service:
     """Nothing is loaded yet."""
     assets = AssetStore(
         max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
     )
     metrics = Metrics()
-    dispatcher = Dispatcher(concurrency=settings.concurrency, queue=settings.max_queue, waited=metrics.waited)
+    dispatcher = dispatcher or LocalDispatcher(
+        concurrency=settings.concurrency, queue=settings.max_queue, waited=metrics.waited
+    )
     jobs = JobDesk(settings, dispatcher)
+    engines = EnginePool(registry, settings.runtime, max_batch=settings.max_batch)
     _watch(metrics, dispatcher, assets, jobs)
+    metrics.registry.register(EngineCollector(loaded=engines.loaded))
     return Service(
         settings=settings,
         registry=registry,
         tools=Tools(
             preparation=preparation,
-            engines=EnginePool(registry, settings.runtime),
+            engines=engines,
             policy=load_policy(settings.policy),
             limits=image_limits(settings),
             low_resolution_side=settings.low_resolution_side,
@@ -195,7 +241,7 @@ def build(settings: Settings, registry: Registry, preparation: Preparation) -> S
 
 
 def _watch(metrics: Metrics, dispatcher: Dispatcher, assets: AssetStore, jobs: JobDesk) -> None:
-    metrics.watch("cabine_queue_waiting", "Requests that wait for a turn.", lambda: dispatcher.waiting)
+    metrics.watch_queue(lambda: {lane: dispatcher.waiting(lane) for lane in LANES})
     metrics.watch("cabine_assets", "Uploaded pictures held.", lambda: assets.usage().count)
     metrics.watch("cabine_asset_photo_bytes", "Memory of uploaded pictures.", lambda: assets.usage().photos)
     metrics.watch(

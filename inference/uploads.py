@@ -5,10 +5,10 @@ Starlette's own form reader spools parts over 1 MB into temporary files on disk;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -24,6 +24,8 @@ MAX_TEXT_BYTES = 8_192
 """Longest plain value: a garment's description; far above any option."""
 MAX_PARTS = 64
 """Four garments with three fields each, and every option, make about 25."""
+JSON_COPIES = 3
+"""Of a JSON body while it is read: as it came, its texts, and what those stand for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +47,18 @@ class Part:
         return self.data.decode("utf-8", errors="replace").strip()
 
 
+T = TypeVar("T")
+Reader: TypeAlias = Callable[[Request, UploadLimits, Callable[[int], None]], Awaitable[T]]
+"""Makes something of a body; the function takes the bytes that it needs from a :class:`Budget`."""
+
+
 class Budget:
     """Bytes of request bodies in memory, over all requests; used from the event loop only."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held = 0
+        self.held = 0
+        """Taken and not yet given back."""
 
     @contextmanager
     def share(self) -> Iterator[Callable[[int], None]]:
@@ -59,17 +67,17 @@ class Budget:
 
         def take(count: int) -> None:
             nonlocal mine
-            if self._held + count > self._most:
+            if self.held + count > self._most:
                 raise Problem(
                     "busy", "Too much is being uploaded now; try again.", headers={"Retry-After": "2"}
                 )
-            self._held += count
+            self.held += count
             mine += count
 
         try:
             yield take
         finally:
-            self._held -= mine
+            self.held -= mine
 
 
 @dataclass(kw_only=True)
@@ -166,6 +174,34 @@ async def read_form(request: Request, limits: UploadLimits, take: Callable[[int]
             "request-malformed", "The Content-Type names no boundary; let your HTTP library set that header."
         )
     return await _read_multipart(request, options[b"boundary"], limits, take)
+
+
+async def read_json(request: Request, limits: UploadLimits, take: Callable[[int], None]) -> bytearray:
+    """A body of type ``application/json``, unparsed.
+
+    Raises :class:`Problem`: ``request-malformed``, ``image-too-large``, ``busy``.
+    """
+    kind, _ = parse_options_header(request.headers.get("content-type"))
+    await _refuse_announced(request, limits)
+    if kind != b"application/json":
+        raise Problem("request-malformed", "The body is not declared as application/json; send JSON.")
+    body = bytearray()
+    total = 0
+    refusal: Problem | None = None
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > limits.request_bytes:
+            raise refusal or _too_large(limits)
+        if refusal is None:
+            try:
+                take(JSON_COPIES * len(chunk))
+                body += chunk
+            except Problem as problem:  # the rest is read and dropped, so that the client sees the answer
+                refusal = problem
+                body.clear()
+    if refusal is not None:
+        raise refusal
+    return body
 
 
 async def _refuse_announced(request: Request, limits: UploadLimits) -> None:

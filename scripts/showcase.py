@@ -22,13 +22,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
-from inference.engines.base import EngineUnavailable, OutOfMemory, Reporting
+from inference.engines.base import EngineUnavailable, OutOfMemory
 from inference.installed import engines_here
+from inference.opening import open_picture
 from inference.pictures import Picture
-from inference.pipeline import Outcome, Stages, Tools, open_picture, try_on
+from inference.pipeline import Outcome, Tools, try_on
 from inference.problems import Problem
 from inference.selection import Choice, choose
 from inference.service import build
+from inference.stages import Stages
 from inference.tryon import GarmentRequest, Options, TryOn
 from inference.weights.selftest import versions
 from preprocess.errors import InputError
@@ -103,8 +105,7 @@ class Studio:
 
     def facts(self) -> Mapping[str, str]:
         """What the engine says about its device."""
-        with self.tools.engines.engine(self.choice.spec.name, lambda: False) as engine:
-            return engine.facts() if isinstance(engine, Reporting) else {}
+        return self.tools.engines.facts(self.choice.spec.name)
 
 
 def described(outcome: Outcome) -> str:

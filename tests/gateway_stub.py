@@ -18,6 +18,9 @@ PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
 
+LARGE = 12_000_000
+"""Bytes of the answer of ``/v1/large``: more than sockets hold."""
+
 PROBLEM = json.dumps({"type": "urn:cabine:error:no-person", "status": 422, "field": "person"}).encode()
 
 TRYON = {
@@ -153,6 +156,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_v1_moved(self) -> None:
         self.answer(307, "text/plain", b"", Location=f"{self.stub.url}/v1/engines")
+
+    def on_v1_large(self) -> None:
+        self.answer(200, "image/png", bytes(LARGE))
 
     def on_v1_late(self) -> None:
         time.sleep(1.5)

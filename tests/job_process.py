@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from inference import logs
 from inference.jobs.errors import StoreFull
 from inference.jobs.files import RESERVE_BYTES
 from inference.jobs.sqlite import sqlite_store
@@ -35,7 +36,7 @@ def opened(folder: Path) -> JobStore:
 def hold(folder: Path) -> None:
     """Claim a job, show progress and a preview, and never come back."""
     store = opened(folder)
-    job = store.claim("doomed", LONG_S)
+    job = store.claim("doomed", LONG_S, "cpu")
     assert job is not None
     store.progress(job.id, "doomed", "engine", 3, 20)
     store.attach(job.id, "doomed", "preview", b"rough")
@@ -51,7 +52,7 @@ def live(folder: Path) -> None:
         tell("accepted", job.id)
         if number % 3 == 0:
             continue
-        claimed = store.claim("doomed", LONG_S)
+        claimed = store.claim("doomed", LONG_S, "cpu")
         assert claimed is not None
         store.progress(claimed.id, "doomed", "engine", 1, 2)
         store.finish(claimed.id, "doomed", success(b"x" * 100_000))
@@ -62,14 +63,14 @@ def drain(folder: Path) -> None:
     """Claim one job; when told to, all that are left."""
     wait()
     store = opened(folder)
-    job = store.claim("drain", LONG_S)
+    job = store.claim("drain", LONG_S, "cpu")
     tell("ready")
     wait()
     ids = []
     while job is not None:
         ids.append(job.id)
         store.finish(job.id, "drain", BROKEN)
-        job = store.claim("drain", LONG_S)
+        job = store.claim("drain", LONG_S, "cpu")
     store.close()
     tell(*ids)
 
@@ -85,7 +86,7 @@ def fill(folder: Path) -> None:
     except StoreFull:
         tell("full", len(accepted) > 0, len(list((folder / "files").iterdir())) == len(accepted))
         tell("room for the database", shutil.disk_usage(folder).free > RESERVE_BYTES - 2**20)
-    claimed = store.claim("w", LONG_S)
+    claimed = store.claim("w", LONG_S, "cpu")
     assert claimed is not None
     store.progress(claimed.id, "w", "engine", 1, 2)
     try:
@@ -99,7 +100,7 @@ def fill(folder: Path) -> None:
 
 def _fill_to_the_brim(folder: Path, store: JobStore) -> None:
     """Something else takes the rest of the disk, and later gives it back."""
-    job = store.claim("w", LONG_S)
+    job = store.claim("w", LONG_S, "cpu")
     assert job is not None
     ballast = folder.parent / "ballast"
     try:
@@ -122,4 +123,5 @@ def _fill_to_the_brim(folder: Path, store: JobStore) -> None:
 
 
 if __name__ == "__main__":
+    logs.configure("error", "json")  # the lines of this process are its own
     {"hold": hold, "live": live, "drain": drain, "fill": fill}[sys.argv[1]](Path(sys.argv[2]))

@@ -1,11 +1,13 @@
 """``python -m tests.job_service``: the service around a fake engine, to be killed and started again.
 
-The engine is held up as long as the file named by ``CABINE_TEST_GATE`` does not exist.
+The engine is held up as long as the file named by ``CABINE_TEST_GATE`` does not exist; with some seeds it
+breaks then.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,9 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import numpy as np
 
+from inference import logs
 from inference.app import create_app
 from inference.config import Settings
+from inference.engines.base import Cancelled, EngineResult, Params, Prepared, Progress
 from inference.server import serve
 from tests.contract.conftest import until
 from tests.fakes import FakeEngine, FakePreparation, registry, spec
@@ -41,6 +46,29 @@ class FileGate(threading.Event):
         return self._path.exists()
 
 
+ABORTS = 1001
+"""Seed with which the engine ends its process, as a fault in native code does."""
+TAKES_MUCH = 1002
+"""Seed with which the engine asks for ``MUCH`` bytes."""
+MUCH = 2**30
+DEAF = 1003
+"""Seed with which the engine never asks whether it shall stop."""
+
+
+class FaultyEngine(FakeEngine):
+    def run(
+        self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
+    ) -> EngineResult:
+        if params.seed == DEAF:
+            cancelled = bool  # False
+        result = super().run(prepared, params, progress, cancelled)
+        if params.seed == ABORTS:
+            os.abort()
+        if params.seed == TAKES_MUCH:
+            np.ones(MUCH, np.uint8)
+        return result
+
+
 @dataclass(kw_only=True)
 class JobService:
     """The process, which keeps its address and its store from one life to the next."""
@@ -48,6 +76,8 @@ class JobService:
     folder: Path
     settings: dict[str, object]
     port: int = field(default_factory=free_port)
+    output: Path = Path(os.devnull)
+    """What its lives write, one after another."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,13 +97,14 @@ class JobService:
         variables = {"CABINE_JOBS_DIR": str(self.jobs)} | variables
         variables |= {"CABINE_JOBS_STORE": "sqlite", "CABINE_INFERENCE_PORT": str(self.port)}
         variables |= {"CABINE_TEST_GATE": str(self.gate)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.job_service"],
-            env=os.environ | variables,
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.job_service"],
+                env=os.environ | variables,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         until(lambda: answers(f"{self.url}/health/{'ready' if ready else 'live'}"), seconds=60)
 
     def end(self, signal_number: int) -> int:
@@ -84,9 +115,9 @@ class JobService:
 
 
 @contextmanager
-def job_service(folder: Path, **settings: object) -> Iterator[JobService]:
+def job_service(folder: Path, output: Path = Path(os.devnull), **settings: object) -> Iterator[JobService]:
     """Started and ready; ``settings`` by the names of their variables, without ``CABINE_``."""
-    service = JobService(folder=folder, settings=settings)
+    service = JobService(folder=folder, settings=settings, output=output)
     service.start()
     try:
         yield service
@@ -105,7 +136,9 @@ def answers(url: str) -> bool:
 
 def main() -> None:
     settings = Settings()
-    engine = FakeEngine(spec=spec(), gate=FileGate(Path(os.environ["CABINE_TEST_GATE"])))
+    logs.configure(settings.log_level, settings.log_format)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what aborts on purpose leaves no file behind
+    engine = FaultyEngine(spec=spec(), gate=FileGate(Path(os.environ["CABINE_TEST_GATE"])))
     application = create_app(settings, registry=registry(engine), preparation=FakePreparation())
     serve(application, settings, host="127.0.0.1", port=settings.inference_port)
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from inference.engines.lanes import Lane
 from inference.jobs.limits import Limits
 from inference.jobs.memory import memory_store
 from inference.jobs.model import Idempotency, Job, JobError, Submission, Success
@@ -50,10 +51,16 @@ def make_store(kind: str, folder: Path, now: Callable[[], float], **limits: floa
 
 
 def submission(
-    text: str = "shirt", *, owner: str | None = None, key: str | None = None, deadline: float | None = None
+    text: str = "shirt",
+    *,
+    owner: str | None = None,
+    key: str | None = None,
+    deadline: float | None = None,
+    lane: Lane = "cpu",
 ) -> Submission:
     return Submission(
         engine="warp",
+        lane=lane,
         request={"options": {"seed": 7}, "text": text},
         inputs={"person": b"person of " + text.encode(), "garment-0": text.encode()},
         owner=owner,
@@ -76,7 +83,7 @@ def success(image: bytes = b"picture") -> Success:
 def running(store: JobStore, text: str = "shirt", worker: str = "w") -> Job:
     """A job that the worker has just claimed."""
     store.submit(submission(text))
-    job = store.claim(worker, LEASE_S)
+    job = store.claim(worker, LEASE_S, "cpu")
     assert job is not None
     return job
 

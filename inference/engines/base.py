@@ -5,7 +5,7 @@ Engines share this file and nothing else. It imports neither torch nor any engin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -176,6 +176,37 @@ class Engine(Protocol):
         self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
     ) -> EngineResult:
         """Try the garments on. Raises ``preprocess.errors.InputError`` for what it must refuse."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One request on an engine: what :meth:`Engine.run` takes, as one value."""
+
+    prepared: Prepared
+    params: Params
+    progress: Progress
+    cancelled: Cancelled
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """An engine that can work on several requests at once, each with a picture of its own."""
+
+    def batch_key(self, turn: Turn) -> Hashable | None:
+        """Turns of equal keys may share a batch; None: this one never does. Cheap; raises nothing."""
+
+    def most_at_once(self, turn: Turn, wanted: int) -> int:
+        """How many of ``wanted`` turns like this one the device holds in one batch: 1 to ``wanted``.
+
+        Raises nothing.
+        """
+
+    def run_batch(self, turns: Sequence[Turn]) -> Sequence[EngineResult]:
+        """What :meth:`Engine.run` gives for each, in their order; the turns are two or more, of one key.
+
+        Tells every turn of its progress, and raises :class:`Stopped` only when all of them are cancelled.
+        May raise for the fault of a single turn: then each is run again by itself.
+        """
 
 
 @runtime_checkable

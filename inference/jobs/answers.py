@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
+from inference.jobs.previews import PREVIEW
 from inference.problems import TYPES
 from inference.schemas import EngineUsed, JobAnswer, ProblemBody, Resolution, WarningBody
 
@@ -33,6 +34,7 @@ def describe(job: Job, desk: JobDesk) -> JobAnswer:
         error=_error(job),
         images=[f"/v1/jobs/{job.id}/images/{index}" for index in range(results.get("images", 0))],
         mask=f"/v1/jobs/{job.id}/mask" if results else None,
+        previews=[address_of(job.id, name) for name in job.files if name.startswith(f"{PREVIEW}-")],
         format=results.get("format"),
         width=results.get("width"),
         height=results.get("height"),
@@ -44,6 +46,11 @@ def describe(job: Job, desk: JobDesk) -> JobAnswer:
         expires=None if job.expires is None else _time(job.expires),
         request_id=_request_id(job),
     )
+
+
+def address_of(job_id: str, preview: str) -> str:
+    """Where a preview is fetched; ``preview`` is the name of its file, ``preview-0``."""
+    return f"/v1/jobs/{job_id}/previews/{preview.removeprefix(f'{PREVIEW}-')}"
 
 
 def _error(job: Job) -> ProblemBody | None:

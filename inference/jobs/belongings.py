@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import structlog
+
+from inference.jobs.errors import StoreDown, StoreFull
 from inference.jobs.files import Files
 from inference.jobs.model import Job
+
+log = structlog.get_logger("cabine.jobs")
 
 
 def inputs_of(job: Job) -> str:
@@ -31,7 +36,13 @@ def remove_useless(jobs: Iterable[Job], files: Files) -> None:
     """
     for job in jobs:
         for folder in {inputs_of(job), results_of(job)} - needed_by(job):
-            files.remove(folder)
+            try:
+                files.remove(folder)
+            except (
+                StoreDown,
+                StoreFull,
+            ) as error:  # what was committed holds; they are orphans now, and go as such
+                log.warning("files of a job not removed", job_id=job.id, error=str(error))
 
 
 def remove_orphans(find: Callable[[str], Job | None], files: Files, before: float) -> None:

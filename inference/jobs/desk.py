@@ -15,10 +15,12 @@ import anyio
 import anyio.to_thread
 
 from inference.config import Settings
-from inference.dispatch import Dispatcher, Ticket
-from inference.jobs import eta
+from inference.dispatch import Dispatcher, Need, Ticket
+from inference.engines.base import EngineSpec
+from inference.engines.lanes import LANES, Lane, lane_of
 from inference.jobs.bells import Bells
 from inference.jobs.errors import IdempotencyConflict, QueueFull, StoreDown, StoreFull
+from inference.jobs.looks import Looks
 from inference.jobs.memory import memory_store
 from inference.jobs.model import Event, Idempotency, Job
 from inference.jobs.request import Accepted, submission
@@ -48,12 +50,13 @@ class JobDesk:
         self.admission = anyio.CapacityLimiter(settings.concurrency)
         """For looking at what comes in before it is accepted."""
         self.bells = Bells()
+        self._looks = Looks(self._look)
         self.running: dict[str, Ticket] = {}
         """Of the jobs that this process works on."""
         self.watchers = Places(settings.max_watchers)
         self._stopped: float | None = None
-        self.submitted = anyio.Event()
-        """Set when there is work; whoever waits for it puts a new one in its place."""
+        self.submitted = {lane: anyio.Event() for lane in LANES}
+        """Set when a lane has work; whoever waits for it puts a new one in its place."""
 
     def open(self) -> None:
         """Raises ``store-unavailable``, naming what to do."""
@@ -104,30 +107,52 @@ class JobDesk:
         store = self.store
         return await anyio.to_thread.run_sync(lambda: work(store), limiter=self._threads)
 
-    async def submit(self, accepted: Accepted, idempotency: Idempotency | None) -> tuple[Job, bool]:
-        """The job, and whether it is new; raises ``busy``, ``store-full``, ``idempotency-conflict``."""
+    async def submit(
+        self,
+        engine: EngineSpec,
+        owner: str | None,
+        *,
+        identify: Callable[[], Idempotency | None],
+        accept: Callable[[], Accepted],
+    ) -> tuple[Job, bool]:
+        """The job, and whether it is new; raises ``busy``, ``store-full``, ``idempotency-conflict``.
+
+        ``accept`` looks at pictures, and is called only where there is a place. Both run in a thread, for a
+        few callers at a time: those who wait for that would be refused once they get there, so it is soon.
+        """
         deadline = time.time() + self._settings.job_timeout_s
+        lane, store = lane_of(engine, self._settings.runtime), self.store
 
-        def put(store: JobStore) -> tuple[Job, bool]:
-            return store.submit(submission(accepted, deadline=deadline, idempotency=idempotency))
+        def put() -> tuple[Job, bool]:
+            idempotency = identify()
+            earlier = store.expect(lane, owner, idempotency)
+            if earlier is not None:
+                return earlier, False
+            accepted = accept()
+            return store.submit(submission(accepted, lane=lane, deadline=deadline, idempotency=idempotency))
 
-        with self._told():
-            job, new = await self.call(put)
-        self.submitted.set()
+        try:
+            with self._told():
+                job, new = await anyio.to_thread.run_sync(put, limiter=self.admission)
+        except QueueFull as error:
+            raise self._busy(error, lane) from error
+        self.submitted[lane].set()
         return job, new
 
     async def get(self, job_id: str) -> Job:
         """Raises ``not-found``, ``expired``."""
-        job = await self.find(job_id)
-        if job.state == "expired":
-            raise Problem("expired", "The job and its results are gone; send the request again.")
-        return job
+        return _kept(await self.find(job_id))
 
-    async def require(self, job_id: str, owner: str | None) -> None:
-        """Raises ``not-found`` where the caller's key is not that of the job (None: none)."""
+    async def get_of(self, owner: str | None, job_id: str) -> Job:
+        """The same, ``not-found`` also where the caller's key is not that of the job (None: none)."""
+        return _kept(await self.find_of(owner, job_id))
+
+    async def find_of(self, owner: str | None, job_id: str) -> Job:
+        """Also an expired one. Raises ``not-found``."""
         job = await self.find(job_id)
         if job.owner != owner:
             raise _unknown()
+        return job
 
     async def find(self, job_id: str) -> Job:
         """Also an expired one. Raises ``not-found``."""
@@ -137,9 +162,18 @@ class JobDesk:
             raise _unknown()
         return job
 
-    async def events(self, job_id: str, after: int) -> tuple[Event, ...]:
+    async def follow(self, job_id: str, after: int) -> tuple[Job, tuple[Event, ...]]:
+        """The job, and what happened to it since that event; also an expired one. Raises ``not-found``."""
         with self._told():
-            return await self.call(lambda store: store.events(job_id, after))
+            job, events = await self._looks.ask((job_id, after))
+        if job is None:
+            raise _unknown()
+        return job, events
+
+    async def _look(self, question: tuple[str, int]) -> tuple[Job | None, tuple[Event, ...]]:
+        """The job first: all that led to its state is among the events then."""
+        job_id, after = question
+        return await self.call(lambda store: (store.get(job_id), store.events(job_id, after)))
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job once it is done, or as it is then; raises ``not-found``, ``expired``, ``busy``."""
@@ -170,9 +204,12 @@ class JobDesk:
 
         def end(store: JobStore) -> tuple[Job | None, bool]:
             before = store.get(job_id)
-            if before is not None and before.done:
+            job = store.cancel(job_id)
+            if before is None or job is None:
+                return None, False
+            if before.done or job.state in ("succeeded", "failed"):  # also if it ended in between
                 return store.discard(job_id), True
-            return store.cancel(job_id), False
+            return job, False
 
         with self._told():
             job, discarded = await self.call(end)
@@ -195,27 +232,26 @@ class JobDesk:
 
     def remaining_s(self, job: Job) -> float | None:
         """Estimated seconds until it is done."""
-        if job.queue_position is not None:
-            mean_s = self._dispatcher.mean_s
-            return eta.while_queued(job.queue_position, mean_s, self._dispatcher.concurrency)
-        return None if job.done else job.eta_s
+        if job.queue_position is None:
+            return None if job.done else job.eta_s
+        turn_s = self._dispatcher.turn_s(job.lane, job.queue_position)
+        return turn_s + self._dispatcher.takes_s(Need(lane=job.lane, engine=job.engine))
 
     def close(self) -> None:
         if self._store is not None:
             self._store.close()
 
+    def _busy(self, full: QueueFull, lane: Lane) -> Problem:
+        seconds = math.ceil(self._dispatcher.turn_s(lane, full.waiting + 1))
+        whose = "of yours " if full.owner else ""
+        words = f"{full.waiting} jobs {whose}are waiting and no more may; try again in about {seconds} s."
+        return Problem("busy", words, headers={"Retry-After": str(seconds)})
+
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """The store's refusals as problems."""
+        """The store's refusals as problems; all but ``QueueFull``, which is about a lane."""
         try:
             yield
-        except QueueFull as error:
-            seconds = math.ceil(self._dispatcher.mean_s * (error.waiting + 1) / self._dispatcher.concurrency)
-            whose = "of yours " if error.owner else ""
-            words = (
-                f"{error.waiting} jobs {whose}are waiting and no more may; try again in about {seconds} s."
-            )
-            raise Problem("busy", words, headers={"Retry-After": str(seconds)}) from error
         except StoreFull as error:
             seconds = math.ceil(max(1.0, FULL_RETRY_S if error.retry_s is None else error.retry_s))
             words = "There is no room for another job; DELETE finished ones, or try again later."
@@ -245,6 +281,13 @@ class Places:
             yield
         finally:
             self.taken -= 1
+
+
+def _kept(job: Job) -> Job:
+    """Raises ``expired``."""
+    if job.state == "expired":
+        raise Problem("expired", "The job and its results are gone; send the request again.")
+    return job
 
 
 def _unknown() -> Problem:

@@ -1,14 +1,9 @@
-"""How long a job still takes, from what others took and how far it is."""
+"""How long a running job still takes, from what others took and how far it is."""
 
 from __future__ import annotations
 
 OVERDUE = 0.1
 """Of what took longer than others, this part of the time that has passed is thought to be left."""
-
-
-def while_queued(position: int, mean_s: float, concurrency: int) -> float:
-    """Seconds until a queued job is done; ``position`` 1 is the next."""
-    return mean_s * (1 + position / concurrency)
 
 
 def while_running(

@@ -17,7 +17,7 @@ TOO_LATE = JobError(
 
 def lost(attempts: int) -> JobError:
     words = f"The worker stopped while it worked on this job, {attempts} time(s); send it again later."
-    return JobError(slug="internal", detail=words, retryable=True)
+    return JobError(slug="worker-lost", detail=words, retryable=True)
 
 
 def submitted(submission: Submission, job_id: str, now: float) -> Job:
@@ -25,6 +25,7 @@ def submitted(submission: Submission, job_id: str, now: float) -> Job:
         id=job_id,
         owner=submission.owner,
         engine=submission.engine,
+        lane=submission.lane,
         request=submission.request,
         created=now,
         deadline=submission.deadline,

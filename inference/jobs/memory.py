@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import get_args
 
+from inference.engines.lanes import LANES, Lane
 from inference.jobs.files import MemoryFiles
 from inference.jobs.limits import Limits
 from inference.jobs.model import Event, Idempotency, Job, State
@@ -47,12 +48,13 @@ class MemoryRecords:
         with self._lock:
             return self._jobs.get(job_id)
 
-    def first_queued(self) -> Job | None:
-        return next(iter(self._in("queued")), None)
+    def first_queued(self, lane: Lane) -> Job | None:
+        return next(iter(self._waiting(lane)), None)
 
     def ahead_of(self, job_id: str) -> int:
         with self._lock:
-            ids = [job.id for job in self._in("queued")]
+            job = self._jobs.get(job_id)
+            ids = [] if job is None else [other.id for other in self._waiting(job.lane)]
             return ids.index(job_id) if job_id in ids else 0
 
     def queued_of(self, owner: str) -> int:
@@ -62,10 +64,13 @@ class MemoryRecords:
         with self._lock:
             jobs = list(self._jobs.values())
         states: dict[State, int] = dict.fromkeys(get_args(State), 0)
+        queued: dict[Lane, int] = dict.fromkeys(LANES, 0)
         for job in jobs:
             states[job.state] += 1
+            queued[job.lane] += job.state == "queued"
         return Counts(
             states=states,
+            queued=queued,
             bytes=sum(job.bytes for job in jobs),
             oldest_queued=next((job.created for job in jobs if job.state == "queued"), None),
             first_expiry=min(
@@ -73,6 +78,10 @@ class MemoryRecords:
                 default=None,
             ),
         )
+
+    def unfinished(self) -> list[Job]:
+        with self._lock:
+            return self._in("queued", "running")
 
     def lapsed(self, now: float) -> list[Job]:
         return [job for job in self._in("running") if job.lease is not None and job.lease.until <= now]
@@ -112,6 +121,9 @@ class MemoryRecords:
 
     def close(self) -> None:
         """There is nothing to close."""
+
+    def _waiting(self, lane: Lane) -> list[Job]:
+        return [job for job in self._in("queued") if job.lane == lane]
 
     def _in(self, *states: State) -> list[Job]:
         return [job for job in self._jobs.values() if job.state in states]

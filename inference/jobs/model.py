@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from inference.engines.lanes import Lane
+
 Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
 JsonObject: TypeAlias = dict[str, Json]
 
@@ -51,7 +53,7 @@ class Event:
     """Something that happened to a job; ``seq`` counts from 1 within the job.
 
     ``kind`` is the state that was entered (``data`` is then empty or holds ``error``), ``progress``
-    (``stage``, ``step``, ``steps``, ``eta_s``) or ``preview`` (``name`` of the file).
+    (``stage``, ``step``, ``steps``, ``eta_s``) or ``preview`` (``name`` of the file, and what it shows).
     """
 
     seq: int
@@ -68,6 +70,8 @@ class Job:
     owner: str | None
     """The API key it came with."""
     engine: str
+    lane: Lane
+    """The queue it stands in: that of the device which its engine works on."""
     request: JsonObject
     """The validated request, without its pictures."""
     created: float
@@ -76,7 +80,7 @@ class Job:
 
     state: State = "queued"
     queue_position: int | None = None
-    """1 is the next; known while queued, and only in an answer of the store."""
+    """Within its lane, 1 is the next; known while queued, and only in an answer of the store."""
     stage: str = ""
     step: int = 0
     steps: int = 0
@@ -124,6 +128,7 @@ class Submission:
     """A request that wants to become a job. Names of inputs: lower-case words, ``garment-0``."""
 
     engine: str
+    lane: Lane
     request: JsonObject
     inputs: Mapping[str, bytes]
     owner: str | None = None

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from inference.engines.lanes import Lane
 from inference.jobs.model import Event, Idempotency, Job, State
 
 
@@ -17,6 +18,8 @@ from inference.jobs.model import Event, Idempotency, Job, State
 class Counts:
     states: Mapping[State, int]
     """Every state, also those that no job is in."""
+    queued: Mapping[Lane, int]
+    """Every lane, also those where no job waits."""
     bytes: int
     """Of all files."""
     oldest_queued: float | None
@@ -45,15 +48,19 @@ class Records(Protocol):
 
     def find(self, job_id: str) -> Job | None: ...
 
-    def first_queued(self) -> Job | None: ...
+    def first_queued(self, lane: Lane) -> Job | None: ...
 
     def ahead_of(self, job_id: str) -> int:
-        """Queued jobs that were added before this one."""
+        """Queued jobs of the same lane that were added before this one."""
         ...
 
     def queued_of(self, owner: str) -> int: ...
 
     def counts(self) -> Counts: ...
+
+    def unfinished(self) -> list[Job]:
+        """Queued or running."""
+        ...
 
     def lapsed(self, now: float) -> list[Job]:
         """Running on a lease that has ended."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
+from inference.assets import Asset, AssetStore
 from inference.encode import encode_rgb
 from inference.engines.base import Params
+from inference.engines.lanes import Lane
 from inference.jobs.model import Idempotency, Job, Json, Submission
 from inference.pictures import Picture
+from inference.problems import Problem
 from inference.produce import engine_used
 from inference.selection import Choice
 from inference.tryon import ImageFormat, Source, TryOn
@@ -32,7 +36,9 @@ class Accepted:
     """Name of the API key it came with."""
 
 
-def submission(accepted: Accepted, *, deadline: float, idempotency: Idempotency | None) -> Submission:
+def submission(
+    accepted: Accepted, *, lane: Lane, deadline: float, idempotency: Idempotency | None
+) -> Submission:
     """What the store keeps. Pictures of assets are encoded, which takes a while: in a thread.
 
     The seed is fixed here, so that a job that has to run twice gives the same picture twice.
@@ -49,12 +55,14 @@ def submission(accepted: Accepted, *, deadline: float, idempotency: Idempotency 
         inputs["mask"] = accepted.asked.mask
     return Submission(
         engine=choice.spec.name,
+        lane=lane,
         request={
             "values": pairs,
             "format": accepted.image_format,
             "seed": accepted.params.seed,
             "engine": cast(Json, engine_used(choice).model_dump()),
             "inputs": list(inputs),
+            "assets": _asset_ids(accepted.parts),
             "request_id": accepted.request_id,
         },
         inputs=inputs,
@@ -64,14 +72,42 @@ def submission(accepted: Accepted, *, deadline: float, idempotency: Idempotency 
     )
 
 
-def form_of(job: Job, files: Sequence[bytes]) -> tuple[Part, ...]:
-    """The form once more; ``files`` in the order of :func:`input_names`."""
-    names = (name.partition("-")[0] for name in input_names(job))
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Pictures of a job that are still here as assets, by the names of its inputs.
+
+    Looked up once: what expires after that stays with the job.
+    """
+
+    assets: Mapping[str, Asset]
+
+    def get(self, asset_id: str, *, field: str | None = None) -> Asset:
+        return next(asset for asset in self.assets.values() if asset.id == asset_id)
+
+
+def find_held(job: Job, assets: AssetStore) -> Held:
+    """Those that the job's owner still has in this process, with what was prepared from them."""
+    found = {}
+    for name, asset_id in cast(dict[str, str], job.request.get("assets", {})).items():
+        with suppress(Problem):  # gone, or of a process before this one: the stored file is there for that
+            found[name] = assets.get(asset_id, owner=job.owner)
+    return Held(assets=found)
+
+
+def form_of(job: Job, files: Mapping[str, bytes], held: Held) -> tuple[Part, ...]:
+    """The form once more; ``files`` has those of :func:`input_names` that are not held."""
     values = cast(list[list[str]], job.request["values"])
     return (
-        *(Part(name=name, data=data, is_file=True) for name, data in zip(names, files, strict=True)),
+        *(_picture(name, files, held) for name in input_names(job)),
         *(Part(name=name, data=text.encode(), is_file=False) for name, text in values),
     )
+
+
+def wish_of(job: Job) -> tuple[str, frozenset[str]]:
+    """The engine it asked for, which may be ``auto``, and the categories of garments that it named."""
+    values = cast(list[list[str]], job.request["values"])
+    engine = next((text for name, text in values if name == "engine" and text), "auto")
+    return engine, frozenset(text for name, text in values if name == "category" and text) - {"auto"}
 
 
 def input_names(job: Job) -> list[str]:
@@ -81,6 +117,22 @@ def input_names(job: Job) -> list[str]:
 
 def format_of(job: Job) -> ImageFormat:
     return cast(ImageFormat, job.request["format"])
+
+
+def _picture(name: str, files: Mapping[str, bytes], held: Held) -> Part:
+    field = name.partition("-")[0]
+    if name in held.assets:
+        return Part(name=field, data=held.assets[name].id.encode(), is_file=False)
+    return Part(name=field, data=files[name], is_file=True)
+
+
+def _asset_ids(parts: tuple[Part, ...]) -> dict[str, Json]:
+    """Inputs that came as ids of assets."""
+    person = [part for part in parts if part.name == "person"]
+    garments = [part for part in parts if part.name == "garment"]
+    named = [("person", part) for part in person]
+    named += [(f"garment-{index}", part) for index, part in enumerate(garments)]
+    return {name: part.text for name, part in named if not part.is_file}
 
 
 def _file(source: Source) -> bytes:

@@ -1,4 +1,4 @@
-"""Takes jobs from the store and works on them, in the same places as requests whose callers wait.
+"""Takes jobs from the store and works on them, in the same slots as requests whose callers wait.
 
 The only part that knows that jobs are worked on in this process: something else that claims from the store
 may stand in its place.
@@ -6,6 +6,7 @@ may stand in its place.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import secrets
@@ -21,7 +22,8 @@ import anyio.to_thread
 import structlog
 from anyio.abc import TaskGroup
 
-from inference.dispatch import Ticket
+from inference.dispatch import Need, Slot, Ticket
+from inference.engines.lanes import LANES, Lane
 from inference.jobs.desk import JobDesk
 from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
 from inference.jobs.model import Job
@@ -42,10 +44,13 @@ BEATS = 3
 
 @dataclass(kw_only=True)
 class Run:
-    """A job that this process works on."""
+    """A job that this process works on, since one claim of it."""
 
     job: Job
+    worker: str
+    """Name of this claim alone: a job that was lost and comes back to this process is another run."""
     ticket: Ticket
+    slot: Slot
     put_back: bool = False
     """The process ends: the job goes back into the queue once its work has stopped."""
 
@@ -58,8 +63,10 @@ class Runner:
         self._desk: JobDesk = service.jobs
         self._dispatcher = service.dispatcher
         self._settings = service.settings
-        self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._workers = (f"{name}-{number}" for number in itertools.count(1))
         self._runs: dict[str, Run] = {}
+        """By worker."""
         self._claiming = anyio.CancelScope()
         # Of its own: heartbeats must not wait behind those who watch.
         self._thread = anyio.CapacityLimiter(2)
@@ -71,8 +78,8 @@ class Runner:
             await anyio.sleep(LOOK_S / 10)
         async with anyio.create_task_group() as group:
             group.start_soon(self._claim_jobs, group)
-            group.start_soon(self._every, self._settings.job_lease_s / BEATS, self._beat)
-            group.start_soon(self._every, SWEEP_S, self._sweep)
+            group.start_soon(self._forever, self._beat, self._settings.job_lease_s / BEATS)
+            group.start_soon(self._forever, self._sweep, SWEEP_S)
 
     async def drain(self) -> None:
         """Begin nothing new; let what runs finish within the grace, then put it back into the queue."""
@@ -90,99 +97,122 @@ class Runner:
 
     async def _claim_jobs(self, group: TaskGroup) -> None:
         with self._claiming:
-            while True:
-                while self._service.readiness.problem is None and await self._waiting():
-                    await self._dispatcher.acquire()
-                    if not await self._begin_one(group):
-                        break
-                with anyio.move_on_after(LOOK_S):
-                    await self._desk.submitted.wait()
-                    self._desk.submitted = anyio.Event()
+            async with anyio.create_task_group() as lanes:
+                for lane in LANES:
+                    lanes.start_soon(self._forever, partial(self._claim_in, lane, group))
 
-    async def _waiting(self) -> bool:
-        """May there be something to claim? Asked first, so that an idle queue takes no place from anybody."""
-        counts = await self._ask(lambda store: store.counts().states)
-        return counts is not None and (counts["queued"] > 0 or counts["running"] > len(self._runs))
+    async def _claim_in(self, lane: Lane, group: TaskGroup) -> None:
+        """What waits there, one after another; then until there is more, or it is time to look."""
+        while self._service.readiness.problem is None and await self._waiting(lane):
+            slot = await self._dispatcher.slot(lane)
+            if not await self._begin_one(lane, slot, group):
+                break
+        with anyio.move_on_after(LOOK_S):
+            await self._desk.submitted[lane].wait()
+            self._desk.submitted[lane] = anyio.Event()
 
-    async def _begin_one(self, group: TaskGroup) -> bool:
-        """Claim a job for the place that was acquired; the place is given back with the job, or at once."""
+    async def _waiting(self, lane: Lane) -> bool:
+        """Is there something to claim? Asked first, so that an empty queue takes no slot from anybody.
+
+        The jobs of a worker that died come back with the next sweep.
+        """
+        return bool(await self._ask(lambda store: store.counts().queued[lane]))
+
+    async def _begin_one(self, lane: Lane, slot: Slot, group: TaskGroup) -> bool:
+        """Claim a job for the slot, which is left with the job, or at once where there is none."""
+        run = None
         with anyio.CancelScope(shield=True):  # a job that was claimed must be begun
-            job = None
-            if not self._desk.stopping:
-                job = await self._ask(lambda store: store.claim(self.worker, self._settings.job_lease_s))
-            if job is None:
-                self._dispatcher.release()
+            try:
+                run = None if self._desk.stopping else await self._claim(lane, slot)
+            finally:
+                if run is None:
+                    slot.leave()
+            if run is None:
                 return False
-            self._service.metrics.waited(time.time() - job.created)
-            self._runs[job.id] = Run(job=job, ticket=_ticket(job))
-            self._desk.running[job.id] = self._runs[job.id].ticket
-            group.start_soon(self._perform, self._runs[job.id])
+            self._service.metrics.waited(lane, time.time() - run.job.created)
+            self._runs[run.worker] = run
+            self._desk.running[run.job.id] = run.ticket
+            group.start_soon(self._perform, run)
         self._desk.bells.ring_all()
         return True
+
+    async def _claim(self, lane: Lane, slot: Slot) -> Run | None:
+        worker, lease_s = next(self._workers), self._settings.job_lease_s
+        await self._beat()
+        job = await self._ask(lambda store: store.claim(worker, lease_s, lane))
+        return None if job is None else Run(job=job, worker=worker, ticket=_ticket(job), slot=slot)
 
     async def _perform(self, run: Run) -> None:
         job = run.job
         structlog.contextvars.bind_contextvars(job_id=job.id, request_id=job.request.get("request_id"))
         try:
-            # The run's own ticket stops the work; this one never does: what was claimed must be handed in.
-            never = Ticket(deadline=math.inf)
-            outcome = await self._dispatcher.in_thread(lambda _: self._work(run), never)
-            if outcome.error is not None:
-                log.error("job not handed in", exc_info=outcome.error)
+            await run.slot.work(lambda: self._work(run), job.engine)
+        except Exception as error:  # the job is begun again when its lease ends; the others go on
+            log.error("job not handed in", exc_info=error)
         finally:
-            self._dispatcher.release()
-            del self._runs[job.id], self._desk.running[job.id]
+            run.slot.leave()
+            del self._runs[run.worker]
+            if self._desk.running.get(job.id) is run.ticket:
+                del self._desk.running[job.id]
             self._desk.bells.ring_all()
 
     def _work(self, run: Run) -> None:
         """In a thread."""
-        bench = self._bench()
+        bench = self._bench(run)
         try:
             outcome = carry_out(run.job, run.ticket, bench)
             if outcome is None and run.put_back:
-                bench.store.release(run.job.id, self.worker)
+                bench.store.release(run.job.id, run.worker)
             else:
                 hand_in(run.job, outcome, bench)
         except LeaseLost:
             log.warning("job taken over by another worker")
 
-    def _bench(self) -> Bench:
+    def _bench(self, run: Run) -> Bench:
         service = self._service
+        need = Need(lane=run.job.lane, engine=run.job.engine)
         return Bench(
             store=self._desk.store,
-            worker=self.worker,
+            worker=run.worker,
             tools=service.tools,
             assets=service.assets,
             registry=service.registry,
             settings=self._settings,
             form_limits=service.form_limits,
-            mean_s=lambda: self._dispatcher.mean_s,
+            mean_s=lambda: self._dispatcher.takes_s(need),
             meter=service.metrics.meter,
             told=self._desk.bells.ring,
         )
 
-    async def _every(self, seconds: float, task: Callable[[], Awaitable[None]]) -> None:
+    async def _forever(self, task: Callable[[], Awaitable[None]], pause_s: float = 0.0) -> None:
         while True:
-            await anyio.sleep(seconds)
-            await task()
+            await anyio.sleep(pause_s)
+            try:
+                await task()
+            except Exception as error:  # whatever it is: it must not end the work on all jobs unseen
+                log.error("work on jobs faltered", exc_info=error)
+                await anyio.sleep(LOOK_S)
 
     async def _beat(self) -> None:
-        """Renew the leases; learn of jobs that were cancelled in another process."""
-        for run in list(self._runs.values()):
-            beat = partial(self._renew, run)
-            job = await self._ask(beat)
-            if job is not None and job.cancel_requested:
-                run.ticket.cancel()
+        """Renew the leases; learn of jobs that were cancelled in another process.
 
-    def _renew(self, run: Run, store: JobStore) -> Job | None:
+        Also before anybody looks for leases that have ended: when a machine wakes up, all have.
+        """
+        await self._ask(partial(self._renew, list(self._runs.values())))
+
+    def _renew(self, runs: list[Run], store: JobStore) -> None:
         """In a thread."""
-        try:
-            return store.heartbeat(run.job.id, self.worker, self._settings.job_lease_s)
-        except LeaseLost:
-            run.ticket.cancel()
-            return None
+        for run in runs:
+            try:
+                job = store.heartbeat(run.job.id, run.worker, self._settings.job_lease_s)
+            except LeaseLost:
+                run.ticket.cancel()
+            else:
+                if job.cancel_requested:
+                    run.ticket.cancel()
 
     async def _sweep(self) -> None:
+        await self._beat()
         await self._ask(lambda store: store.sweep())
 
     async def _ask(self, question: Callable[[JobStore], T]) -> T | None:

@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+import structlog
+
+from inference.engines.lanes import LANES, Lane
 from inference.jobs.errors import StoreDown, StoreFull
 from inference.jobs.files import DiskFiles, make_private
 from inference.jobs.limits import Limits
@@ -23,8 +26,10 @@ from inference.jobs.model import Event, Idempotency, Job, State, dumps, loads
 from inference.jobs.records import Counts
 from inference.jobs.store import JobStore
 
-VERSION = 1
-"""Of the tables; kept in ``user_version``."""
+log = structlog.get_logger("cabine.jobs")
+
+VERSION = 2
+"""Of the tables and of the fields of a job, which are its text; kept in ``user_version``."""
 BUSY_S = 5.0
 """How long to wait for another process's transaction; they take a millisecond."""
 NOBODY = ""
@@ -35,6 +40,7 @@ CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     state TEXT NOT NULL,
+    lane TEXT NOT NULL,
     owner TEXT,
     created REAL NOT NULL,
     deadline REAL,
@@ -43,7 +49,7 @@ CREATE TABLE jobs (
     bytes INTEGER NOT NULL,
     job TEXT NOT NULL
 );
-CREATE INDEX jobs_by_state ON jobs (state, number);
+CREATE INDEX jobs_by_state ON jobs (state, lane, number);
 CREATE TABLE events (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     seq INTEGER NOT NULL,
@@ -61,6 +67,17 @@ CREATE TABLE keys (
 ) WITHOUT ROWID;
 CREATE INDEX keys_by_job ON keys (job_id);
 """
+
+LANES_CAME = """
+ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT 'cpu';
+UPDATE jobs SET job = json_set(job, '$.lane', 'cpu');
+DROP INDEX jobs_by_state;
+CREATE INDEX jobs_by_state ON jobs (state, lane, number);
+"""
+"""From version 1, which had one queue for all; :meth:`JobStore.sort` then finds the right lanes."""
+
+STEPS = {0: TABLES, 1: LANES_CAME}
+"""What leads from a version of the tables to the present one; a new file has version 0."""
 
 
 class SqliteRecords:
@@ -87,15 +104,15 @@ class SqliteRecords:
                 self._connection.execute(f"PRAGMA {pragma}")
         with self.writing():
             (version,) = self._row("PRAGMA user_version") or (0,)
-            if version == 0:
-                for statement in TABLES.split(";"):
-                    self._run(statement)
-                self._run(f"PRAGMA user_version = {VERSION}")
-            elif version != VERSION:
+            if version not in (*STEPS, VERSION):
                 raise StoreDown(
                     f"{path} was written by another version of Cabine (tables {version}, not {VERSION}); "
                     "remove it, or set another CABINE_JOBS_DIR."
                 )
+            if version != VERSION:
+                for statement in STEPS[version].split(";"):
+                    self._run(statement)
+                self._run(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -111,15 +128,15 @@ class SqliteRecords:
 
     def add(self, job: Job) -> None:
         self._run(
-            "INSERT INTO jobs (state, owner, created, deadline, lease_until, expires, bytes, job, id) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (state, lane, owner, created, deadline, lease_until, expires, bytes, job, id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *_columns(job),
         )
 
     def save(self, job: Job) -> None:
         self._run(
-            "UPDATE jobs SET state = ?, owner = ?, created = ?, deadline = ?, lease_until = ?, expires = ?, "
-            "bytes = ?, job = ? WHERE id = ?",
+            "UPDATE jobs SET state = ?, lane = ?, owner = ?, created = ?, deadline = ?, lease_until = ?, "
+            "expires = ?, bytes = ?, job = ? WHERE id = ?",
             *_columns(job),
         )
 
@@ -127,17 +144,20 @@ class SqliteRecords:
         self._run("DELETE FROM jobs WHERE id = ?", job_id)
 
     def find(self, job_id: str) -> Job | None:
-        row = self._row("SELECT job FROM jobs WHERE id = ?", job_id)
-        return None if row is None else loads(row[0])
+        return next(iter(self._jobs("id = ?", job_id)), None)
 
-    def first_queued(self) -> Job | None:
-        row = self._row("SELECT job FROM jobs WHERE state = 'queued' ORDER BY number LIMIT 1")
-        return None if row is None else loads(row[0])
+    def first_queued(self, lane: Lane) -> Job | None:
+        first = "SELECT min(number) FROM jobs WHERE state = 'queued' AND lane = ?"
+        while self._row(first, lane) != (None,):
+            found = self._jobs(f"number = ({first})", lane)
+            if found:
+                return found[0]
+        return None
 
     def ahead_of(self, job_id: str) -> int:
         return self._number(
-            "SELECT count(*) FROM jobs WHERE state = 'queued' "
-            "AND number < (SELECT number FROM jobs WHERE id = ?)",
+            "SELECT count(*) FROM jobs AS mine JOIN jobs AS other ON other.state = 'queued' "
+            "AND other.lane = mine.lane AND other.number < mine.number WHERE mine.id = ?",
             job_id,
         )
 
@@ -146,13 +166,20 @@ class SqliteRecords:
 
     def counts(self) -> Counts:
         with self._lock:
-            found = dict(self._run("SELECT state, count(*) FROM jobs GROUP BY state"))
+            found = self._run("SELECT state, lane, count(*) FROM jobs GROUP BY state, lane")
             size, oldest, first = self._run(
                 "SELECT coalesce(sum(bytes), 0), min(CASE state WHEN 'queued' THEN created END), "
                 "min(CASE state WHEN 'succeeded' THEN expires END) FROM jobs"
             )[0]
-        states: dict[State, int] = {state: found.get(state, 0) for state in get_args(State)}
-        return Counts(states=states, bytes=size, oldest_queued=oldest, first_expiry=first)
+        states: dict[State, int] = dict.fromkeys(get_args(State), 0)
+        queued: dict[Lane, int] = dict.fromkeys(LANES, 0)
+        for state, lane, count in found:
+            states[state] += count
+            queued[lane] += count if state == "queued" else 0
+        return Counts(states=states, queued=queued, bytes=size, oldest_queued=oldest, first_expiry=first)
+
+    def unfinished(self) -> list[Job]:
+        return self._jobs("state IN ('queued', 'running')")
 
     def lapsed(self, now: float) -> list[Job]:
         return self._jobs("state = 'running' AND lease_until <= ?", now)
@@ -209,8 +236,17 @@ class SqliteRecords:
             self._connection.close()
 
     def _jobs(self, condition: str, *values: object) -> list[Job]:
-        rows = self._run(f"SELECT job FROM jobs WHERE {condition} ORDER BY number", *values)
-        return [loads(text) for (text,) in rows]
+        rows = self._run(f"SELECT id, job FROM jobs WHERE {condition} ORDER BY number", *values)
+        return [job for job_id, text in rows if (job := self._read(job_id, text)) is not None]
+
+    def _read(self, job_id: str, text: str) -> Job | None:
+        """None: damaged. Such a job is lost and goes, so that it costs no other its turn."""
+        try:
+            return loads(text)
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("a job that cannot be read was removed", job_id=job_id, exc_info=error)
+            self.remove(job_id)
+            return None
 
     def _number(self, statement: str, *values: object) -> int:
         return int(self._run(statement, *values)[0][0])
@@ -229,6 +265,7 @@ def _columns(job: Job) -> tuple[object, ...]:
     lease_until = None if job.lease is None else job.lease.until
     return (
         job.state,
+        job.lane,
         job.owner,
         job.created,
         job.deadline,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 
-from inference.jobs import lifecycle
+from inference.engines.lanes import Lane
+from inference.jobs import journal, lifecycle
 from inference.jobs.belongings import inputs_of, remove_orphans, remove_useless, results_of, size_of
 from inference.jobs.errors import IdempotencyConflict, LeaseLost
 from inference.jobs.files import Files
 from inference.jobs.lifecycle import TOO_LATE
 from inference.jobs.limits import Limits
-from inference.jobs.model import Event, Job, JobError, JsonObject, Lease, Submission, Success
+from inference.jobs.model import Event, Idempotency, Job, JobError, JsonObject, Lease, Submission, Success
 from inference.jobs.records import Counts, Records
 
 ID_BYTES = 16
@@ -42,6 +44,18 @@ class JobStore:
         self._limits = limits
         self._now = now
         self._new_id = new_id
+        self._news: list[Job] = []  # what became of jobs in the transaction that is open
+
+    def expect(self, lane: Lane, owner: str | None, idempotency: Idempotency | None) -> Job | None:
+        """Before pictures are looked at for :meth:`submit`: the job that the key already stands for, if any.
+
+        Raises ``QueueFull``, ``IdempotencyConflict``, and ``StoreFull`` where no job fits, however small.
+        """
+        with self._writing():
+            earlier = self._earlier(owner, idempotency)
+            if earlier is None:
+                self._require_place(lane, owner)
+            return earlier
 
     def submit(self, submission: Submission) -> tuple[Job, bool]:
         """The queued job and True; or the job that the idempotency key already stands for, and False.
@@ -50,16 +64,16 @@ class JobStore:
         the disk when this returns.
         """
         job = lifecycle.submitted(submission, self._new_id(), self._now())
-        with self._records.writing():  # before anything is written: what is refused is refused fast
-            earlier = self._earlier(submission)
+        with self._writing():  # before anything is written: what is refused is refused fast
+            earlier = self._earlier(submission.owner, submission.idempotency)
             if earlier is not None:
                 return earlier, False
             self._require_room(job)
         accepted: Job | None = None
         try:
             self._files.write(inputs_of(job), submission.inputs)
-            with self._records.writing():
-                earlier = self._earlier(submission)
+            with self._writing():
+                earlier = self._earlier(submission.owner, submission.idempotency)
                 if earlier is not None:
                     return earlier, False
                 self._require_room(job)
@@ -69,15 +83,16 @@ class JobStore:
             if accepted is None:
                 self._files.remove(inputs_of(job))
 
-    def claim(self, worker: str, lease_s: float) -> Job | None:
-        """The oldest job in the queue, now this worker's until the lease ends; None: nothing to do.
+    def claim(self, worker: str, lease_s: float, lane: Lane) -> Job | None:
+        """The oldest job in the lane's queue, now this worker's until the lease ends; None: nothing to do.
 
-        Jobs whose worker died come back first; those past their deadline are never handed out.
+        Jobs whose worker died come back first; those past their deadline are never handed out. ``worker``
+        is to be a new name for each claim: a job may come back to the process that lost it.
         """
         now = self._now()
-        with self._records.writing():
+        with self._writing():
             dropped = self._recover(now)
-            job = self._records.first_queued()
+            job = self._records.first_queued(lane)
             if job is not None:
                 lease = Lease(worker=worker, until=now + lease_s)
                 job = self._happened(lifecycle.claimed(job, lease, now), "running")
@@ -86,7 +101,7 @@ class JobStore:
 
     def heartbeat(self, job_id: str, worker: str, lease_s: float) -> Job:
         """Renew the lease; raises ``LeaseLost``. The answer tells whether to cancel."""
-        with self._records.writing():
+        with self._writing():
             lease = Lease(worker=worker, until=self._now() + lease_s)
             job = lifecycle.renewed(self._owned(job_id, worker), lease)
             self._records.save(job)
@@ -96,23 +111,30 @@ class JobStore:
         self, job_id: str, worker: str, stage: str, step: int, steps: int, eta_s: float | None = None
     ) -> Job:
         """Where the work is; raises ``LeaseLost``. The answer tells whether to cancel."""
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             job = replace(job, stage=stage, step=step, steps=steps, eta_s=eta_s)
             data: JsonObject = {"stage": stage, "step": step, "steps": steps, "eta_s": eta_s}
             return self._happened(job, "progress", data)
 
-    def attach(self, job_id: str, worker: str, name: str, data: bytes) -> Job:
-        """Add or replace a result file while the work goes on; raises ``LeaseLost``, ``StoreFull``."""
+    def attach(
+        self, job_id: str, worker: str, name: str, data: bytes, about: JsonObject | None = None
+    ) -> Job:
+        """Add or replace a result file while the work goes on; raises ``LeaseLost``, ``StoreFull``.
+
+        ``about`` is what the event says of it besides its name.
+        """
         self._write_results(job_id, worker, {name: data})
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             names = job.files if name in job.files else (*job.files, name)
             job = replace(job, files=names, bytes=size_of(job, self._files))
-            return self._happened(job, "preview", {"name": name})
+            return self._happened(job, "preview", {"name": name, **(about or {})})
 
     def finish(self, job_id: str, worker: str, outcome: Success | JobError | None) -> Job:
         """The end of the work, None if it was cancelled; the inputs are removed.
+
+        A job that was to be cancelled is, whatever came of it: its results are not kept.
 
         Raises ``LeaseLost``, and ``StoreFull`` where the results do not fit: then finish with an error.
         """
@@ -120,12 +142,12 @@ class JobStore:
             self._write_results(job_id, worker, outcome.files)
         now = self._now()
         expires = now + self._limits.keep_s
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
-            if isinstance(outcome, Success):
-                job = lifecycle.succeeded(job, outcome, self._files.size(results_of(job)), now, expires)
-            elif outcome is None:
+            if outcome is None or job.cancel_requested:
                 job = lifecycle.cancelled(job, now, expires)
+            elif isinstance(outcome, Success):
+                job = lifecycle.succeeded(job, outcome, self._files.size(results_of(job)), now, expires)
             else:
                 job = lifecycle.failed(job, outcome, now, expires)
             job = self._ended(job)
@@ -137,7 +159,7 @@ class JobStore:
 
         One that was to be cancelled is.
         """
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             if not job.cancel_requested:
                 return self._placed(self._happened(lifecycle.given_back(job), "queued"))
@@ -146,7 +168,7 @@ class JobStore:
     def cancel(self, job_id: str) -> Job | None:
         """At once while queued; a running job's worker is told; a finished one stays. None: unknown."""
         now = self._now()
-        with self._records.writing():
+        with self._writing():
             job = self._records.find(job_id)
             if job is None or job.done:
                 return job
@@ -160,7 +182,7 @@ class JobStore:
 
     def discard(self, job_id: str) -> Job | None:
         """Remove the results of a finished job before their time; others stay. None: unknown."""
-        with self._records.writing():
+        with self._writing():
             job = self._records.find(job_id)
             if job is None or not job.done or job.state == "expired":
                 return job
@@ -191,7 +213,7 @@ class JobStore:
     def sweep(self) -> None:
         """What time does: dead workers, missed deadlines, expiry, files that nobody owns. Call it often."""
         now = self._now()
-        with self._records.writing():
+        with self._writing():
             dropped = self._recover(now)
             dropped += [self._expire(job, job.expires or now) for job in self._records.ended(now)]
             for job in self._records.spent(now - self._limits.keep_s, self._limits.max_jobs):
@@ -199,11 +221,30 @@ class JobStore:
         remove_useless(dropped, self._files)
         remove_orphans(self._records.find, self._files, now - ORPHAN_S)
 
+    def sort(self, lane_of: Callable[[Job], Lane]) -> None:
+        """Put every job that is still to be done into the lane that it belongs to now, in its old order."""
+        lanes = {job.id: lane_of(job) for job in self._records.unfinished()}
+        with self._writing():
+            for job in self._records.unfinished():
+                lane = lanes.get(job.id, job.lane)
+                if lane != job.lane:
+                    self._records.save(replace(job, lane=lane))
+
     def counts(self) -> Counts:
         return self._records.counts()
 
     def close(self) -> None:
         self._records.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction, of one thread at a time; what it did to jobs is logged once it holds."""
+        with self._records.writing():
+            news: list[Job] = []
+            self._news = news
+            yield
+        for job in news:
+            journal.tell(job)
 
     def _add(self, job: Job, submission: Submission) -> Job:
         self._records.add(job)
@@ -211,25 +252,29 @@ class JobStore:
             self._records.remember(job.owner, submission.idempotency, job.id)
         return self._happened(job, "queued")
 
-    def _earlier(self, submission: Submission) -> Job | None:
-        if submission.idempotency is None:
+    def _earlier(self, owner: str | None, idempotency: Idempotency | None) -> Job | None:
+        if idempotency is None:
             return None
-        found = self._records.recall(submission.owner, submission.idempotency.key)
+        found = self._records.recall(owner, idempotency.key)
         if found is None:
             return None
         digest, job_id = found
-        if digest != submission.idempotency.digest:
+        if digest != idempotency.digest:
             raise IdempotencyConflict
         return self.get(job_id)
 
     def _require_room(self, job: Job) -> None:
-        counts, now = self._records.counts(), self._now()
-        own = 0 if job.owner is None else self._records.queued_of(job.owner)
-        self._limits.require_place(counts, own, now)
-        self._limits.require_bytes(counts, job.bytes, now)
+        counts = self._require_place(job.lane, job.owner)
+        self._limits.require_bytes(counts, job.bytes, self._now())
+
+    def _require_place(self, lane: Lane, owner: str | None) -> Counts:
+        counts = self._records.counts()
+        own = 0 if owner is None else self._records.queued_of(owner)
+        self._limits.require_place(lane, counts, own, self._now())
+        return counts
 
     def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:
-        with self._records.writing():
+        with self._writing():
             job = self._owned(job_id, worker)
             size = sum(len(data) for data in files.values())
             self._limits.require_bytes(self._records.counts(), size, self._now())
@@ -258,6 +303,8 @@ class JobStore:
         self._records.save(job)
         event = Event(seq=job.last_event, at=self._now(), kind=kind, data=data or {})
         self._records.append(job.id, event, self._limits.max_events)
+        if kind == job.state:  # not on the way
+            self._news.append(job)
         return job
 
     def _ended(self, job: Job) -> Job:

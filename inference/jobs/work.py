@@ -20,13 +20,16 @@ from inference.form import FormLimits, read_tryon
 from inference.jobs import eta
 from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
 from inference.jobs.model import Job, JobError, Json, JsonObject, Success
-from inference.jobs.request import form_of, format_of, input_names
+from inference.jobs.previews import PREVIEW, Preview, Previewing, preview_engine
+from inference.jobs.request import find_held, form_of, format_of, input_names
 from inference.jobs.store import JobStore
 from inference.metrics import EngineMeter
-from inference.pipeline import Stages, Tools
+from inference.pipeline import Tools
 from inference.problems import Problem, problem_of
 from inference.produce import Produced, engine_used, produce, resolution
 from inference.selection import choose
+from inference.stages import Stages
+from inference.tryon import TryOn
 
 log = structlog.get_logger("cabine.jobs")
 
@@ -103,6 +106,8 @@ def carry_out(job: Job, ticket: Ticket, bench: Bench) -> Success | JobError | No
         if problem.slug == "internal":
             log.error("job failed", exc_info=error)
         return _job_error(problem)
+    finally:
+        bench.assets.trim()  # of its pictures, those of assets may hold more now
 
 
 def hand_in(job: Job, outcome: Success | JobError | None, bench: Bench) -> None:
@@ -116,16 +121,24 @@ def hand_in(job: Job, outcome: Success | JobError | None, bench: Bench) -> None:
 
 
 def _success(job: Job, ticket: Ticket, bench: Bench) -> Success:
-    files = [bench.store.read_input(job.id, name) for name in input_names(job)]
-    limits = replace(bench.tools.limits, max_bytes=ANY_SIZE)
-    asked = read_tryon(form_of(job, files), bench.assets, bench.form_limits)
+    asked = _asked(job, bench)
     choice = choose(asked.options.engine, bench.registry, bench.settings, asked.categories)
-    stages = Stages(
+    tools = replace(bench.tools, limits=replace(bench.tools.limits, max_bytes=ANY_SIZE))
+    with Previewing(
+        asked=asked,
+        choice=preview_engine(asked, choice, bench.registry, bench.settings),
+        tools=tools,
+        least=bench.settings.preview_confidence,
         cancelled=ticket.cancelled,
-        progress=Progress(job=job, ticket=ticket, bench=bench),
-        meter=bench.meter(choice.spec.name),
-    )
-    made = produce(asked, choice, replace(bench.tools, limits=limits), stages, format_of(job))
+        show=lambda preview: _show(job, preview, bench),
+    ) as preview:
+        stages = Stages(
+            cancelled=ticket.cancelled,
+            progress=preview.beside(Progress(job=job, ticket=ticket, bench=bench)),
+            judged=preview.judged,
+            meter=bench.meter(choice.spec.name),
+        )
+        made = produce(asked, choice, tools, stages, format_of(job))
     mask = encode_grey(made.outcome.pictures[0].mask)
     return Success(
         files={f"image-{index}": picture for index, picture in enumerate(made.pictures)} | {"mask": mask},
@@ -135,6 +148,26 @@ def _success(job: Job, ticket: Ticket, bench: Bench) -> Success:
         timings={name: round(seconds, 4) for name, seconds in made.timings.items()},
         results=_results(made),
     )
+
+
+def _show(job: Job, preview: Preview, bench: Bench) -> None:
+    """Keep a preview with the job, and tell of it; raises what the store raises."""
+    about: JsonObject = {
+        "engine": preview.engine,
+        "confidence": preview.confidence,
+        "width": preview.width,
+        "height": preview.height,
+    }
+    bench.store.attach(job.id, bench.worker, f"{PREVIEW}-0", preview.jpeg, about)
+    bench.told(job.id)
+
+
+def _asked(job: Job, bench: Bench) -> TryOn:
+    """The request, with the pictures of assets that are still here and files of the others."""
+    here = find_held(job, bench.assets)
+    names = (name for name in input_names(job) if name not in here.assets)
+    files = {name: bench.store.read_input(job.id, name) for name in names}
+    return read_tryon(form_of(job, files, here), here, bench.form_limits)
 
 
 def _results(made: Produced) -> JsonObject:

@@ -14,7 +14,7 @@ from inference.checks import AssetKind, check
 from inference.form import Form, missing
 from inference.look import look_at
 from inference.middleware import owner_of
-from inference.pipeline import open_picture
+from inference.opening import open_picture
 from inference.problems import Problem
 from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
 from inference.schemas import AssetAnswer, ChecksBody, LookAnswer, warning_bodies

@@ -13,9 +13,9 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from inference.jobs.answers import describe
+from inference.jobs.answers import address_of, describe
 from inference.jobs.desk import LOOK_S, JobDesk
-from inference.jobs.model import FINISHED, Event, Job
+from inference.jobs.model import FINISHED, Event, Job, JsonObject
 from inference.problems import Problem
 from inference.service import disconnected
 
@@ -84,11 +84,11 @@ async def frames(job_id: str, seen: int | None, desk: JobDesk) -> AsyncGenerator
                 yield _snapshot("job", job, desk)
         spoke = time.monotonic()
         while True:
-            job = await desk.find(job_id)
-            for event in await desk.events(job_id, seen):
+            job, events = await desk.follow(job_id, seen)
+            for event in events:
                 seen = event.seq
                 if event.kind not in FINISHED:
-                    yield _happened(event)
+                    yield _happened(event, job_id)
                     spoke = time.monotonic()
             if job.done:
                 yield _snapshot("done", job, desk)
@@ -98,7 +98,7 @@ async def frames(job_id: str, seen: int | None, desk: JobDesk) -> AsyncGenerator
             position = job.queue_position
             if desk.stopping and job.state == "queued":
                 return
-            await bell.heard(LOOK_S)
+            await bell.heard(LOOK_S - time.monotonic() % LOOK_S)  # all at once: they share one look
             if time.monotonic() - spoke > KEEP_ALIVE_S:
                 yield b": still here\n\n"
                 spoke = time.monotonic()
@@ -108,8 +108,14 @@ def _snapshot(name: str, job: Job, desk: JobDesk) -> bytes:
     return _frame(name, describe(job, desk).model_dump_json(), job.last_event)
 
 
-def _happened(event: Event) -> bytes:
-    data = event.data if event.kind == "progress" else {"state": event.kind, **event.data}
+def _happened(event: Event, job_id: str) -> bytes:
+    if event.kind == "preview":
+        shown = {key: value for key, value in event.data.items() if key != "name"}
+        data: JsonObject = {"url": address_of(job_id, str(event.data["name"])), **shown}
+    elif event.kind == "progress":
+        data = event.data
+    else:
+        data = {"state": event.kind, **event.data}
     return _frame(event.kind, json.dumps(data), event.seq)
 
 

@@ -12,6 +12,7 @@ from inference.encode import MEDIA_TYPES
 from inference.jobs.answers import describe
 from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
+from inference.jobs.previews import PREVIEW
 from inference.middleware import owner_of
 from inference.problems import Problem
 from inference.routes.event_stream import EventStream, last_event_id
@@ -37,9 +38,10 @@ Seconds = Annotated[
 )
 async def get_job(request: Request, job_id: str, wait: Seconds = 0) -> JobAnswer:
     """With `wait` a long poll, for clients that cannot read events; bounded by `CABINE_JOB_WAIT_S`."""
-    desk = await desk_for(request, job_id)
+    desk, job = await look(request, job_id)
     seconds = min(wait, service_of(request).settings.job_wait_s)
-    job = await _wait(request, job_id, seconds, desk) if seconds > 0 else await desk.get(job_id)
+    if seconds > 0 and not job.done:
+        job = await _wait(request, job_id, seconds, desk)
     return describe(job, desk)
 
 
@@ -54,12 +56,11 @@ async def get_job(request: Request, job_id: str, wait: Seconds = 0) -> JobAnswer
     },
 )
 async def get_events(request: Request, job_id: str) -> Response:
-    """`job` at once, then what happens (`queued`, `running`, `progress`), then `done`; the first and the last
-    carry the job object. A client that comes back with `Last-Event-ID` gets what it missed.
+    """`job` at once, then what happens (`queued`, `running`, `progress`, `preview`), then `done`; the first
+    and the last carry the job object. A client that comes back with `Last-Event-ID` gets what it missed.
     """
     seen = last_event_id(request.headers)
-    desk = await desk_for(request, job_id)
-    job = await desk.get(job_id)
+    desk, job = await look(request, job_id)
     if job.done and seen is not None and seen >= job.last_event:
         return Response(status_code=204)
     return EventStream(job_id, seen, desk)
@@ -76,8 +77,7 @@ async def get_events(request: Request, job_id: str) -> Response:
 )
 async def get_image(request: Request, job_id: str, index: Annotated[int, Path(ge=0, le=999)]) -> Response:
     """`format` of the request decides the media type."""
-    desk = await desk_for(request, job_id)
-    job = await desk.get(job_id)
+    desk, job = await look(request, job_id)
     data = await desk.result(job, f"image-{index}")
     return Response(data, media_type=MEDIA_TYPES[job.results["format"]])  # type: ignore[index]
 
@@ -90,8 +90,20 @@ async def get_image(request: Request, job_id: str, index: Annotated[int, Path(ge
 )
 async def get_mask(request: Request, job_id: str) -> Response:
     """8 bit grey, the photo's size; 0 = identical to the photo."""
-    desk = await desk_for(request, job_id)
-    return Response(await desk.result(await desk.get(job_id), "mask"), media_type="image/png")
+    desk, job = await look(request, job_id)
+    return Response(await desk.result(job, "mask"), media_type="image/png")
+
+
+@router.get(
+    "/{job_id}/previews/{index}",
+    summary="A picture to show while a job runs",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {"schema": IMAGE}}}, **refusals(*REFUSALS)},
+)
+async def get_preview(request: Request, job_id: str, index: Annotated[int, Path(ge=0, le=999)]) -> Response:
+    """Rough and at most 1024 pixels long, whatever `format` and size the result will have."""
+    desk, job = await look(request, job_id)
+    return Response(await desk.result(job, f"{PREVIEW}-{index}"), media_type=MEDIA_TYPES["jpeg"])
 
 
 @router.delete(
@@ -102,16 +114,16 @@ async def get_mask(request: Request, job_id: str) -> Response:
 )
 async def delete_job(request: Request, job_id: str) -> JobAnswer | Response:
     """A queued job is cancelled at once, a running one at its next step; of a finished one all is removed."""
-    desk = await desk_for(request, job_id)
+    desk = service_of(request).jobs
+    await desk.find_of(owner_of(request.headers), job_id)
     job = await desk.cancel(job_id)
     return Response(status_code=204) if job is None else describe(job, desk)
 
 
-async def desk_for(request: Request, job_id: str) -> JobDesk:
-    """Whom to ask about this job; raises ``not-found`` where the caller's key is not that of the job."""
+async def look(request: Request, job_id: str) -> tuple[JobDesk, Job]:
+    """The job, and whom to ask about it; raises ``not-found`` where it is another key's, and ``expired``."""
     desk = service_of(request).jobs
-    await desk.require(job_id, owner_of(request.headers))
-    return desk
+    return desk, await desk.get_of(owner_of(request.headers), job_id)
 
 
 async def _wait(request: Request, job_id: str, seconds: float, desk: JobDesk) -> Job:

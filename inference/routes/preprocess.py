@@ -18,9 +18,10 @@ from inference.engines.base import MaskAlgorithm
 from inference.form import MASK_ALGORITHMS, Form, missing
 from inference.form import source as source_of
 from inference.middleware import owner_of
+from inference.opening import named, open_picture
 from inference.pictures import Picture
-from inference.pipeline import named, open_picture, refuse_worn
 from inference.preparation import CANVAS, PhotoKindAsked
+from inference.preparing import refuse_worn
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
 from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, warning_bodies

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from inference.form import read_format
 from inference.jobs.answers import describe
-from inference.jobs.model import Idempotency
+from inference.jobs.model import Idempotency, Job
 from inference.jobs.request import Accepted
-from inference.pipeline import check, open_inputs
+from inference.opening import open_inputs
+from inference.pipeline import check
 from inference.replays import REPLAYED, digest_of
 from inference.routes.accept import JSON
 from inference.selection import Choice
@@ -41,12 +42,23 @@ def wants_job(headers: Headers) -> bool:
     return any(preference.partition(";")[0].strip().lower() == RESPOND_ASYNC for preference in preferences)
 
 
-async def submit(proposal: Proposal, service: Service) -> Response:
-    """202 with the job; raises what a sync request would be refused for before anybody is looked for."""
-    accepted, idempotency = await anyio.to_thread.run_sync(
-        _admit, proposal, service, limiter=service.jobs.admission
+async def enqueue(proposal: Proposal, service: Service) -> tuple[Job, bool]:
+    """The job, and whether it is new.
+
+    Raises what a sync request would be refused for before anybody is looked for, and ``busy``,
+    ``store-full``, ``store-unavailable``, ``idempotency-conflict``.
+    """
+    return await service.jobs.submit(
+        proposal.choice.spec,
+        proposal.owner,
+        identify=partial(_identify, proposal),
+        accept=partial(_accept, proposal, service),
     )
-    job, new = await service.jobs.submit(accepted, idempotency)
+
+
+async def submit(proposal: Proposal, service: Service) -> Response:
+    """202 with the job; raises as :func:`enqueue` does."""
+    job, new = await enqueue(proposal, service)
     headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": RESPOND_ASYNC}
     if not new:
         headers[REPLAYED] = "true"
@@ -54,12 +66,16 @@ async def submit(proposal: Proposal, service: Service) -> Response:
     return Response(body, status_code=202, media_type=JSON, headers=headers)
 
 
-def _admit(proposal: Proposal, service: Service) -> tuple[Accepted, Idempotency | None]:
-    """Every check that needs no preparation, in a thread; the pictures are decoded again in their turn."""
+def _identify(proposal: Proposal) -> Idempotency | None:
+    key = proposal.idempotency_key
+    return None if key is None else Idempotency(key=key, digest=digest_of(proposal.parts))
+
+
+def _accept(proposal: Proposal, service: Service) -> Accepted:
+    """Every check that needs no preparation; the pictures are decoded again in their turn."""
     params = check(proposal.asked, proposal.choice)
     open_inputs(proposal.asked, service.tools.limits)
-    key = proposal.idempotency_key
-    accepted = Accepted(
+    return Accepted(
         asked=proposal.asked,
         parts=proposal.parts,
         choice=proposal.choice,
@@ -68,4 +84,3 @@ def _admit(proposal: Proposal, service: Service) -> tuple[Accepted, Idempotency 
         request_id=proposal.request_id,
         owner=proposal.owner,
     )
-    return accepted, None if key is None else Idempotency(key=key, digest=digest_of(proposal.parts))

@@ -14,7 +14,6 @@ from inference.dispatch import Ticket
 from inference.encode import MEDIA_TYPES, encode_grey
 from inference.form import read_format, read_tryon
 from inference.middleware import owner_of
-from inference.pipeline import Stages
 from inference.produce import Produced, engine_used, produce, resolution
 from inference.replays import digest_of, key_of
 from inference.routes.accept import JSON, preferred
@@ -23,6 +22,7 @@ from inference.routes.submission import Proposal, submit, wants_job
 from inference.schemas import JobAnswer, TryOnAnswer, warning_bodies
 from inference.selection import Choice, choose
 from inference.service import Service, service_of
+from inference.stages import Stages
 from inference.tryon import ImageFormat, TryOn
 from inference.uploads import Part
 
@@ -122,7 +122,10 @@ async def post_tryon(request: Request) -> Response:
             key,
             digest,
             lambda: service.in_queue(
-                request, ticket, lambda turn: perform(asked, choice, wanted, service, turn, request_id)
+                request,
+                ticket,
+                lambda turn: perform(asked, choice, wanted, service, turn, request_id),
+                choice.spec,
             ),
         )
 

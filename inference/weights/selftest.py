@@ -18,11 +18,12 @@ import numpy as np
 
 from inference.config import Settings
 from inference.embedded import EmbeddedPreparation
-from inference.engines.base import EngineSpec, Reporting, Variant
+from inference.engines.base import EngineSpec, Variant
 from inference.engines.registry import Registry
-from inference.pipeline import Outcome, Stages, Tools, try_on
+from inference.pipeline import Outcome, Tools, try_on
 from inference.selection import Choice, why_not
 from inference.service import build
+from inference.stages import Stages
 from inference.tryon import GarmentRequest, Options, TryOn
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -96,8 +97,7 @@ def self_test(spec: EngineSpec, category: str, registry: Registry, settings: Set
     tools.engines.warm(spec.name)
     stages.seconds["load and warm up"] = time.perf_counter() - started
     outcome = try_on(sample_request(spec, category), Choice(spec=spec, reason="self-test"), tools, stages)
-    with tools.engines.engine(spec.name, lambda: False) as engine:
-        facts = engine.facts() if isinstance(engine, Reporting) else {}
+    facts = tools.engines.facts(spec.name)
     passed, verdict = judge(outcome, tools)
     return Report(
         engine=spec.name,

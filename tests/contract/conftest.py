@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from inference import logs
 from inference.app import create_app
 from inference.config import Settings
+from inference.dispatch import Dispatcher
 from inference.engines.registry import CategoryRequirement
 from inference.service import Service
 from tests.fakes import DIFFUSION, FakeEngine, FakePreparation, registry, spec
@@ -33,20 +34,28 @@ class Rig:
     diffusion: FakeEngine
     preparation: FakePreparation
 
+    def stop(self) -> None:
+        """What SIGTERM does, in the event loop as there; the server itself goes on."""
+        loop = self.service.jobs.bells._loop
+        assert loop is not None
+        loop.call_soon_threadsafe(self.service.stop)
+        until(lambda: self.service.jobs.stopping)
+
 
 @contextmanager
 def running(
     settings: Settings,
     preparation: FakePreparation | None = None,
     category_requirements: tuple[CategoryRequirement, ...] = (),
+    dispatcher: Dispatcher | None = None,
 ) -> Iterator[Rig]:
     """A service of its own for a test that changes settings or timing."""
     warp = FakeEngine(spec=spec("warp"))
-    diffusion = FakeEngine(spec=spec("diffusion", commercial_use=False, **DIFFUSION))
+    diffusion = FakeEngine(spec=spec("diffusion", devices=("cuda", "cpu"), commercial_use=False, **DIFFUSION))
     preparation = preparation or FakePreparation()
     logs.configure("warning", "json")
     engines = registry(warp, diffusion, category_requirements=category_requirements)
-    app = create_app(settings, registry=engines, preparation=preparation)
+    app = create_app(settings, registry=engines, preparation=preparation, dispatcher=dispatcher)
     with listening(app) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
         wait_until_settled(client)
         service: Service = app.state.service

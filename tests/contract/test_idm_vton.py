@@ -24,6 +24,7 @@ from inference.app import create_app  # noqa: E402
 from inference.config import Settings  # noqa: E402
 from inference.engines.base import Engine, EngineUnavailable, OutOfMemory, Params, Prepared, Stopped  # noqa: E402
 from inference.engines.idm_vton import engine as idm_vton  # noqa: E402
+from inference.engines.idm_vton import outfit  # noqa: E402
 from inference.engines.idm_vton.spec import SPEC  # noqa: E402
 from inference.engines.registry import Entry, Registry  # noqa: E402
 from inference.weights.requirement import lacks_variant, needs_weights  # noqa: E402
@@ -344,7 +345,7 @@ def test_memory_that_runs_out_is_told_with_advice_and_given_back(
         run_out()
 
     engine = loaded(idm_vton_weights)
-    monkeypatch.setattr(idm_vton, "try_on", try_on)
+    monkeypatch.setattr(outfit, "try_on", try_on)
 
     with pytest.raises(OutOfMemory, match="CABINE_MEMORY_PROFILE") as raised:
         engine.run(prepared(), Params(seed=1), lambda *at: None, lambda: False)
@@ -369,7 +370,7 @@ def test_other_failures_keep_their_meaning(
         raise raised
 
     engine = loaded(idm_vton_weights)
-    monkeypatch.setattr(idm_vton, "try_on", try_on)
+    monkeypatch.setattr(outfit, "try_on", try_on)
 
     with pytest.raises(told[0], match=told[1]) as caught:
         engine.run(prepared(), Params(seed=1), lambda *at: None, lambda: False)

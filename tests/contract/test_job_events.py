@@ -174,7 +174,7 @@ def test_streams_of_waiting_jobs_end_with_the_process(stepping: tuple[Rig, Turns
     with following(rig, first) as running_one, following(rig, second) as waiting_one:
         next(running_one)
         next(waiting_one)
-        rig.service.stop()
+        rig.stop()
         assert list(waiting_one) == []
         turnstile.set()
         assert list(running_one)[-1].name == "done"

@@ -15,7 +15,7 @@ from tests.bad_inputs import PAIR, value
 from tests.contract.conftest import until
 from tests.contract.test_job_events import read
 from tests.contract.test_jobs import ASYNC
-from tests.job_service import JobService, job_service
+from tests.job_service import DEAF, JobService, job_service
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def client(service: JobService) -> Iterator[httpx.Client]:
         yield client
 
 
-def accepted(client: httpx.Client, **headers: str) -> str:
-    answer = client.post("/v1/tryon", files=[*PAIR, value("seed", 7)], headers={**ASYNC, **headers})
+def accepted(client: httpx.Client, seed: int = 7, **headers: str) -> str:
+    answer = client.post("/v1/tryon", files=[*PAIR, value("seed", seed)], headers={**ASYNC, **headers})
     assert answer.status_code == 202, answer.text
     return answer.headers["location"]
 
@@ -75,6 +75,7 @@ def test_a_job_that_kills_its_process_every_time_fails_in_the_end(
 
     job = look(client, address, wait=20)
     assert (job["state"], job["error"]["retryable"]) == ("failed", True)
+    assert (job["error"]["type"], job["error"]["status"]) == ("urn:cabine:error:worker-lost", 503)
 
 
 def test_sigterm_lets_running_jobs_finish_and_keeps_the_queue(
@@ -119,6 +120,20 @@ def test_what_does_not_finish_within_the_grace_goes_back_into_the_queue(tmp_path
 
         job = look(client, address, wait=20)
         assert (job["state"], job["attempts"]) == ("succeeded", 1)
+
+
+def test_an_engine_that_does_not_stop_is_left_and_its_job_runs_again(tmp_path: Path) -> None:
+    with (
+        job_service(tmp_path, SHUTDOWN_GRACE_S=0, JOB_LEASE_S=1) as service,
+        httpx.Client(base_url=service.url, timeout=30, trust_env=False) as client,
+    ):
+        address = accepted(client, DEAF)
+        until_at_work(client, address)
+        assert service.end(signal.SIGTERM) == 1
+        service.gate.touch()
+        service.start()
+
+        assert look(client, address, wait=20)["state"] == "succeeded"
 
 
 @pytest.mark.skipif(

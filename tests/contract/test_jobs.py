@@ -14,7 +14,17 @@ from PIL import Image
 from inference.config import Settings
 from inference.engines.base import OutOfMemory
 from preprocess.errors import InputError
-from tests.bad_inputs import BAD_INPUTS, GARMENT, PAIR, BadInput, file, person_photo, picture, value
+from tests.bad_inputs import (
+    BAD_INPUTS,
+    GARMENT,
+    PAIR,
+    BadInput,
+    file,
+    garment_photo,
+    person_photo,
+    picture,
+    value,
+)
 from tests.contract.conftest import SETTINGS, Rig, running, until
 
 ASYNC = {"Prefer": "respond-async"}
@@ -44,8 +54,8 @@ def slug(answer: httpx.Response) -> str:
     return str(answer.json()["type"]).removeprefix("urn:cabine:error:")
 
 
-def finished(rig: Rig, address: str) -> dict[str, object]:
-    job: dict[str, object] = rig.client.get(address, params={"wait": 20}).json()
+def finished(rig: Rig, address: str, headers: dict[str, str] | None = None) -> dict[str, object]:
+    job: dict[str, object] = rig.client.get(address, params={"wait": 20}, headers=headers).json()
     return job
 
 
@@ -116,6 +126,26 @@ def test_pictures_of_assets_are_kept_with_the_job(rig: Rig) -> None:
     assert rig.client.get(done["images"][0]).content == sync.content
 
 
+def test_what_was_prepared_from_assets_is_not_prepared_again_for_jobs() -> None:
+    with running(SETTINGS) as rig:
+        keys = [{"X-Cabine-Key": name} for name in ("shop", "blog")]
+        person, shirt = (
+            rig.client.post(
+                "/v1/assets", files=[file("image", data), value("kind", kind)], headers=keys[0]
+            ).json()["id"]
+            for data, kind in ((person_photo(), "person"), (garment_photo(), "garment"))
+        )
+        parts = [value("person", person), value("garment", shirt)]
+        for _ in range(3):
+            answer = rig.client.post("/v1/tryon", files=parts, headers={**ASYNC, **keys[0]})
+            assert finished(rig, answer.headers["location"], keys[0])["state"] == "succeeded"
+
+        assert (rig.preparation.counts["person"], rig.preparation.counts["garment"]) == (1, 1)
+        assert rig.service.assets.usage().prepared > 0
+        other = rig.client.post("/v1/tryon", files=parts, headers={**ASYNC, **keys[1]})
+        assert slug(other) == "not-found"  # of another key
+
+
 @pytest.mark.parametrize("bad", REFUSED_EARLY, ids=lambda bad: bad.name.replace(" ", "-"))
 def test_refused_before_it_is_accepted_as_far_as_no_model_is_needed(rig: Rig, bad: BadInput) -> None:
     answer = rig.client.post("/v1/tryon", files=list(bad.parts), content=bad.body, headers=ASYNC)
@@ -168,11 +198,14 @@ def test_queue_positions_and_a_full_queue(held: Rig) -> None:
     assert held.warp.started.wait(10)
     second, third = accepted(held), accepted(held)
     refused = submit(held)
+    damaged = [file("person", person_photo()[:5000]), GARMENT]
+    unseen = held.client.post("/v1/tryon", files=damaged, headers=ASYNC)
 
     positions = [held.client.get(address).json()["queue_position"] for address in (first, second, third)]
     assert positions == [None, 1, 2]
     assert (refused.status_code, slug(refused)) == (429, "busy")
     assert int(refused.headers["retry-after"]) >= 1
+    assert slug(unseen) == "busy", "pictures are looked at only where there is a place"
     held.warp.gate.set()
     assert [finished(held, address)["state"] for address in (first, second, third)] == ["succeeded"] * 3
 
@@ -330,7 +363,7 @@ def test_nothing_is_accepted_while_the_process_ends() -> None:
     with running(SETTINGS) as rig:
         address = accepted(rig)
         finished(rig, address)
-        rig.service.stop()
+        rig.stop()
 
         assert slug(submit(rig)) == "not-ready"
         assert rig.client.get("/health/ready").status_code == 503

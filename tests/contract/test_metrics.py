@@ -55,7 +55,7 @@ def test_a_tryon_is_counted_and_timed_by_stage(rig: Rig) -> None:
     for stage in ("decode", "person", "garment", "mask", "engine", "restore", "encode"):
         assert at(found, "cabine_stage_seconds_count", stage=stage, engine="warp") == 1
     assert at(found, "cabine_http_in_flight") == 1, "this very request"
-    assert at(found, "cabine_queue_waiting") == 0
+    assert at(found, "cabine_queue_waiting", lane="cpu") == 0
     build = [dict(labels) for name, labels in found if name == "cabine_build_info"]
     assert (build[0]["service"], set(build[0])) == ("inference", {"service", "version", "python"})
     assert at(found, "process_resident_memory_bytes") > 1e6
@@ -86,12 +86,12 @@ def test_those_that_wait_are_seen(rig: Rig) -> None:
     for caller in callers:
         caller.start()
     try:
-        until(lambda: at(scrape(rig.client), "cabine_queue_waiting") == 1)
+        until(lambda: at(scrape(rig.client), "cabine_queue_waiting", lane="cpu") == 1)
     finally:
         rig.warp.gate.set()
         for caller in callers:
             caller.join()
-    assert at(scrape(rig.client), "cabine_queue_waiting") == 0
+    assert at(scrape(rig.client), "cabine_queue_waiting", lane="cpu") == 0
 
 
 def test_jobs_and_their_wait_are_counted(rig: Rig) -> None:
@@ -110,7 +110,7 @@ def test_jobs_and_their_wait_are_counted(rig: Rig) -> None:
 
     found = scrape(rig.client)
 
-    assert at(found, "cabine_queue_wait_seconds_count") == 2
+    assert at(found, "cabine_queue_wait_seconds_count", lane="cpu") == 2
     assert at(found, "cabine_jobs", state="succeeded") == 2
     assert at(found, "cabine_stage_seconds_count", stage="engine", engine="warp") == 2
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from inference.fashn.fields import Inputs
 from tests.bad_inputs import GARMENT, PERSON, Part, file, value
 from tests.contract.conftest import Rig
+from tests.fashn_requests import MODEL, inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = {
@@ -80,6 +82,14 @@ def with_field(path: str, name: str, part: Part) -> list[Part]:
     return [*(given for given in (*person, *garment) if given[0] != name), part]
 
 
+def runs(address: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """Bodies of ``/v1/run`` that are right but for one field."""
+    right = {"model_name": MODEL, "inputs": inputs()}
+    yield "model_name", {**right, "model_name": address}
+    for name in (*Inputs.model_fields, "webhook_url"):
+        yield name, {**right, "inputs": {**inputs(), name: address}}
+
+
 def test_no_field_is_fetched(rig: Rig, trap: socket.socket) -> None:
     global watching
     port = trap.getsockname()[1]
@@ -94,6 +104,12 @@ def test_no_field_is_fetched(rig: Rig, trap: socket.socket) -> None:
                     for part in (value(name, address), file(name, address.encode(), filename=address)):
                         answer = rig.client.post(path, files=with_field(path, name, part))
                         assert answer.status_code < 500, (path, name, address)
+        for address in addresses(port):
+            for name, body in runs(address):
+                answer = rig.client.post("/v1/run", params={"webhook_url": address}, json=body)
+                assert answer.status_code == 400, (name, address)
+                answer = rig.client.post("/v1/run", json=body)
+                assert answer.status_code == 400, (name, address)
     finally:
         watching = None
     server = str(rig.client.base_url.port)

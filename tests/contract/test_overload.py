@@ -32,7 +32,7 @@ def test_full_queue_is_busy_and_the_event_loop_stays_free(slow: Rig) -> None:
         first = pool.submit(post, slow)
         assert slow.warp.started.wait(10)
         second = pool.submit(post, slow)
-        until(lambda: slow.service.dispatcher.waiting == 1)
+        until(lambda: slow.service.dispatcher.waiting("cpu") == 1)
 
         refused = post(slow)
         live = slow.client.get("/health/live")

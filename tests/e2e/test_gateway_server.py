@@ -13,10 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 import requests
 
+from gateway.worker import DISCARD_S
 from tests.gateway_process import Process, is_up, running_gateway, wait_until
 from tests.gateway_stub import PNG, Stub, running_stub
 
@@ -32,7 +34,7 @@ def stub() -> Iterator[Stub]:
 @pytest.fixture(scope="module")
 def gateway(stub: Stub) -> Iterator[Process]:
     with running_gateway(
-        stub.url, GATEWAY_THREADS=16, GATEWAY_CLIENT_TIMEOUT_S=1, MAX_REQUEST_MB=64
+        stub.url, GATEWAY_THREADS=16, GATEWAY_CLIENT_TIMEOUT_S=1, MAX_REQUEST_MB=64, UPLOAD_TIMEOUT_S=3
     ) as gateway:
         yield gateway
 
@@ -131,6 +133,84 @@ def test_slow_clients_do_not_starve_health(gateway: Process, stub: Stub) -> None
         for crawler in crawlers:
             crawler.close()
     wait_until(lambda: requests.post(f"{gateway.url}/compose", data=b"x", timeout=5).status_code == 200)
+
+
+@contextmanager
+def dripping(gateway: Process, count: int, words: bytes) -> Iterator[list[socket.socket]]:
+    """Clients that are never silent: after ``words`` a byte now and then, for as long as the block lasts."""
+    clients, stop = [gateway.connect() for _ in range(count)], threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.1):
+            for client in clients:
+                with suppress(OSError):
+                    client.send(b"x")
+
+    for client in clients:
+        client.sendall(words)
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield clients
+    finally:
+        stop.set()
+        thread.join()
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n",
+        b"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n",
+        b"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n",
+    ],
+    ids=["head", "body nobody reads", "upload", "refused upload"],
+)
+def test_dripping_clients_do_not_starve_health(gateway: Process, words: bytes) -> None:
+    """More of them than threads, of which none ever falls silent."""
+    with dripping(gateway, 24, words):
+        for _ in range(4):
+            assert requests.get(f"{gateway.url}/health/live", timeout=10).ok
+            time.sleep(0.5)  # for more of them to have reached a thread
+
+
+def test_an_upload_that_never_ends_is_cut_off(gateway: Process) -> None:
+    words = b"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    with dripping(gateway, 1, words) as (client,):
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())["type"]) == (
+            504,
+            "urn:cabine:error:deadline-exceeded",
+        )
+    wait_until(lambda: requests.post(f"{gateway.url}/compose", data=b"x", timeout=5).status_code == 200)
+
+
+def test_a_kept_connection_may_rest_between_requests(gateway: Process) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as client:
+        for seconds in (0.0, DISCARD_S + 0.5):
+            time.sleep(seconds)
+            for method, path, body in (("GET", "/health/live", None), ("POST", "/upload", b"photo")):
+                client.request(method, path, body)
+                answer = client.getresponse()
+                assert answer.status in {200, 201}
+                answer.read()
+        assert client.sock is not None  # the same one, or it would have been opened anew
+
+
+def test_clients_that_do_not_close_keep_nobody_out(gateway: Process) -> None:
+    """They were told that the connection ends, and stay."""
+    clients = [gateway.connect() for _ in range(8)]
+    for client in clients:
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    for client in clients:
+        assert client.recv(12) == b"HTTP/1.1 200"
+    assert requests.get(f"{gateway.url}/health/live", timeout=5).ok
+    for client in clients:
+        client.close()
 
 
 def test_a_hanging_inference_leaves_health_and_page_alone(gateway: Process, stub: Stub) -> None:

@@ -1,4 +1,4 @@
-"""``make run`` as a reader of the README meets it: both services, the curl lines as written, a clean stop."""
+"""``make run`` as a reader meets it: both services, curl lines of README and API as written, a clean stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ from scripts.demo import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-CURL_BLOCKS = [block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "curl" in block]
+API = (ROOT / "docs/api.md").read_text()
+CURL_BLOCKS = [
+    block
+    for block in (
+        *re.findall(r"```sh\n(.*?)```", README, re.DOTALL),
+        *re.findall(r"(?:^ {4}.+\n)+", API, re.M),
+    )
+    if "curl" in block
+]
+PARTS = {"pose.png", "cutout.png"}
+"""Pictures of other sizes than the photo's."""
+FAIL = 'curl() { command curl --fail --silent --show-error "$@"; }\n'
+"""A refusal ends the script: the lines for readers leave that out."""
 READY_WITHIN_S = 60
 STOP_WITHIN_S = 15
 
@@ -74,9 +86,11 @@ def wait_until_ready(service: Running) -> None:
 
 
 @pytest.mark.parametrize("block", CURL_BLOCKS)
-def test_curl_lines_of_the_readme_work_as_written(block, running, tmp_path):
+def test_curl_lines_work_as_written(block, running, tmp_path):
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    script = block.replace("localhost:8000", f"localhost:{running.port}")
+    (tmp_path / "person.jpg").symlink_to(ROOT / "samples/people/p1_man__base.jpg")
+    (tmp_path / "garment.jpg").symlink_to(ROOT / "samples/garments/tshirt_print.jpg")
+    script = FAIL + block.replace("localhost:8000", f"localhost:{running.port}")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=tmp_path,
@@ -89,7 +103,8 @@ def test_curl_lines_of_the_readme_work_as_written(block, running, tmp_path):
     for name in re.findall(r"-o (\S+\.png)", block):
         with Image.open(tmp_path / name) as picture:
             assert picture.format == "PNG"
-            assert picture.size == (768, 1024)
+            assert name in PARTS or picture.size == (768, 1024)
+    assert "event: done" in done.stdout or "/events" not in block
 
 
 @pytest.mark.parametrize("address", ["health/live", "health/ready"])

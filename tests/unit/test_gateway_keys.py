@@ -115,6 +115,15 @@ def test_without_keys_all_is_open_and_no_name_goes_on(stub: Stub) -> None:
     assert not {name.lower() for name in sent} & seen
 
 
+def test_two_keys_of_one_name_are_one_caller(stub: Stub) -> None:
+    """So that a key can be replaced while programs still send the old one."""
+    both = f"shop:{digest_of(KEY)},shop:{digest_of(OTHER)}"
+    client = client_of(create_app(settings_for(stub.url, api_keys=both)))
+    for key in (KEY, OTHER):
+        assert client.get("/v1/engines", headers={"X-API-Key": key}).status_code == 200
+        assert stub.requests[-1]["headers"]["x-cabine-key"] == "shop"
+
+
 # --- making and keeping ---
 
 
@@ -141,7 +150,7 @@ def test_every_entry_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
         f"shop:{digest_of(KEY)[:-1]}",
         f":{digest_of(KEY)}",
         f"page:{digest_of(KEY)}",
-        f"shop:{digest_of(KEY)},shop:{digest_of(OTHER)}",
+        f"shop:{digest_of(KEY)},studio:{digest_of(KEY)}",
         f"shop\n:{digest_of(KEY)}",
     ],
 )

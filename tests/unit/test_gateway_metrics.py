@@ -88,6 +88,19 @@ def test_with_keys_every_scraper_shows_one(stub: Stub) -> None:
     assert "prometheus" not in answer.text, "no names of keys"
 
 
+def test_a_session_of_the_page_is_no_key(stub: Stub) -> None:
+    keys = f"prometheus:{digest_of(KEY)}"
+    client = client_of(create_app(settings_for(stub.url, api_keys=keys, page="open")))
+    client.get("/")
+    assert client.get("/v1/engines").status_code == 200, "the page works"
+    assert_problem(client.get("/metrics"), "not-found", 404)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.5", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_by_any_of_its_addresses(client: FlaskClient, address: str) -> None:
+    assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": address}).status_code == 200
+
+
 def test_can_be_switched_off(stub: Stub) -> None:
     client = client_of(create_app(settings_for(stub.url, metrics=False)))
     assert_problem(client.get("/metrics"), "not-found", 404)

@@ -60,6 +60,12 @@ def test_addresses_count_apart_and_ipv6_by_site(stub: Stub) -> None:
     assert [ask(client, address) for address in asked] == [200, 200, 429, 200, 429, 200]
 
 
+def test_ipv4_callers_of_an_ipv6_socket_count_apart(stub: Stub) -> None:
+    client = client_with(stub, rate_per_address="1/hour")
+    asked = ["::ffff:192.0.2.1", "::ffff:192.0.2.2", "::ffff:192.0.2.1", "192.0.2.2"]
+    assert [ask(client, address) for address in asked] == [200, 200, 429, 429]
+
+
 def test_keys_count_apart_and_not_by_address(stub: Stub) -> None:
     client = client_with(stub, api_keys=KEYS, rate_per_address="1/hour", rate_per_key="2/hour")
     statuses = [ask(client, X_API_Key=key) for key in (KEY, KEY, KEY, OTHER)]

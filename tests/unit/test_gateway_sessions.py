@@ -113,7 +113,8 @@ def test_a_session_ends_with_its_key(client: FlaskClient, stub: Stub) -> None:
     replaced = client_with(stub, api_keys=f"shop:{digest_of(new_secret())}")
     removed = client_with(stub, api_keys=f"other:{digest_of(new_secret())}")
     same = client_with(stub)
-    for other, status in ((same, 200), (replaced, 401), (removed, 401)):
+    beside = client_with(stub, api_keys=f"shop:{digest_of(new_secret())},shop:{digest_of(KEY)}")
+    for other, status in ((same, 200), (beside, 200), (replaced, 401), (removed, 401)):
         other.set_cookie("cabine_session", cookie.value)
         assert other.get("/v1/engines").status_code == status
 
@@ -167,13 +168,39 @@ def test_bodies_are_never_parsed_for_a_token(client: FlaskClient, monkeypatch: p
 CROSS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}
 
 
-def test_other_sites_cannot_send_even_where_no_keys_are_set(stub: Stub) -> None:
+@pytest.mark.parametrize(
+    "marks",
+    [
+        CROSS,
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:9000"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "http://localhost:9000"},
+        {"Origin": "null"},
+    ],
+    ids=["cross-site", "other port", "plain http", "plain http, other port", "plain http, hidden"],
+)
+def test_other_sites_cannot_send_even_where_no_keys_are_set(stub: Stub, marks: dict[str, str]) -> None:
     client = client_with(stub, api_keys="")
     before = len(stub.requests)
     for path in ("/compose", "/upload", "/v1/tryon", "/sign-in"):
-        assert_problem(client.post(path, data=b"x", headers=CROSS), "forbidden", 403)
+        assert_problem(client.post(path, data=b"x", headers=marks), "forbidden", 403)
     assert len(stub.requests) == before
-    assert client.get("/", headers=CROSS).status_code == 200, "links lead here"
+    assert client.get("/", headers=marks).status_code == 200, "links lead here"
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://behind.a.proxy.example"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "http://localhost"},
+        {"Origin": "https://LOCALHOST"},
+        {},
+    ],
+    ids=["page", "typed", "page over plain http", "page behind https", "program"],
+)
+def test_our_page_and_programs_can(stub: Stub, marks: dict[str, str]) -> None:
+    assert client_with(stub, api_keys="").post("/compose", data=b"x", headers=marks).data == PNG
 
 
 def test_a_key_is_never_forged(client: FlaskClient) -> None:

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: make test")
 
 from torch import Tensor, nn  # noqa: E402
 
-from bench.idm_vton_memory import in_profile, made_up, published  # noqa: E402
+from bench.idm_vton_memory import Counted, in_profile, made_up, published  # noqa: E402
 from bench.live_bytes import LiveBytes, parameter_bytes  # noqa: E402
 from inference.engines.idm_vton.activations import Work  # noqa: E402
 from inference.engines.idm_vton.attention import Savings  # noqa: E402
@@ -143,6 +143,24 @@ def test_samples_cost_what_is_planned(idm_vton_checkpoint: Path) -> None:
         for count in (1, 3)
     )
     assert three.planned - one.planned == pytest.approx(three.counted - one.counted, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "stage", ["text", "garment picture", "garment prompt keys", "prompt keys", "denoise"]
+)
+def test_a_batch_of_requests_costs_what_is_planned(stage: str, batches: list[dict[str, Counted]]) -> None:
+    one, three = (rows[stage] for rows in batches)
+    assert three.planned == pytest.approx(three.counted, rel=0.05)
+    assert three.planned - one.planned == pytest.approx(three.counted - one.counted, rel=0.1, abs=5e5)
+
+
+@pytest.fixture(scope="module")
+def batches(wide_checkpoint: Path) -> list[dict[str, Counted]]:
+    """One request and three, each with a garment of its own: stage -> planned and counted."""
+    return [
+        {row.stage: row for row in in_profile(wide_checkpoint, "12gb", (192, 256), persons=count)}
+        for count in (1, 3)
+    ]
 
 
 def test_live_bytes_counts_what_is_alive() -> None:

@@ -10,7 +10,14 @@ import pytest
 
 from inference.engines.base import OutOfMemory
 from inference.engines.idm_vton.activations import Work, denoise_bytes, feature_bytes
-from inference.engines.idm_vton.memory import RESERVE, Budget, choose, make_plan, pictures_at_once
+from inference.engines.idm_vton.memory import (
+    RESERVE,
+    Budget,
+    choose,
+    make_plan,
+    pictures_at_once,
+    turns_at_once,
+)
 from inference.engines.idm_vton.profiles import PROFILES, STAGES
 from inference.engines.idm_vton.sizes import (
     COMPONENTS,
@@ -140,6 +147,27 @@ def test_samples_go_through_the_unet_together_as_far_as_they_fit(together: int) 
         else:
             with pytest.raises(OutOfMemory, match="ask for fewer samples"):
                 pictures_at_once(PUBLISHED_ARCHITECTURE, plan, 4, here)
+
+
+@pytest.mark.parametrize("together", [2, 3, 4])
+@pytest.mark.parametrize("samples", [1, 2])
+def test_requests_share_a_batch_as_far_as_it_fits(together: int, samples: int) -> None:
+    plan = make_plan(PUBLISHED_ARCHITECTURE, PROFILES["12gb"], WORK)
+    work = replace(WORK, pictures=together * samples, garments=together)
+    need = make_plan(PUBLISHED_ARCHITECTURE, PROFILES["12gb"], work).need
+    for free, expected in ((need, together), (need - 1, together - 1)):
+        here = Budget(device_bytes=free, host_bytes=None)
+        assert turns_at_once(PUBLISHED_ARCHITECTURE, plan, 4, samples, here) == expected
+
+
+def test_garments_of_a_batch_count() -> None:
+    two = replace(WORK, pictures=2)
+    features = feature_bytes(PUBLISHED_ARCHITECTURE, WORK)
+    keys = 2 * 77 * (10 * 640 + 60 * 1280) * 2  # key and value, float16
+    more = denoise_bytes(PUBLISHED_ARCHITECTURE, replace(two, garments=2)) - denoise_bytes(
+        PUBLISHED_ARCHITECTURE, two
+    )
+    assert more == features + keys
 
 
 def test_pictures_that_wait_still_count() -> None:

@@ -38,6 +38,7 @@ from inference.engines.idm_vton.noise import Recorded, Seeded  # noqa: E402
 from inference.engines.idm_vton.sampling import NotFinite, try_on  # noqa: E402
 from inference.engines.idm_vton.schedule import Schedule, make_schedule  # noqa: E402
 from inference.engines.idm_vton.settings import QUALITY, SamplingSettings, settings_for  # noqa: E402
+from inference.engines.observation import CacheUse  # noqa: E402
 
 CPU = torch.device("cpu")
 PUBLISHED: dict[str, Any] = {
@@ -596,6 +597,8 @@ def test_a_known_garment_costs_no_garment_pass_and_changes_nothing(own: Models) 
     assert (len(passes), encoded) == (SHORT.steps, [3])
     warm = run_cached(own, cache)
     assert (len(passes), encoded) == (SHORT.steps, [3, 2])
+    assert cache.use() == CacheUse(hits=1, misses=1, nbytes=cache.nbytes)
+    assert cache.nbytes > 0
     assert apart(cold, warm) <= 1  # two pictures at once in the VAE instead of three
     samples = run_cached(own, cache, settings=replace(SHORT, samples=2))
     assert len(passes) == SHORT.steps
@@ -629,11 +632,24 @@ def test_checkpoint_and_number_format_are_part_of_the_key() -> None:
     assert len({key, replace(key, checkpoint="b"), replace(key, dtype=torch.float16)}) == 3
 
 
-def test_a_garment_for_each_person_is_not_kept(tryon: Models) -> None:
-    cache = GarmentCache(2**30)
-    with_cache = try_on(tryon, made_up(2, 2), SHORT, Seeded(1, 2), garments=cache)
-    assert torch.equal(with_cache, try_on(tryon, made_up(2, 2), SHORT, Seeded(1, 2)))
-    assert len(cache) == 0
+def test_each_person_s_garment_is_kept_for_itself(own: Models) -> None:
+    passes, cache, inputs = garment_passes(own), GarmentCache(2**30), made_up(2, 2)
+    try_on(own, one_of(inputs, 1), SHORT, Seeded(9), garments=cache)
+    beside = try_on(own, inputs, SHORT, Seeded(1, 2), garments=cache)
+    known = try_on(own, inputs, SHORT, Seeded(1, 2), garments=cache)
+    assert [shape[0] for shape in passes] == [1] * SHORT.steps * 2  # the second garment never again
+    assert len(cache) == 2
+    assert apart(beside, known) <= 1
+    for k in range(2):
+        alone = try_on(own, one_of(inputs, k), SHORT, Seeded(1 + k), garments=GarmentCache(2**30))
+        assert apart(known[k : k + 1], alone) <= 1
+
+
+def test_several_seeds_are_the_pictures_of_each() -> None:
+    several, shape = Seeded([5, 40], pictures=2), (4, 4, 3, 2)
+    drawn = several.draw("latent", shape)
+    expected = [Seeded(seed).draw("latent", (1, *shape[1:])) for seed in (5, 6, 40, 41)]
+    assert torch.equal(drawn, torch.cat(expected))
 
 
 def test_a_stopped_request_leaves_nothing_in_the_cache(tryon: Models) -> None:

@@ -28,7 +28,7 @@ def test_queue_is_bounded(make_jobs: MakeJobs) -> None:
     with pytest.raises(QueueFull) as raised:
         jobs.submit(submission())
     assert (raised.value.waiting, raised.value.owner) == (2, False)
-    jobs.claim("w", LEASE_S)
+    jobs.claim("w", LEASE_S, "cpu")
     assert jobs.submit(submission())[1]
 
 
@@ -103,7 +103,7 @@ def test_threads_never_claim_the_same_job(make_jobs: MakeJobs) -> None:
     ids = {jobs.submit(replace(submission(), inputs={}))[0].id for _ in range(40)}
 
     def claim_all() -> list[str]:
-        return [job.id for job in iter(lambda: jobs.claim("w", LEASE_S), None)]
+        return [job.id for job in iter(lambda: jobs.claim("w", LEASE_S, "cpu"), None)]
 
     claimed = [job_id for some in at_once(4, claim_all) for job_id in some]
     assert len(claimed) == 40

@@ -45,7 +45,7 @@ def test_a_remembered_job_is_given_when_the_queue_is_full(make_jobs: MakeJobs) -
 
 def test_a_key_is_free_again_when_its_results_are_gone(jobs: JobStore, clock: Clock) -> None:
     first, _ = jobs.submit(submission("shirt", key="k"))
-    jobs.claim("w", LEASE_S)
+    jobs.claim("w", LEASE_S, "cpu")
     jobs.finish(first.id, "w", success())
     jobs.discard(first.id)
     second, created = jobs.submit(submission("dress", key="k"))
@@ -60,7 +60,7 @@ def test_a_key_is_free_again_when_its_results_are_gone(jobs: JobStore, clock: Cl
 )
 def test_a_key_does_not_hold_back_a_retry(jobs: JobStore, error: JobError, created_again: bool) -> None:
     job, _ = jobs.submit(submission("shirt", key="k"))
-    jobs.claim("w", LEASE_S)
+    jobs.claim("w", LEASE_S, "cpu")
     jobs.finish(job.id, "w", error)
 
     again, created = jobs.submit(submission("shirt", key="k"))

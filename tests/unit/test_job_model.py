@@ -19,7 +19,16 @@ JSON = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers() | TEXT | 
 
 
 def a_job(state: State) -> Job:
-    return Job(id="0" * 32, owner=None, engine="warp", request={}, created=1.0, deadline=None, state=state)
+    return Job(
+        id="0" * 32,
+        owner=None,
+        engine="warp",
+        lane="cpu",
+        request={},
+        created=1.0,
+        deadline=None,
+        state=state,
+    )
 
 
 @pytest.mark.parametrize("start", STATES)

@@ -79,10 +79,10 @@ def test_killed_in_the_middle_of_a_job(folder: Path, start: Start) -> None:
     worker.wait()
 
     too_early = sqlite_store(folder, BIG_LIMITS)
-    assert too_early.claim("other", LEASE_S) is None
+    assert too_early.claim("other", LEASE_S, "cpu") is None
     too_early.close()
     store = sqlite_store(folder, BIG_LIMITS, now=later)
-    taken = store.claim("other", LEASE_S)
+    taken = store.claim("other", LEASE_S, "cpu")
     assert taken is not None
     assert (taken.id, taken.attempts) == (job.id, 2)
     assert store.read_input(job.id, "person") == b"person of shirt"
@@ -102,7 +102,7 @@ def test_killed_anywhere(folder: Path, start: Start, lines: int) -> None:
     process.wait()
 
     store = sqlite_store(folder, replace(BIG_LIMITS, max_attempts=1000), now=later)
-    while (job := store.claim("other", LEASE_S)) is not None:
+    while (job := store.claim("other", LEASE_S, "cpu")) is not None:
         assert store.read_input(job.id, "garment-0")
         store.finish(job.id, "other", success(b"x" * 100_000))
     for _, job_id in told:
@@ -282,3 +282,22 @@ def test_closed_store(folder: Path) -> None:
 
     with pytest.raises(StoreDown):
         store.get("0" * 32)
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"of": "another version"}'])
+def test_a_damaged_job_is_lost_alone(folder: Path, damage: str) -> None:
+    store = sqlite_store(folder, LIMITS)
+    ids = [store.submit(submission(str(number), key=str(number)))[0].id for number in range(3)]
+    connection = sqlite3.connect(folder / "jobs.sqlite3")
+    connection.execute("UPDATE jobs SET job = ? WHERE id = ?", (damage, ids[0]))
+    connection.commit()
+    connection.close()
+    store.sweep()
+
+    claimed = store.claim("w", LEASE_S, "cpu")
+    assert claimed is not None
+    assert claimed.id == ids[1]
+    assert [store.get(job_id) is None for job_id in ids] == [True, False, False]
+    assert store.counts().states["queued"] == 1
+    assert store.submit(submission("0", key="0"))[1]  # as if it had never been sent
+    store.close()

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from inference.engines.lanes import LANES, Lane
 from inference.jobs.errors import LeaseLost, QueueFull, StoreFull
 from inference.jobs.model import TRANSITIONS, Job, State
 from inference.jobs.store import JobStore
@@ -25,6 +26,7 @@ from tests.job_stores import BROKEN, LEASE_S, LIMITS, Clock, make_store, submiss
 
 WORKERS = st.sampled_from(["a", "b"])
 PICK = st.integers(min_value=0, max_value=100)
+LANE = st.sampled_from(LANES)
 OUTCOMES = st.sampled_from([success(), BROKEN, None])
 
 
@@ -44,21 +46,22 @@ class Histories(RuleBasedStateMachine):
         self.store.close()
         shutil.rmtree(self.folder)
 
-    @rule(owner=st.sampled_from([None, "me"]), late=st.booleans())
-    def submit(self, owner: str | None, late: bool) -> None:
+    @rule(owner=st.sampled_from([None, "me"]), late=st.booleans(), lane=LANE)
+    def submit(self, owner: str | None, late: bool, lane: Lane) -> None:
         try:
             job, _ = self.store.submit(
-                submission(owner=owner, deadline=self.clock.now + 15 if late else None)
+                submission(owner=owner, deadline=self.clock.now + 15 if late else None, lane=lane)
             )
         except (QueueFull, StoreFull):
             return
         self.seen[job.id] = replace(job, queue_position=None)
 
-    @rule(worker=WORKERS)
-    def claim(self, worker: str) -> None:
-        job = self.store.claim(worker, LEASE_S)
+    @rule(worker=WORKERS, lane=LANE)
+    def claim(self, worker: str, lane: Lane) -> None:
+        job = self.store.claim(worker, LEASE_S, lane)
         if job is None:
             return
+        assert job.lane == lane
         _, until = self.held.get(job.id, ("", 0.0))
         assert until <= self.clock.now, "claimed while another worker held it"
         assert job.deadline is None or job.deadline > self.clock.now
@@ -109,6 +112,10 @@ class Histories(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds
 
+    @rule(lane=LANE)
+    def sort(self, lane: Lane) -> None:
+        self.store.sort(lambda job: lane if job.owner is None else job.lane)
+
     @rule()
     def sweep(self) -> None:
         self.store.sweep()
@@ -141,8 +148,14 @@ class Histories(RuleBasedStateMachine):
             counts.states["queued"] + counts.states["running"] + counts.states["succeeded"] <= LIMITS.max_jobs
         )
         assert counts.bytes <= LIMITS.max_bytes
-        positions = sorted(job.queue_position for job in self.seen.values() if job.queue_position is not None)
-        assert positions == list(range(1, counts.states["queued"] + 1))
+        for lane in LANES:
+            queued = [
+                job.queue_position or 0
+                for job in self.seen.values()
+                if (job.state, job.lane) == ("queued", lane)
+            ]
+            assert sorted(queued) == list(range(1, counts.queued[lane] + 1))
+        assert sum(counts.queued.values()) == counts.states["queued"]
 
     def files_are_there_as_long_as_they_are_needed(self) -> None:
         for job in self.seen.values():

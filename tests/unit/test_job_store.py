@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from inference.jobs.errors import LeaseLost
-from inference.jobs.store import JobStore
+from inference.jobs.errors import LeaseLost, StoreDown
+from inference.jobs.model import JobError, Success
+from inference.jobs.store import ORPHAN_S, JobStore
 from tests.job_stores import (
     BROKEN,
     LEASE_S,
@@ -55,14 +56,16 @@ def test_first_come_first_served(jobs: JobStore) -> None:
     ids = [jobs.submit(submission(str(number)))[0].id for number in range(3)]
     assert [found.queue_position for job_id in ids if (found := jobs.get(job_id))] == [1, 2, 3]
 
-    first = jobs.claim("a", LEASE_S)
+    first = jobs.claim("a", LEASE_S, "cpu")
 
     assert first is not None
     assert (first.id, first.state, first.attempts) == (ids[0], "running", 1)
     assert first.queue_position is None
     assert [found.queue_position for job_id in ids if (found := jobs.get(job_id))] == [None, 1, 2]
-    assert [job.id for job in (jobs.claim("b", LEASE_S), jobs.claim("a", LEASE_S)) if job] == ids[1:]
-    assert jobs.claim("b", LEASE_S) is None
+    assert [
+        job.id for job in (jobs.claim("b", LEASE_S, "cpu"), jobs.claim("a", LEASE_S, "cpu")) if job
+    ] == ids[1:]
+    assert jobs.claim("b", LEASE_S, "cpu") is None
 
 
 def test_from_queue_to_result(jobs: JobStore, clock: Clock) -> None:
@@ -109,13 +112,14 @@ def test_failure_is_told(jobs: JobStore) -> None:
 def test_preview_while_the_work_goes_on(jobs: JobStore) -> None:
     job = running(jobs)
     jobs.attach(job.id, "w", "preview", b"rough")
-    shown = jobs.attach(job.id, "w", "preview", b"less rough")
+    shown = jobs.attach(job.id, "w", "preview", b"less rough", {"engine": "warp"})
 
     assert jobs.read_result(job.id, "preview") == b"less rough"
     assert shown.bytes == len(b"person of shirt") + len(b"shirt") + len(b"less rough")
     assert [event.data for event in jobs.events(job.id) if event.kind == "preview"] == [
-        {"name": "preview"}
-    ] * 2
+        {"name": "preview"},
+        {"name": "preview", "engine": "warp"},
+    ]
     done = jobs.finish(job.id, "w", success())
     assert done.files == ("image-0", "mask", "preview")
     assert done.bytes == len(b"picture") + len(b"mask") + len(b"less rough")
@@ -141,7 +145,7 @@ def test_cancel_while_queued(jobs: JobStore) -> None:
 
     assert cancelled is not None
     assert (cancelled.state, cancelled.bytes) == ("cancelled", 0)
-    assert jobs.claim("w", LEASE_S) is None
+    assert jobs.claim("w", LEASE_S, "cpu") is None
     assert kinds(jobs, job.id) == ["queued", "cancelled"]
     with pytest.raises(KeyError):
         jobs.read_input(job.id, "person")
@@ -184,7 +188,7 @@ def test_release_puts_it_back_at_the_head(jobs: JobStore) -> None:
     with pytest.raises(KeyError):
         jobs.read_result(job.id, "preview")
     assert (back.state, back.queue_position, back.attempts, back.stage) == ("queued", 1, 0, "")
-    again = jobs.claim("w", LEASE_S)
+    again = jobs.claim("w", LEASE_S, "cpu")
     assert again is not None
     assert (again.id, again.attempts) == (job.id, 1)
 
@@ -194,7 +198,7 @@ def test_a_cancelled_job_is_not_put_back(jobs: JobStore) -> None:
     jobs.cancel(job.id)
 
     assert jobs.release(job.id, "w").state == "cancelled"
-    assert jobs.claim("w", LEASE_S) is None
+    assert jobs.claim("w", LEASE_S, "cpu") is None
 
 
 def test_counts(jobs: JobStore, clock: Clock) -> None:
@@ -209,3 +213,39 @@ def test_counts(jobs: JobStore, clock: Clock) -> None:
     assert (counts.states["running"], counts.states["queued"], counts.states["expired"]) == (1, 2, 0)
     assert counts.oldest_queued == clock.now - 3
     assert counts.bytes == 3 * len(b"person of shirt" + b"shirt")
+
+
+@pytest.mark.parametrize("outcome", [success(), BROKEN])
+def test_cancelled_while_it_ended_is_cancelled(jobs: JobStore, outcome: Success | JobError) -> None:
+    """The DELETE was accepted: whatever the worker hands in, no picture is kept."""
+    job = running(jobs)
+    jobs.cancel(job.id)
+    done = jobs.finish(job.id, "w", outcome)
+
+    assert (done.state, done.error, done.files, done.bytes) == ("cancelled", None, (), 0)
+    with pytest.raises(KeyError):
+        jobs.read_result(job.id, "image-0")
+    assert jobs._files.older_than(9e12) == []
+
+
+def test_files_that_cannot_be_removed_hold_up_nobody(
+    jobs: JobStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, _ = jobs.submit(submission("late", deadline=clock.now + 5))
+    next_one, _ = jobs.submit(submission("next"))
+    clock.now += 5
+
+    def fails(folder: str) -> None:
+        raise StoreDown("the disk is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs._files, "remove", fails)
+        claimed = jobs.claim("w", LEASE_S, "cpu")
+        assert claimed is not None
+        assert claimed.id == next_one.id
+        assert jobs.finish(next_one.id, "w", success()).state == "succeeded"
+
+    assert f"{late.id}.in" in jobs._files.older_than(9e12)
+    clock.now += ORPHAN_S + 1
+    jobs.sweep()
+    assert jobs._files.older_than(9e12) == [f"{next_one.id}.1"]

@@ -25,7 +25,7 @@ def test_lease_ends_and_another_worker_takes_over(jobs: JobStore, clock: Clock) 
     jobs.attach(job.id, "dead", "preview", b"rough")
     later, _ = jobs.submit(submission("later"))
     clock.now += LEASE_S
-    taken = jobs.claim("alive", LEASE_S)
+    taken = jobs.claim("alive", LEASE_S, "cpu")
 
     assert taken is not None
     assert (taken.id, taken.attempts, taken.files) == (job.id, 2, ())
@@ -48,7 +48,7 @@ def test_heartbeat_keeps_the_lease(jobs: JobStore, clock: Clock) -> None:
     job = running(jobs)
     for _ in range(5):
         clock.now += LEASE_S - 1
-        assert jobs.claim("other", LEASE_S) is None
+        assert jobs.claim("other", LEASE_S, "cpu") is None
         jobs.heartbeat(job.id, "w", LEASE_S)
 
 
@@ -56,10 +56,10 @@ def test_heartbeat_keeps_the_lease(jobs: JobStore, clock: Clock) -> None:
 def test_attempts_are_bounded(jobs: JobStore, clock: Clock, noticed_by: str) -> None:
     job = running(jobs)
     clock.now += LEASE_S
-    jobs.claim("w", LEASE_S)
+    jobs.claim("w", LEASE_S, "cpu")
     clock.now += LEASE_S
     if noticed_by == "claim":
-        assert jobs.claim("w", LEASE_S) is None
+        assert jobs.claim("w", LEASE_S, "cpu") is None
     else:
         jobs.sweep()
 
@@ -67,6 +67,7 @@ def test_attempts_are_bounded(jobs: JobStore, clock: Clock, noticed_by: str) -> 
     assert failed is not None
     assert failed.error is not None
     assert (failed.state, failed.attempts, failed.error.retryable) == ("failed", 2, True)
+    assert failed.error.slug == "worker-lost"
     with pytest.raises(KeyError):
         jobs.read_input(job.id, "person")
 
@@ -76,7 +77,7 @@ def test_a_cancelled_job_is_not_tried_again(jobs: JobStore, clock: Clock) -> Non
     jobs.cancel(job.id)
     clock.now += LEASE_S
 
-    assert jobs.claim("w", LEASE_S) is None
+    assert jobs.claim("w", LEASE_S, "cpu") is None
     found = jobs.get(job.id)
     assert found is not None
     assert found.state == "cancelled"
@@ -89,7 +90,7 @@ def test_too_late_is_never_handed_out(jobs: JobStore, clock: Clock, noticed_by: 
     clock.now += 5
     if noticed_by == "sweep":
         jobs.sweep()
-    claimed = jobs.claim("w", LEASE_S)
+    claimed = jobs.claim("w", LEASE_S, "cpu")
 
     assert claimed is not None
     assert claimed.id == timely.id
@@ -101,10 +102,10 @@ def test_too_late_is_never_handed_out(jobs: JobStore, clock: Clock, noticed_by: 
 
 def test_a_dead_workers_job_that_is_too_late_is_not_tried_again(jobs: JobStore, clock: Clock) -> None:
     job, _ = jobs.submit(submission(deadline=clock.now + LEASE_S))
-    jobs.claim("dead", LEASE_S)
+    jobs.claim("dead", LEASE_S, "cpu")
     clock.now += LEASE_S
 
-    assert jobs.claim("alive", LEASE_S) is None
+    assert jobs.claim("alive", LEASE_S, "cpu") is None
     failed = jobs.get(job.id)
     assert failed is not None
     assert failed.error is not None
@@ -150,7 +151,7 @@ def test_results_of_a_worker_that_came_too_late_are_removed(make_jobs: MakeJobs,
     job = running(jobs, worker="slow")
     jobs.attach(job.id, "slow", "preview", b"rough")
     clock.now += LEASE_S
-    jobs.claim("fast", LEASE_S)
+    jobs.claim("fast", LEASE_S, "cpu")
     clock.now += ORPHAN_S + 1
     jobs.heartbeat(job.id, "fast", 1000)
     jobs.sweep()

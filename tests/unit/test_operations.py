@@ -1,4 +1,4 @@
-"""docs/operations.md: every metric is in its table, and every fault names a test that exists."""
+"""docs/operations.md: every metric is in its table; every fault and attempt names a test that exists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway import create_app as create_gateway
@@ -40,10 +41,21 @@ def test_the_table_of_metrics_is_that_of_both_services() -> None:
     assert documented == {"both": inner & outer, "inference": inner - outer, "gateway": outer - inner}
 
 
-def test_every_fault_names_a_test() -> None:
-    rows = re.findall(r"^\|.*\| `(tests/[\w/]+\.py)::(\w+)` \|$", PAGE, re.MULTILINE)
-    table = PAGE.partition("## Faults")[2]
-    assert len(rows) == len(re.findall(r"^\| (?!fault|--)", table, re.MULTILINE)) >= 15
+def test_queries_ask_for_metrics_that_exist() -> None:
+    tables = "\n".join(re.findall(r"^\| `cabine_.*$", PAGE, re.MULTILINE))
+    endings = ("", "_bucket", "_sum", "_count")
+    known = {name + ending for name in re.findall(r"`(cabine_\w+)`", tables) for ending in endings}
+    queries = "\n".join(re.findall(r"^    (?!#).*cabine_.*$", PAGE, re.MULTILINE))
+    asked = set(re.findall(r"\bcabine_\w+", queries))
+    assert asked
+    assert asked <= known
+
+
+@pytest.mark.parametrize(("heading", "least"), [("Access", 25), ("Faults", 30)])
+def test_every_row_names_a_test(heading: str, least: int) -> None:
+    table = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\|.*\| `(tests/[\w/]+\.py)::(\w+)` \|$", table, re.MULTILINE)
+    assert len(rows) == len(re.findall(r"^\| (?!fault|attempt|--)", table, re.MULTILINE)) >= least
     for file, name in rows:
         functions = {
             node.name

@@ -22,7 +22,7 @@ from inference.engines.idm_vton.sizes import Architecture
 
 PIXELS_A_LATENT = 8
 PROMPTS = 2
-"""In one batch: the person's and the garment's."""
+"""Of a garment, in one batch: the person's and its own."""
 VAE_BATCH = 3
 """Most pictures in one batch of the VAE's encoder: those of one person and one garment."""
 SCORE_BYTES = 8
@@ -37,6 +37,8 @@ class Work:
     """Width and height in pixels."""
     pictures: int = 1
     """In one pass of the try-on UNet."""
+    garments: int = 1
+    """Different ones in that pass: more than one in a batch of several requests."""
     waiting: int = 0
     """Other pictures of the request, of which only keys and values of the prompt are there."""
     guided: bool = True
@@ -60,14 +62,14 @@ def text_bytes(architecture: Architecture, work: Work) -> int:
     """Both text encoders."""
     first, second = (architecture.configs[part] for part in ("text_encoder", "text_encoder_2"))
     every = _hidden_states(first, TEXT_TOKENS) + _hidden_states(second, TEXT_TOKENS)
-    return round(PROMPTS * (every + _feed_forward(second, TEXT_TOKENS)) * work.number_bytes)
+    return round(work.garments * PROMPTS * (every + _feed_forward(second, TEXT_TOKENS)) * work.number_bytes)
 
 
 def image_bytes(architecture: Architecture, work: Work) -> int:
-    """The image encoder and the resampler, one picture after the other."""
+    """The image encoder and the resampler: the garments' pictures, after them the empty one."""
     config = architecture.configs["image_encoder"]
     states = _hidden_states(config, CLIP_TOKENS) + _feed_forward(config, CLIP_TOKENS)
-    return round(states * work.number_bytes)
+    return round(work.garments * states * work.number_bytes)
 
 
 def encode_bytes(architecture: Architecture, work: Work) -> int:
@@ -90,7 +92,7 @@ def prompt_bytes(architecture: Architecture, work: Work) -> int:
 
 def garment_prompt_bytes(architecture: Architecture, work: Work) -> int:
     """Keys and values of the garment UNet's prompt, beside those of the try-on UNet."""
-    keys = _kept_keys(architecture, work) + _garment_keys(architecture)
+    keys = _kept_keys(architecture, work) + work.garments * _garment_keys(architecture)
     return round(keys * work.number_bytes) + _constant_bytes(architecture, work)
 
 
@@ -99,11 +101,11 @@ def denoise_bytes(architecture: Architecture, work: Work, *, cached: bool = Fals
     positions = work.latent_positions
     tryon = _peak(architecture.tryon, positions) + _scores(architecture.tryon, work, 2)
     fullest = work.pictures * work.halves * tryon
-    kept = _features(architecture.garment, positions) + _kept_keys(architecture, work)
+    kept = work.garments * _features(architecture.garment, positions) + _kept_keys(architecture, work)
     if not cached:
-        kept += _garment_keys(architecture)
+        kept += work.garments * _garment_keys(architecture)
         garment = _peak(architecture.garment, positions) + _scores(architecture.garment, work, 1)
-        fullest = max(fullest, garment)
+        fullest = max(fullest, work.garments * garment)
     return round((kept + fullest) * work.number_bytes) + _constant_bytes(architecture, work)
 
 

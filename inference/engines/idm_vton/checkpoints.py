@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ class Loaded:
     variant: str
     models: Models
     planned: Planned
+    seconds: float
+    """What loading took."""
 
 
 class Shelf:
@@ -63,7 +66,12 @@ class Shelf:
             self._loaded = self._load(variant)
         return self._loaded
 
+    def variant(self, categories: Collection[str]) -> str:
+        """Name of what :meth:`take` would give; raises :class:`EngineUnavailable` where there is nothing."""
+        return variant_for(SPEC, self._runtime.weights, categories).name
+
     def _load(self, variant: Variant) -> Loaded:
+        started = time.perf_counter()
         folder = checked_folder(SPEC, self._runtime.weights, variant)
         planned = plan_for(self._runtime, folder, self.device, self._dtype)
         try:
@@ -71,7 +79,9 @@ class Shelf:
         except LoadError as error:
             remedy = f"{set_of(SPEC, variant).remedy} to have it as it was published"
             raise EngineUnavailable(f"{SPEC.name} ({variant.name}): {error}; {remedy}") from error
-        return Loaded(variant=variant.name, models=prepare(models, self._runtime), planned=planned)
+        models = prepare(models, self._runtime)
+        seconds = time.perf_counter() - started
+        return Loaded(variant=variant.name, models=models, planned=planned, seconds=seconds)
 
 
 def check_kernels(runtime: Runtime, device: torch.device, dtype: torch.dtype) -> None:

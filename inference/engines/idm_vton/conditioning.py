@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,15 +43,18 @@ class Prompts:
     """One row for all: negative prompt and no picture. None without guidance."""
     negative_prompt: str
     garment: Tensor
-    """``(G, 77, 2048)``: captions of the garments alone; no rows where they are not needed."""
+    """``(n, 77, 2048)``: captions of the garments alone, of those that are needed."""
 
 
 def encode_prompts(
-    models: Models, inputs: Inputs, settings: SamplingSettings, *, with_garment: bool, observe: Observe
+    models: Models, inputs: Inputs, settings: SamplingSettings, *, garments: Sequence[int], observe: Observe
 ) -> Prompts:
-    """Encode captions and the garments' pictures; what depends on the checkpoint alone is kept."""
+    """Encode captions and the garments' pictures; what depends on the checkpoint alone is kept.
+
+    ``garments``: numbers of those whose own captions are needed.
+    """
     persons, guided, keep = len(inputs.prompts), settings.guidance > 1, settings.savings.constants_once
-    garment_captions = inputs.garment_prompts if with_garment else ()
+    garment_captions = [inputs.garment_prompts[g] for g in garments]
     with models.placement.on("text_encoder", "text_encoder_2"):
         text = encode_text(models, (*inputs.prompts, *garment_captions))
         negative = encode_negative(models, inputs.negative_prompt, keep=keep) if guided else None

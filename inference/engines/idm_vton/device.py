@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,15 @@ import torch
 
 from inference.engines.base import EngineUnavailable, OutOfMemory, Runtime
 from inference.engines.idm_vton.activations import Work, feature_bytes
-from inference.engines.idm_vton.memory import Budget, Plan, choose, gigabytes, make_plan, pictures_at_once
+from inference.engines.idm_vton.memory import (
+    Budget,
+    Plan,
+    choose,
+    gigabytes,
+    make_plan,
+    pictures_at_once,
+    turns_at_once,
+)
 from inference.engines.idm_vton.profiles import PROFILES
 from inference.engines.idm_vton.settings import QUALITY
 from inference.engines.idm_vton.sizes import PUBLISHED_ARCHITECTURE, Architecture, read_architecture
@@ -37,6 +46,10 @@ class Planned:
         Raises :class:`~inference.engines.base.OutOfMemory` where not even one fits.
         """
         return pictures_at_once(self.architecture, self.plan, pictures, self.budget)
+
+    def turns_at_once(self, wanted: int, samples: int) -> int:
+        """How many of ``wanted`` requests of ``samples`` pictures, a garment each, fit together."""
+        return turns_at_once(self.architecture, self.plan, wanted, samples, self.budget)
 
 
 def resolve(runtime: Runtime) -> torch.device:
@@ -182,6 +195,25 @@ def _numbers(table: Path, *, separator: str) -> dict[str, int]:
     """Name -> number in each line."""
     lines = (line.partition(separator) for line in table.read_text("ascii").splitlines())
     return {name: int(rest.split()[0]) for name, _, rest in lines}
+
+
+def memory_levels(device: torch.device) -> Mapping[str, int]:
+    """Bytes: ``allocated`` and ``peak`` by tensors of this process, ``total`` of a GPU; empty on the CPU.
+
+    Apple's MPS tells no peak, and as total what it advises to use. Waits for nothing.
+    """
+    if device.type == "cuda":
+        return {
+            "allocated": torch.cuda.memory_allocated(device),
+            "peak": torch.cuda.max_memory_allocated(device),
+            "total": torch.cuda.get_device_properties(device).total_memory,
+        }
+    if device.type == "mps":
+        return {
+            "allocated": torch.mps.current_allocated_memory(),
+            "total": torch.mps.recommended_max_memory(),
+        }
+    return {}
 
 
 def device_name(device: torch.device) -> str:

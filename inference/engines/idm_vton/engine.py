@@ -1,10 +1,10 @@
-"""The ``idm-vton`` engine: pictures to tensors, one pass of the sampler for each garment, and back."""
+"""The ``idm-vton`` engine: checkpoint, settings and memory; what it draws is :mod:`.outfit`'s."""
 
 from __future__ import annotations
 
 import dataclasses
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -12,7 +12,6 @@ import torch
 from inference.engines.base import (
     Cancelled,
     Engine,
-    EngineImage,
     EngineResult,
     EngineSpec,
     EngineUnavailable,
@@ -21,20 +20,21 @@ from inference.engines.base import (
     Prepared,
     Progress,
     Runtime,
+    Turn,
 )
 from inference.engines.idm_vton.attention import Savings
-from inference.engines.idm_vton.canvas import CanvasInputs, compose_inputs, to_image
 from inference.engines.idm_vton.caption import caption, cut_notice, garment_prompt, person_prompt
 from inference.engines.idm_vton.checkpoints import Shelf, free
-from inference.engines.idm_vton.device import Planned, device_name
+from inference.engines.idm_vton.device import Planned, device_name, memory_levels
 from inference.engines.idm_vton.garment_cache import GarmentCache
-from inference.engines.idm_vton.inputs import Inputs, inputs_of
+from inference.engines.idm_vton.inputs import Inputs
 from inference.engines.idm_vton.models import Models
 from inference.engines.idm_vton.noise import Seeded
+from inference.engines.idm_vton.outfit import dress, tell
 from inference.engines.idm_vton.sampling import NotFinite, try_on
 from inference.engines.idm_vton.settings import SamplingSettings, settings_for
 from inference.engines.idm_vton.spec import SPEC
-from preprocess.errors import InputError
+from inference.engines.observation import Observation
 from preprocess.pose import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from preprocess.types import Garment, Notice, Person
 
@@ -77,18 +77,42 @@ class IdmVtonEngine:
 
         Raises :class:`InputError`, :class:`EngineUnavailable`, :class:`OutOfMemory` and :class:`Stopped`.
         """
+        turn = Turn(prepared=prepared, params=params, progress=progress, cancelled=cancelled)
+        return self.run_batch([turn])[0]
+
+    def batch_key(self, turn: Turn) -> Hashable | None:
+        """Checkpoint and sampling; outfits of several garments are drawn alone."""
+        if len(turn.prepared.garments) > 1:
+            return None
+        return self._variant(turn), sampling_of(turn.params)
+
+    def most_at_once(self, turn: Turn, wanted: int) -> int:
+        """As many as the memory plan holds; alone where the checkpoint, and so its plan, is not there yet."""
+        loaded = self._shelf.loaded
+        if loaded is None or loaded.variant != self._variant(turn):
+            return 1
+        return loaded.planned.turns_at_once(wanted, turn.params.samples)
+
+    def run_batch(self, turns: Sequence[Turn]) -> list[EngineResult]:
+        """Each turn's pictures are those that :meth:`run` draws of it, up to the rounding of larger batches.
+
+        Raises as :meth:`run`.
+        """
         with self._failures_told():
-            categories = {garment.category for garment in prepared.garments}
-            loaded = self._shelf.take(categories, lambda: progress("load", 0, 1))
-            settings = self._settings(params, loaded.planned)
-            images = self._dress(prepared, loaded.models, settings, params.seed, progress, cancelled)
-        return EngineResult(
-            images=images,
-            mask_source="input" if prepared.agnostic[0].tag == "input" else "derived",
-            confidence=seen(prepared.person, prepared.garments),
-            notices=cut_captions(prepared.garments, loaded.models),
-            sampling="; ".join((settings.words, *loaded.planned.plan.approximations)),
-        )
+            categories = {garment.category for turn in turns for garment in turn.prepared.garments}
+            loaded = self._shelf.take(categories, lambda: tell(turns, 0, 1, "load", 0, 1))
+            settings = self._settings(turns[0].params, loaded.planned, together=len(turns) > 1)
+            drawn = dress(turns, loaded.models, settings, self.spec.canvas, self._garments)
+        return [
+            EngineResult(
+                images=images,
+                mask_source="input" if turn.prepared.agnostic[0].tag == "input" else "derived",
+                confidence=seen(turn.prepared.person, turn.prepared.garments),
+                notices=cut_captions(turn.prepared.garments, loaded.models),
+                sampling="; ".join((settings.words, *loaded.planned.plan.approximations)),
+            )
+            for turn, images in zip(turns, drawn, strict=True)
+        ]
 
     def facts(self) -> Mapping[str, str]:
         """What it runs on."""
@@ -107,48 +131,32 @@ class IdmVtonEngine:
             facts["peak VRAM"] = f"{peak / 1e9:.1f} GB of tensors"
         return facts
 
-    def _settings(self, params: Params, planned: Planned) -> SamplingSettings:
-        """What was asked for, within the memory that was planned."""
-        return settings_for(
-            params.quality,
-            steps=params.steps,
-            guidance=params.guidance,
-            samples=params.samples,
-            rows=planned.at_once(params.samples),
-            savings=Savings(uncond_lse=self._uncond_lse, vae_batch=planned.plan.profile.vae_batch),
+    def observe(self) -> Observation:
+        """What it holds now."""
+        loaded = self._shelf.loaded
+        return Observation(
+            variant="" if loaded is None else loaded.variant,
+            device=str(self._shelf.device),
+            dtype="" if loaded is None else str(loaded.models.dtype).removeprefix("torch."),
+            load_s=None if loaded is None else loaded.seconds,
+            memory=memory_levels(self._shelf.device),
+            cache=None if self._garments is None else self._garments.use(),
         )
 
-    def _dress(
-        self,
-        prepared: Prepared,
-        models: Models,
-        settings: SamplingSettings,
-        seed: int,
-        progress: Progress,
-        cancelled: Cancelled,
-    ) -> tuple[EngineImage, ...]:
-        """One picture for each sample: each garment is drawn onto the pictures of the garments before it."""
-        pictures: tuple[EngineImage, ...] = ()
-        for k, garment in enumerate(prepared.garments):
-            unders: Sequence[EngineImage | None] = pictures or [None]
-            canvases = [compose_inputs(prepared, k, self.spec.canvas, under) for under in unders]
-            if not canvases[0].mask.any():
-                raise nothing_to_paint(prepared, k)
-            drawn = try_on(
-                models,
-                one_garment(canvases, caption(garment)),
-                # a later garment has a person for each sample already
-                dataclasses.replace(settings, samples=settings.samples // len(canvases)),
-                Seeded(seed, settings.samples),
-                progress=of_pass(progress, k, len(prepared.garments)),
-                cancelled=cancelled,
-                garments=self._garments,
-            )
-            pictures = tuple(
-                to_image(canvases[s % len(canvases)], rgb, unders[s % len(unders)])
-                for s, rgb in enumerate(drawn.numpy())
-            )
-        return pictures
+    def _variant(self, turn: Turn) -> str:
+        """Name of the checkpoint that a turn needs; nothing where there is none, as :meth:`run` will say."""
+        try:
+            return self._shelf.variant({garment.category for garment in turn.prepared.garments})
+        except EngineUnavailable:
+            return ""
+
+    def _settings(self, params: Params, planned: Planned, *, together: bool = False) -> SamplingSettings:
+        """What was asked for, within the memory that was planned; several turns ``together`` all fit."""
+        return dataclasses.replace(
+            sampling_of(params),
+            rows=0 if together else planned.at_once(params.samples),
+            savings=Savings(uncond_lse=self._uncond_lse, vae_batch=planned.plan.profile.vae_batch),
+        )
 
     @contextmanager
     def _failures_told(self) -> Iterator[None]:
@@ -168,22 +176,15 @@ class IdmVtonEngine:
             ) from error
 
 
+def sampling_of(params: Params) -> SamplingSettings:
+    """How a request wants to be sampled."""
+    return settings_for(params.quality, steps=params.steps, guidance=params.guidance, samples=params.samples)
+
+
 def ran_out_of_memory(error: RuntimeError) -> bool:
     """Only CUDA has an exception of its own for it; MPS and the CPU have words."""
     words = str(error)
     return isinstance(error, torch.OutOfMemoryError) or any(sign in words for sign in NO_MEMORY)
-
-
-def one_garment(canvases: Sequence[CanvasInputs], words: str) -> Inputs:
-    """Tensors of one garment for the people of all canvases."""
-    prompts = [person_prompt(words)] * len(canvases)
-    inputs = inputs_of(canvases, prompts=prompts, garment_prompts=[garment_prompt(words)] * len(canvases))
-    return dataclasses.replace(
-        inputs,
-        garment=inputs.garment[:1],
-        garment_clip=inputs.garment_clip[:1],
-        garment_prompts=inputs.garment_prompts[:1],
-    )
 
 
 def blank_inputs(canvas: tuple[int, int]) -> Inputs:
@@ -200,28 +201,6 @@ def blank_inputs(canvas: tuple[int, int]) -> Inputs:
         garment_clip=torch.zeros(1, 3, 224, 224),
         prompts=(person_prompt("shirt"),),
         garment_prompts=(garment_prompt("shirt"),),
-    )
-
-
-def of_pass(progress: Progress, k: int, count: int) -> Callable[[str, int, int], None]:
-    """Progress of pass ``k`` of ``count`` as part of the whole."""
-    if count == 1:
-        return progress
-    return lambda stage, step, steps: progress(
-        f"{stage}, garment {k + 1} of {count}", k * steps + step, count * steps
-    )
-
-
-def nothing_to_paint(prepared: Prepared, k: int) -> InputError:
-    if prepared.agnostic[k].tag == "input":
-        return InputError(
-            "option-unsupported", "the mask leaves nothing of the person to change", field="mask"
-        )
-    category = prepared.garments[k].category
-    return InputError(
-        "body-not-visible",
-        f"the photo does not show where a garment of category {category} would be",
-        field="person",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,38 +47,73 @@ class Computed:
         )
 
 
-class Remembering:
-    """Features computed now, given to the cache after the last step; a stopped request leaves none there."""
+class Cached:
+    """Garments some of which the cache may know: those are remembered, the others computed, in one pass.
 
-    def __init__(self, computed: Computed, place: GarmentPlace) -> None:
-        self.components = computed.components
-        self._computed, self._place = computed, place
+    What was computed is given to the cache after the last step; a stopped request leaves nothing there.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[GarmentPlace],
+        known: Mapping[int, Kept],
+        computed: Computed | None,
+        device: torch.device,
+    ) -> None:
+        """A place for each garment; ``known``: number of a garment -> its features; the rest is computed."""
+        self.components: tuple[Component, ...] = computed.components if computed else ()
+        self._garments = len(places)
+        self._known, self._computed, self._device = known, computed, device
+        self._new = {g: Keeping(place) for g, place in enumerate(places) if g not in known}
+
+    def at(self, k: int, timestep: Tensor) -> Features:
+        rows: dict[int, Features] = {}
+        if self._computed is not None:
+            computed = self._computed.at(k, timestep)
+            for row, (g, keeping) in enumerate(self._new.items()):
+                rows[g] = tuple(feature[row : row + 1] for feature in computed)
+                if k == 0:
+                    keeping.begin(rows[g], beside=sum(other.waiting for other in self._new.values()))
+                keeping.take(rows[g])
+            if not self._known:
+                return computed
+        if self._garments == 1:
+            return self._known[0][k].unpack(self._device)
+        return self._together(k, rows)
+
+    def _together(self, k: int, computed: Mapping[int, Features]) -> Features:
+        """All garments' rows in one batch; a second copy of a remembered one lives for a moment only."""
+        together: Features = ()
+        for g in range(self._garments):
+            features = computed[g] if g in computed else self._known[g][k].unpack(self._device)
+            together = together or tuple(one.new_empty(self._garments, *one.shape[1:]) for one in features)
+            for whole, one in zip(together, features, strict=True):
+                whole[g : g + 1] = one
+        return together
+
+
+class Keeping:
+    """Features of one new garment on their way to the cache."""
+
+    def __init__(self, place: GarmentPlace) -> None:
+        self._place = place
         self._kept: list[PackedFeatures] = []
-        self._fits = False
+        self.waiting = 0
+        """Bytes that it takes until the cache has it; 0: it is not kept."""
 
-    def at(self, k: int, timestep: Tensor) -> Features:
-        features = self._computed.at(k, timestep)
-        cache, steps = self._place.cache, len(self._place.key.timesteps)
-        if k == 0:  # what waits for the last step takes memory already
-            self._fits = cache.make_room(steps * sum(feature.nbytes for feature in features))
-        if not self._fits:
-            return features
-        self._kept.append(PackedFeatures.pack(features, cache.device))
-        if len(self._kept) == steps:
+    def begin(self, first: Features, *, beside: int) -> None:
+        """Make room in the cache; ``beside``: bytes of other garments that wait for the last step."""
+        size = len(self._place.key.timesteps) * sum(feature.nbytes for feature in first)
+        if self._place.cache.make_room(beside + size):
+            self.waiting = size
+
+    def take(self, features: Features) -> None:
+        """The features of the next step."""
+        if not self.waiting:
+            return
+        self._kept.append(PackedFeatures.pack(features, self._place.cache.device))
+        if len(self._kept) == len(self._place.key.timesteps):
             self._place.put(tuple(self._kept))
-        return features
-
-
-class Remembered:
-    """Features of an earlier request: no garment UNet."""
-
-    components: tuple[Component, ...] = ()
-
-    def __init__(self, kept: Kept, device: torch.device) -> None:
-        self._kept, self._device = kept, device
-
-    def at(self, k: int, timestep: Tensor) -> Features:
-        return self._kept[k].unpack(self._device)
 
 
 def features_of(

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from inference.engines.idm_vton.unets import Features
+from inference.engines.observation import CacheUse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +100,16 @@ class GarmentCache:
         """Where features are kept."""
         self._kept: OrderedDict[GarmentKey, Kept] = OrderedDict()
         self._bytes = 0
+        self._hits = self._misses = 0
         self._lock = Lock()
 
     def get(self, key: GarmentKey) -> Kept | None:
         with self._lock:
             kept = self._kept.get(key)
-            if kept is not None:
+            if kept is None:
+                self._misses += 1
+            else:
+                self._hits += 1
                 self._kept.move_to_end(key)
             return kept
 
@@ -141,6 +146,10 @@ class GarmentCache:
         """Bytes held now."""
         with self._lock:
             return self._bytes
+
+    def use(self) -> CacheUse:
+        with self._lock:
+            return CacheUse(hits=self._hits, misses=self._misses, nbytes=self._bytes)
 
     def __len__(self) -> int:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +25,7 @@ class Latents:
     static: Tensor
     """``(B, 9, h, w)``: mask 1 (1 = repaint), masked person 4, dense pose 4; the same at every step."""
     garment: Tensor
-    """``float32 (G, 4, h, w)``, clean; no rows where it is not needed."""
+    """``float32 (n, 4, h, w)``, clean, of the garments that are needed."""
 
 
 def encode_latents(
@@ -33,21 +34,22 @@ def encode_latents(
     settings: SamplingSettings,
     noise: NoiseSource,
     *,
-    with_garment: bool,
+    garments: Sequence[int],
     mean_garment: bool,
 ) -> Latents:
     """Encode the pictures and draw their posteriors, in the reference's order.
 
-    ``mean_garment`` takes the garment posterior's mean instead of a draw.
+    ``garments``: numbers of those to encode. ``mean_garment`` takes the garment posterior's mean instead of
+    a draw.
     """
     samples = settings.samples
     height, width = (side // LATENT_SCALE for side in inputs.person.shape[-2:])
     shape = (len(inputs.person) * samples, 4, height, width)
     hidden = inputs.person * (1 - inputs.mask)  # what is to be repainted becomes 0: mid grey
-    garments = inputs.garment if with_garment else inputs.garment[:0]
+    needed = list(garments)
     with models.placement.on("vae"):
         person, pose, garment = encode_pixels(
-            models, (hidden, inputs.pose, garments), batch=settings.savings.vae_batch
+            models, (hidden, inputs.pose, inputs.garment[needed]), batch=settings.savings.vae_batch
         )
 
     start = noise.draw("latent", shape)
@@ -64,5 +66,5 @@ def encode_latents(
     return Latents(
         noise=start.to(models.device),
         static=static.to(models.dtype),
-        garment=garment.sample(garment_noise[: len(garments)]),
+        garment=garment.sample(garment_noise[needed]),
     )

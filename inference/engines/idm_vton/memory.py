@@ -170,6 +170,21 @@ def pictures_at_once(architecture: Architecture, planned: Plan, pictures: int, b
     raise OutOfMemory(f"{refused}; ask for fewer samples")
 
 
+def turns_at_once(
+    architecture: Architecture, planned: Plan, wanted: int, samples: int, budget: Budget
+) -> int:
+    """How many of ``wanted`` requests of ``samples`` pictures fit into one batch, each with another garment.
+
+    At least 1: whether that fits, :func:`pictures_at_once` says. ``budget`` as there.
+    """
+    for count in range(wanted, 1, -1):
+        work = replace(planned.work, pictures=count * samples, garments=count)
+        candidate = make_plan(architecture, planned.profile, work, tiling=planned.tiling)
+        if lacking(candidate, budget) is None:
+            return count
+    return 1
+
+
 def lacking(planned: Plan, budget: Budget) -> str | None:
     """What the plan needs and is not there, in words."""
     name = planned.profile.name

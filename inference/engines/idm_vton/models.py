@@ -40,7 +40,7 @@ class Placement(Protocol):
     def on(self, *components: Component) -> AbstractContextManager[None]:
         """While open, ``components`` compute on the models' device; afterwards they may have to leave it.
 
-        Never opened inside another. Requests in several threads may open it at the same time.
+        Never opened inside another, and by one thread at a time.
         """
 
 

@@ -43,9 +43,12 @@ class Seeded:
       generators skip as many numbers, so that their steps stay those of the reference.
     """
 
-    def __init__(self, seed: int, pictures: int = 1) -> None:
-        self._pictures = [torch.Generator().manual_seed(seed + k) for k in range(pictures)]
-        self._poses = [torch.Generator().manual_seed((seed + k) ^ POSE_STREAM) for k in range(pictures)]
+    def __init__(self, seed: int | Sequence[int], pictures: int = 1) -> None:
+        """``pictures`` of a seed, or of each of several: those of the first seed first."""
+        first = [seed] if isinstance(seed, int) else seed
+        seeds = [one + k for one in first for k in range(pictures)]
+        self._pictures = [torch.Generator().manual_seed(one) for one in seeds]
+        self._poses = [torch.Generator().manual_seed(one ^ POSE_STREAM) for one in seeds]
 
     def draw(self, what: Draw, shape: Sequence[int]) -> Tensor:
         if what == "garment":

@@ -5,7 +5,6 @@ The host's copy of a part that leaves is the one that counts: leaving costs noth
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +28,7 @@ PROMPT_PARTS: dict[Component, Component] = {"unet": "unet_text", "garment_unet":
 
 
 class Moving:
-    """Places the networks that it is given; one request at a time computes with them.
+    """Places the networks that it is given; one thread computes with them, as with the engine.
 
     Parameters are moved by assigning their data, so hooks, processors and compiled code keep what they hold.
     """
@@ -38,7 +37,6 @@ class Moving:
         self._plan = planned
         self._device = device
         self._parts: dict[Component, _Part] = {}
-        self._lock = threading.Lock()
 
     def take(self, component: Component, module: nn.Module) -> None:
         """Store ``module``, which is in host memory, as the profile says, and bring it in if it stays."""
@@ -77,16 +75,15 @@ class Moving:
 
     @contextmanager
     def on(self, *components: Component) -> Iterator[None]:
-        """While open, ``components`` are on the device; a second thread waits until the first has closed."""
-        with self._lock:
-            came = [self._parts[component] for component in components if component not in self.present]
-            try:
-                for part in came:
-                    part.come()
-                yield
-            finally:
-                for part in came:
-                    part.leave()
+        """While open, ``components`` are on the device."""
+        came = [self._parts[component] for component in components if component not in self.present]
+        try:
+            for part in came:
+                part.come()
+            yield
+        finally:
+            for part in came:
+                part.leave()
 
 
 class _Part:

@@ -16,7 +16,7 @@ from torch import Tensor
 from inference.engines.base import Cancelled, Progress, Stopped
 from inference.engines.idm_vton.conditioning import Group, encode_prompts, group_pictures
 from inference.engines.idm_vton.encoders import decode_latents
-from inference.engines.idm_vton.garment import GarmentFeatures, Remembered, Remembering, features_of, rows_for
+from inference.engines.idm_vton.garment import Cached, Computed, GarmentFeatures, features_of, rows_for
 from inference.engines.idm_vton.garment_cache import GarmentCache, GarmentKey, GarmentPlace, garment_digest
 from inference.engines.idm_vton.inputs import Inputs
 from inference.engines.idm_vton.latents import encode_latents
@@ -92,20 +92,18 @@ def prepare(
     ``timesteps`` are part of the cache's key. With ``garments`` (the cache) the garment's latent is its
     posterior's mean, and a garment that is there is not encoded again.
     """
-    place = _place(garments, models, inputs, timesteps)
-    kept = place.get() if place else None
-    prompts = encode_prompts(models, inputs, settings, with_garment=kept is None, observe=observe)
-    latents = encode_latents(
-        models, inputs, settings, noise, with_garment=kept is None, mean_garment=place is not None
-    )
+    places = _places(garments, models, inputs, settings, timesteps)
+    known = {g: kept for g, place in enumerate(places) if (kept := place.get()) is not None}
+    new = [g for g in range(len(inputs.garment)) if g not in known]
+    prompts = encode_prompts(models, inputs, settings, garments=new, observe=observe)
+    latents = encode_latents(models, inputs, settings, noise, garments=new, mean_garment=bool(places))
     height, width = inputs.person.shape[-2:]
     groups = group_pictures(models, prompts, settings, height=height, width=width)
-    garment: GarmentFeatures
-    if kept is not None:
-        garment = Remembered(kept, models.device)
-    else:
+    computed: Computed | None = None
+    if new:
         computed = features_of(models, prompts.garment, latents.garment, len(latents.noise), settings)
-        garment = Remembering(computed, place) if place else computed
+    garment: GarmentFeatures
+    garment = computed if computed and not places else Cached(places, known, computed, models.device)
     return Conditions(latents=latents.noise, static=latents.static, groups=groups, garment=garment)
 
 
@@ -206,22 +204,31 @@ def decode(models: Models, latents: Tensor, *, observe: Observe) -> Tensor:
     return levels.permute(0, 2, 3, 1).contiguous().cpu()
 
 
-def _place(
-    garments: GarmentCache | None, models: Models, inputs: Inputs, timesteps: tuple[int, ...]
-) -> GarmentPlace | None:
-    """Where the cache keeps this request's garment; None without cache or with a garment for each person."""
-    if garments is None or len(inputs.garment) > 1:
-        return None
+def _places(
+    garments: GarmentCache | None,
+    models: Models,
+    inputs: Inputs,
+    settings: SamplingSettings,
+    timesteps: tuple[int, ...],
+) -> tuple[GarmentPlace, ...]:
+    """Where the cache keeps each garment; nowhere without a cache, or when computing as published."""
+    if garments is None or not settings.savings.garment_once:
+        return ()
     height, width = inputs.garment.shape[-2:]
-    key = GarmentKey(
-        pixels=garment_digest(inputs.garment),
-        caption=inputs.garment_prompts[0],
-        timesteps=timesteps,
-        size=(height, width),
-        dtype=models.dtype,
-        checkpoint=models.checkpoint,
+    return tuple(
+        GarmentPlace(
+            garments,
+            GarmentKey(
+                pixels=garment_digest(inputs.garment[g]),
+                caption=caption,
+                timesteps=timesteps,
+                size=(height, width),
+                dtype=models.dtype,
+                checkpoint=models.checkpoint,
+            ),
+        )
+        for g, caption in enumerate(inputs.garment_prompts)
     )
-    return GarmentPlace(garments, key)
 
 
 def _in_the_loop(conditions: Conditions, settings: SamplingSettings) -> tuple[Component, ...]:

@@ -1,0 +1,1 @@
+"""Load on both services: see :mod:`bench.load.__main__`."""

@@ -1,0 +1,1 @@
+"""Code for operators to copy and to change; nothing in Cabine imports it."""
