@@ -18,6 +18,7 @@ export function wordsFor(error) {
 /** A few problems of the API mean something of their own here. */
 function slugOf({ slug, field }) {
   if (slug === "option-unsupported" && field?.startsWith("garment")) return "garment-worn";
+  if (slug === "image-too-large") return "photo-too-large";
   if (slug === "expired" || slug === "not-found") return "job-gone";
   return slug;
 }
@@ -26,7 +27,8 @@ function actionFor(error, again) {
   if (error.slug === "unauthorized" || error.slug === "forbidden") {
     return { words: t("problems.reload"), run: () => location.reload() };
   }
-  return again && { words: t("problems.again"), run: again };
+  const worthIt = error.retryable || error.gone;
+  return again && worthIt ? { words: t("problems.again"), run: again } : null;
 }
 
 /** The service's details may begin in the middle of a sentence. */

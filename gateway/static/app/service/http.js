@@ -5,9 +5,9 @@ import { pageData } from "../words.js";
 const signed = pageData.csrfToken ? { "X-CSRF-Token": pageData.csrfToken } : {};
 
 export class ServiceError extends Error {
-  constructor(slug, { status = 0, detail = "", field = null, requestId = "", retryAfterS = null } = {}) {
+  constructor(slug, { status = 0, detail = "", field = null, requestId = "", retryAfterS = null, retryable = true } = {}) {
     super(detail || slug);
-    Object.assign(this, { slug, status, detail, field, requestId, retryAfterS });
+    Object.assign(this, { slug, status, detail, field, requestId, retryAfterS, retryable });
   }
 
   /** Is it only that there is no way to the server just now? */
@@ -52,5 +52,6 @@ export function errorFrom(problem, status = problem.status, retryAfterS = null) 
     field: problem.field ?? null,
     requestId: problem.request_id,
     retryAfterS,
+    retryable: problem.retryable ?? status >= 500,
   });
 }

@@ -16,7 +16,7 @@ export function showStage({ store, tryOn }) {
   for (const image of [before, after]) {
     image.addEventListener("load", () => {
       box.style.setProperty("--aspect", image.naturalWidth / image.naturalHeight);
-      box.classList.remove("unseen");
+      if (image === before) box.classList.remove("unseen");
     });
   }
   before.addEventListener("error", () => { // HEIC in most browsers
