@@ -1,4 +1,5 @@
 // Asked once, before the first photo of the visitor's own leaves this device.
+import { recall, remember } from "../keep/small.js";
 import { duration, t } from "../words.js";
 
 const REMEMBERED = "cabine.consent";
@@ -16,7 +17,7 @@ export class Consent {
   given() {
     const keeps = this.#store.state.service?.keeps;
     const terms = JSON.stringify(keeps ?? null);
-    if (localStorage.getItem(REMEMBERED) === terms) return Promise.resolve(true);
+    if (recall(REMEMBERED) === terms) return Promise.resolve(true);
     this.#asking ??= this.#ask(keeps, terms).finally(() => (this.#asking = null));
     return this.#asking;
   }
@@ -28,7 +29,7 @@ export class Consent {
     this.#dialog.showModal();
     await new Promise((resolve) => this.#dialog.addEventListener("close", resolve, { once: true }));
     const agreed = this.#dialog.returnValue === "yes";
-    if (agreed && keeps) localStorage.setItem(REMEMBERED, terms);
+    if (agreed && keeps) remember(REMEMBERED, terms);
     return agreed;
   }
 }

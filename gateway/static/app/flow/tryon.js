@@ -60,10 +60,7 @@ export class TryOn {
     const { jobId } = this.#attempt ?? {};
     this.#attempt?.controller.abort();
     this.#attempt = null;
-    if (jobId) {
-      remove(jobId);
-      running.forget(jobId);
-    }
+    if (jobId) letGo(jobId);
     this.#store.set({ phase: this.#store.state.result ? "done" : "choosing", job: null, news: t("job.cancelled") });
   }
 
@@ -73,13 +70,13 @@ export class TryOn {
     this.#store.set({ phase: "working", message: null, news: "", job: { words: t("job.sending"), detail: "", share: null } });
     try {
       const sent = await begin();
-      if (this.#attempt !== attempt) return remove(sent.id); // cancelled while it was handed in
+      if (this.#attempt !== attempt) return letGo(sent.id); // cancelled while it was handed in
       attempt.jobId = sent.id;
       const result = await this.#finish(sent, attempt.controller.signal);
       this.#store.set({ phase: "done", job: null, result, news: t("job.done") });
     } catch (error) {
       if (this.#attempt !== attempt) return;
-      if (attempt.jobId && !(error.unreachable || error.status >= 500)) running.forget(attempt.jobId);
+      if (attempt.jobId && error.gone) running.forget(attempt.jobId); // else a reload picks it up
       this.#store.set({ phase: this.#store.state.result ? "done" : "choosing", job: null });
       explain(this.#store, error, again);
     } finally {
@@ -95,8 +92,9 @@ export class TryOn {
     for (let tries = 0; ; tries += 1) {
       try {
         const form = await this.#form(asked);
+        signal.throwIfAborted();
         this.#show({ words: t("job.submitting") });
-        const job = await submit(form, key, signal);
+        const job = await submit(form, key); // never broken off: a job that nobody knows of could not be removed
         const record = await recordOf(job.id, asked);
         await running.remember(record);
         owned(job.id);
@@ -143,14 +141,28 @@ export class TryOn {
 
   async #finish(sent, signal) {
     const done = await this.#followed(sent.id, signal);
-    if (done.state === "failed") throw errorFrom(done.error);
-    if (done.state !== "succeeded") throw new ServiceError("expired", { status: 410 });
+    if (done.state !== "succeeded") {
+      letGo(sent.id);
+      throw done.state === "failed" ? errorFrom(done.error) : new ServiceError("expired", { status: 410 });
+    }
     this.#show({ words: t("job.fetching"), share: 1 });
-    const result = await fetched(sent, done, signal);
+    const result = await this.#untilReached(() => fetched(sent, done, signal), signal);
     await results.keep(result);
-    await running.forget(sent.id);
-    remove(sent.id); // from now on it is in this browser only
+    letGo(sent.id); // from now on it is in this browser only
     return result;
+  }
+
+  /** What `work` resolves to; begun again as long as the way to the server is lost. */
+  async #untilReached(work, signal) {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!error.unreachable) throw error;
+        this.#show({ words: lostWords(error.slug) });
+        await pause(LOST_MS, signal);
+      }
+    }
   }
 
   /** The finished job; what is heard of it until then is shown, its time counted down every second. */
@@ -183,6 +195,12 @@ export class TryOn {
   #show(job) {
     this.#store.set({ job: { detail: "", share: null, previewUrl: null, ...job } });
   }
+}
+
+/** Neither the server nor this browser has anything more to do with the job. */
+function letGo(id) {
+  remove(id);
+  return running.forget(id);
 }
 
 function lostWords(slug) {

@@ -7,9 +7,9 @@ const WAIT_S = 20; // of one long poll
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000];
 
 /** Hand in a form; the same `key` makes one job, however often it is sent. */
-export function submit(form, key, signal) {
+export function submit(form, key) {
   const headers = { Prefer: "respond-async", Accept: "application/json", "Idempotency-Key": key };
-  return callJson("/v1/tryon", { method: "POST", body: form, headers, signal });
+  return callJson("/v1/tryon", { method: "POST", body: form, headers });
 }
 
 /**

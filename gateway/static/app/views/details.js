@@ -1,4 +1,5 @@
 // The drawer of details: which engine, and what can be asked of it. It remembers, except for the seed.
+import { recall, remember } from "../keep/small.js";
 import { chosenEngine } from "../state.js";
 import { t, tOr } from "../words.js";
 
@@ -9,7 +10,7 @@ const MAX_SEED = 2 ** 32 - 1;
 export function showDetails({ store }) {
   const drawer = document.querySelector("#details");
   const engines = drawer.querySelector(".engines");
-  let wishes = recall(); // as the visitor left them, also what the engine chosen now has no use for
+  let wishes = JSON.parse(recall(REMEMBERED) ?? "{}"); // as the visitor left them, also what the engine chosen now has no use for
 
   function wish(name, value) {
     const { [name]: _, ...others } = wishes;
@@ -18,7 +19,7 @@ export function showDetails({ store }) {
   }
 
   function change() {
-    remember(wishes);
+    keepWishes(wishes);
     store.set({ tried: null });
     apply();
   }
@@ -162,14 +163,7 @@ function chip(name, value, choose) {
   return label;
 }
 
-function recall() {
-  try {
-    return JSON.parse(localStorage.getItem(REMEMBERED)) ?? {};
-  } catch {
-    return {};
-  }
-}
-
-function remember({ seed: _, ...wishes }) {
-  localStorage.setItem(REMEMBERED, JSON.stringify(wishes));
+/** All but the seed, which is of one picture. */
+function keepWishes({ seed: _, ...wishes }) {
+  remember(REMEMBERED, JSON.stringify(wishes));
 }
