@@ -10,15 +10,16 @@ const THUMBNAIL = { width: 360, quality: 0.8 };
 export async function keep(result) {
   const thumbnail = await asJpeg(result.pictures[0], THUMBNAIL).catch(() => result.pictures[0]);
   return withDb(async (db) => {
-    await db.put("results", { ...result, thumbnail });
-    const surplus = beyond(await newestFirst(db)).map(({ id }) => db.delete("results", id));
-    await Promise.all(surplus);
+    const writing = db.transaction("results", "readwrite");
+    await writing.store.put({ ...result, thumbnail });
+    for (const { id } of beyond(await newestFirst(writing.store))) writing.store.delete(id);
+    await writing.done;
   });
 }
 
 /** Newest first, each with its `thumbnail`; null where this browser keeps nothing. */
 export function kept() {
-  return withDb(newestFirst, null);
+  return withDb((db) => newestFirst(db.transaction("results").store), null);
 }
 
 export function drop(id) {
@@ -29,8 +30,8 @@ export function clear() {
   return withDb((db) => db.clear("results"));
 }
 
-async function newestFirst(db) {
-  return (await db.getAllFromIndex("results", "created")).reverse();
+async function newestFirst(store) {
+  return (await store.index("created").getAll()).reverse();
 }
 
 /** Those that are too many; the newest always stays. */

@@ -55,7 +55,7 @@ function showEmptiness(possible = true) {
 /** Clearing asks once more, in the same place. */
 function ask(asking) {
   clear.dataset.asking = asking;
-  clear.textContent = t(asking ? "history.clear_sure" : "history.clear");
+  clear.textContent = t(asking ? "history.clear_sure" : "history.clear_all");
 }
 
 function say(words) {

@@ -5,7 +5,8 @@ import { Lens } from "./lens.js";
 const STEP = 1.5; // of a button or key
 const CLOSER = 2.5; // of a double tap
 const TAP_MS = 300;
-const TAP_PX = 24;
+const TAP_PX = 24; // between two taps that are one double tap
+const STILL_PX = 4; // a finger is never quite still
 const NUDGE_PX = 80;
 
 const sheet = document.querySelector("#zoom");
@@ -13,7 +14,7 @@ const view = sheet.querySelector(".zoom-view");
 const pictures = sheet.querySelectorAll("img");
 const [photo, picture] = pictures;
 const flip = sheet.querySelector("[data-action=flip]");
-const fingers = new Map(); // pointer id -> { x, y } from the middle of the view
+const fingers = new Map(); // pointer id -> { x, y, still } from the middle of the view; `still`: has not moved yet
 let lens = null;
 let lastTap = { at: 0, x: 0, y: 0 };
 
@@ -91,13 +92,14 @@ function onWheel(event) {
 
 function onDown(event) {
   view.setPointerCapture(event.pointerId);
-  fingers.set(event.pointerId, pointOf(event));
+  fingers.set(event.pointerId, { ...pointOf(event), still: true });
 }
 
 function onMove(event) {
   const old = fingers.get(event.pointerId);
   if (!old) return;
-  const now = pointOf(event);
+  const now = { ...pointOf(event), still: false };
+  if (old.still && distance(now, old) < STILL_PX) return;
   const other = [...fingers].find(([id]) => id !== event.pointerId)?.[1];
   fingers.set(event.pointerId, now);
   if (other) {
@@ -109,7 +111,9 @@ function onMove(event) {
 }
 
 function onUp(event) {
-  if (!fingers.delete(event.pointerId) || event.type !== "pointerup" || fingers.size > 0) return;
+  const finger = fingers.get(event.pointerId);
+  fingers.delete(event.pointerId);
+  if (!finger?.still || event.type !== "pointerup" || fingers.size > 0) return;
   const tap = { at: event.timeStamp, ...pointOf(event) };
   const twice = tap.at - lastTap.at < TAP_MS && distance(tap, lastTap) < TAP_PX;
   lastTap = twice ? { at: 0, x: 0, y: 0 } : tap;
