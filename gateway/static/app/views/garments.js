@@ -29,6 +29,11 @@ export function showGarments({ store, choices }) {
     (state) => state.phase === "working",
     (working) => (root.disabled = working),
   );
+  // Nothing moves when it turns out what the server can do: until then the rack keeps its tiles to itself.
+  store.watch(
+    ({ service, message }) => service === null && message === null,
+    (waiting) => root.querySelector(".rack").toggleAttribute("data-waiting", waiting),
+  );
   store.watch(servedKey, () => {
     const served = servedCategories(store.state);
     for (const tile of tiles) {
