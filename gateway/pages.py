@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ blueprint = Blueprint("pages", __name__)
 SAMPLE_MAX_AGE_S = 3600
 """Samples change only with a restart; an hour spares the reloads of a visit."""
 
+FIRST = {"person": "p2_woman__base.jpg", "garment": "tshirt_print.jpg"}
+"""What a visitor finds chosen, where the operator left it there; else the first: one press on the button shows
+what this is."""
+
 LAZY_MODULES = frozenset({"camera", "history-panel", "lens", "masking", "preprocess", "zoom"})
 """Scripts, and folders of scripts, that are fetched when they are first used."""
 
@@ -33,12 +38,14 @@ def index() -> str:
             return page("sign_in.html", wrong=request.args.get("key") == "wrong")
         begin_session(None)
     shelf: SampleShelf = current_app.extensions["cabine.samples"]
+    chosen = [_first(shelf.people, "person"), _first(shelf.garments, "garment")]
     token = "" if g.caller.kind == "open" else generate_csrf()
     words = words_of_visitor()
     return page(
         "page.html",
         people=shelf.people.values(),
         garments=shelf.garments.values(),
+        chosen=chosen,
         csrf_token=token,
         signed_in=bool(token) and settings.page == "key",
         modules=modules(),
@@ -76,6 +83,10 @@ def sample_thumbnail(kind: str, name: str) -> Response:
     response = Response(thumbnail(_find(kind, name).path), content_type="image/webp")
     response.cache_control.max_age = SAMPLE_MAX_AGE_S
     return response
+
+
+def _first(samples: Mapping[str, Sample], kind: str) -> Sample | None:
+    return samples.get(FIRST[kind]) or next(iter(samples.values()), None)
 
 
 def _find(kind: str, name: str) -> Sample:

@@ -1,64 +1,32 @@
-// What is worn: the rack, and the garments that were taken from it or brought along.
+// Garments of the visitor's own: what they are, and what is to be said about their photos.
 import { categoryOf, servedCategories, takesWorn, unservedGarments } from "../state.js";
 import { t } from "../words.js";
 import { coach } from "./coach.js";
 
-const FIRST_GARMENT = "tshirt_print.jpg";
 const CATEGORIES = ["upper", "lower", "dress"];
 
 export function showGarments({ store, choices }) {
   const root = document.querySelector("#garments");
   const file = root.querySelector(".file");
   const worn = root.querySelector(".worn");
-  const tiles = [...root.querySelectorAll(".tile input[type=checkbox]")];
 
+  file.multiple = true; // without scripts there would be no saying which is what
   file.addEventListener("change", () => {
     for (const chosen of file.files) choices.takeOwn("garment", chosen);
     file.value = "";
   });
-  const sampleOf = ({ value, dataset }) => ({ url: value, title: dataset.title, category: dataset.category });
-  for (const tile of tiles) {
-    tile.addEventListener("change", () => {
-      const chosen = store.state.garments.find((garment) => garment.source === tile.value);
-      if (chosen) choices.remove(chosen.key);
-      else choices.addSample(sampleOf(tile));
-    });
-  }
-
   store.watch(
     (state) => state.phase === "working",
     (working) => (root.disabled = working),
   );
-  // Nothing moves when it turns out what the server can do: until then the rack keeps its tiles to itself.
-  store.watch(
-    ({ service, message }) => service === null && message === null,
-    (waiting) => root.querySelector(".rack").toggleAttribute("data-waiting", waiting),
-  );
-  store.watch(servedKey, () => {
-    const served = servedCategories(store.state);
-    for (const tile of tiles) {
-      const { category } = tile.dataset;
-      tile.closest(".tile").hidden = served !== null && category !== "auto" && !served.has(category);
-    }
-    render();
-  });
-  store.watch((state) => state.garments, render);
-
-  function render() {
-    const { garments } = store.state;
-    for (const tile of tiles) tile.checked = garments.some((garment) => garment.source === tile.value);
-    const own = garments.filter((garment) => garment.own);
-    reconcile(worn, own, () => newItem(choices), (item, garment) => fillItem(item, garment, store.state));
+  const render = (_, state) => {
+    const own = state.garments.filter((garment) => garment.own);
+    reconcile(worn, own, () => newItem(choices), (item, garment) => fillItem(item, garment, state));
     worn.hidden = own.length === 0;
-  }
-
-  store.watch(
-    (state) => state.notice ?? (tiles.every(isHidden) && servedKey(state) !== "?" ? t("garments.none_served") : ""),
-    (words) => (root.querySelector(".notice").textContent = words),
-  );
-
-  const first = tiles.find((tile) => tile.dataset.name === FIRST_GARMENT) ?? tiles[0];
-  if (first) choices.addSample(sampleOf(first));
+  };
+  store.watch((state) => state.garments, render);
+  store.watch((state) => state.service, render);
+  store.watch((state) => state.options, render);
 }
 
 /** What was found, and what it means with what this server can do and the visitor has said. */
@@ -72,10 +40,6 @@ function tipsOf(garment, named, state) {
 }
 
 const isWorn = ({ name }) => name === "garment-worn";
-
-const isHidden = (tile) => tile.closest(".tile").hidden;
-
-const servedKey = (state) => [...(servedCategories(state) ?? ["?"])].sort().join();
 
 /** Elements of `list` become those of `things`, by their keys, without touching what stays. */
 function reconcile(list, things, make, fill) {

@@ -2,9 +2,6 @@
 import { t } from "../words.js";
 import { coach } from "./coach.js";
 
-// Whom a first visitor finds chosen: one press on the button shows what this is.
-const FIRST_MODEL = "p2_woman__base.jpg";
-
 export function showPerson({ store, choices }) {
   const root = document.querySelector("#person");
   const file = root.querySelector(".file");
@@ -32,6 +29,6 @@ export function showPerson({ store, choices }) {
     },
   );
 
-  const first = models.find((model) => model.dataset.name === FIRST_MODEL) ?? models[0];
+  const first = models.find((model) => "first" in model.dataset);
   if (first) take(first);
 }
