@@ -22,8 +22,7 @@ SAMPLE_MAX_AGE_S = 3600
 """Samples change only with a restart; an hour spares the reloads of a visit."""
 
 FIRST = {"person": "p2_woman__base.jpg", "garment": "tshirt_print.jpg"}
-"""What a visitor finds chosen, where the operator left it there; else the first: one press on the button shows
-what this is."""
+"""What a visitor finds chosen, or the first where the operator has others: one press shows what this is."""
 
 LAZY_MODULES = frozenset({"camera", "history-panel", "lens", "masking", "preprocess", "zoom"})
 """Scripts, and folders of scripts, that are fetched when they are first used."""

@@ -56,8 +56,8 @@ export function showRack({ store, choices }) {
 
   function hang() {
     for (const tile of tiles) {
-      const { category } = tile.dataset;
-      tile.closest(".tile").hidden = !canWear(category) || (shown !== EVERYTHING && shown !== category);
+      const narrowedOut = shown !== EVERYTHING && shown !== tile.dataset.category && !tile.checked;
+      tile.closest(".tile").hidden = !isWearable(tile) || narrowedOut;
     }
   }
 
