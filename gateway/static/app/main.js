@@ -19,6 +19,7 @@ import { showRack } from "./views/rack.js";
 import { showStage } from "./views/stage.js";
 import { t } from "./words.js";
 import { showTitle } from "./views/title.js";
+import { showToWear } from "./views/to-wear.js";
 
 const store = new Store(initialState);
 const choices = new Choices(store, new Consent(store));
@@ -34,6 +35,7 @@ showDrops(page);
 showMask(page);
 showDetails(page);
 showTitle(page);
+showToWear(page);
 showPaste(page);
 showCameraButton(page);
 showHistory(page);
