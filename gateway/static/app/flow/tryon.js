@@ -134,7 +134,8 @@ export class TryOn {
   /** The server is full, or starts: count the seconds down, then try again. */
   async #waitTurn({ retryAfterS, status }, signal) {
     for (let n = Math.ceil(retryAfterS); n > 0; n -= 1) {
-      this.#show({ words: status === 429 ? t("job.retry_busy", { n }) : t("job.retry_starting", { n }) });
+      const words = status === 429 ? t("job.busy") : t("job.starting");
+      this.#show({ words, detail: t("job.retry", { n }) });
       await pause(1000, signal);
     }
   }

@@ -51,8 +51,9 @@ export function showStage({ store, tryOn }) {
     ({ phase, result }) => (phase === "done" ? result : null),
     (result) => (result ? shown.reveal(result) : shown.hide()),
   );
+  // Heard by screen readers: this part is always there, and says what is being done, not every second of it.
   store.watch(
-    (state) => state.news,
+    ({ job, news }) => job?.words ?? news,
     (words) => (stage.querySelector(".news").textContent = words),
   );
   showProgress(stage, store, tryOn);
