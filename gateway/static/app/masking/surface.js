@@ -40,6 +40,10 @@ export class Surface {
     this.#pen.moveTo(from.x, from.y);
     this.#pen.lineTo(to.x, to.y);
     this.#pen.stroke();
+    if (from.x !== to.x || from.y !== to.y) return;
+    this.#pen.beginPath(); // a line to where it began draws nothing
+    this.#pen.arc(to.x, to.y, width / 2, 0, 2 * Math.PI);
+    this.#pen.fill();
   }
 
   #pixels() {
