@@ -44,7 +44,7 @@ export function showStage({ store, tryOn }) {
     (phase) => {
       document.querySelector("#room").dataset.phase = phase;
       stage.setAttribute("aria-busy", String(phase === "working"));
-      if (phase === "working") stage.scrollIntoView({ block: "nearest" });
+      if (phase === "working") stage.querySelector(".wall").scrollIntoView({ block: "nearest" });
     },
   );
   store.watch(
