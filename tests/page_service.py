@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import re
 import socket
@@ -17,6 +18,9 @@ from typing import Any
 from PIL import Image
 
 from tests.gateway_stub import Handler, Stub, serving
+
+_numbers = itertools.count(1)
+"""Of ids: one that an earlier test's page gives back late is nobody else's."""
 
 SIZE = (384, 512)
 """Of every photo, as far as this service knows."""
@@ -76,11 +80,12 @@ def picture(colour: str, kind: str = "RGB", format: str = "PNG") -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """One answer to a try-on that is not begun."""
+    """One answer to a try-on or an upload that is not taken."""
 
     status: int
     slug: str
     retry_after_s: int | None = None
+    retryable: bool = True
 
 
 @dataclass
@@ -92,8 +97,11 @@ class PageService(Stub):
     """Kind of photo -> what a closer look says; nothing to say by default."""
     refusals: list[Refusal] = field(default_factory=list)
     """For the next try-ons, taken from the front."""
+    upload_refusals: list[Refusal] = field(default_factory=list)
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Events of each job before its end."""
+    previews: bool = False
+    """Is there a first impression, after the told events?"""
     breaks: int = 0
     """How many event streams break off after the told events."""
     end: dict[str, Any] = field(default_factory=dict)
@@ -103,6 +111,8 @@ class PageService(Stub):
     """Jobs end when it is set."""
     watched: threading.Event = field(default_factory=threading.Event)
     """Set once events were told to somebody."""
+    jobs: list[str] = field(default_factory=list)
+    """Ids, oldest first."""
     gone: set[str] = field(default_factory=set)
     """Ids of jobs and photos that were deleted, or are no longer held."""
     forms: list[dict[str, str]] = field(default_factory=list)
@@ -128,19 +138,23 @@ class _PageHandler(Handler):
 
     def on_v1_assets(self) -> None:
         kind = _fields(self.body).get("kind", "person")
+        if self.stub.upload_refusals:
+            self._refuse(self.stub.upload_refusals.pop(0))
+            return
         checks = {"person_visible": True, "sharp": True, "large_enough": True, "warnings": []}
-        asset = {"id": f"{kind}-{len(self.stub.requests)}", "kind": kind, "checks": checks}
+        asset = {"id": f"{kind}-{next(_numbers)}", "kind": kind, "checks": checks}
         self._json(201, {**asset, "width": SIZE[0], "height": SIZE[1]})
 
     def on_v1_tryon(self) -> None:
-        if self.headers.get("Prefer") != "respond-async":
-            super().on_v1_tryon()
-            return
         self.stub.forms.append(_fields(self.body))
         if self.stub.refusals:
             self._refuse(self.stub.refusals.pop(0))
             return
-        self._json(202, _job(f"job{len(self.stub.forms)}", state="queued", queue_position=1))
+        if self.headers.get("Prefer") != "respond-async":  # the plain form
+            self.answer(200, "image/png", self.stub.pictures[0])
+            return
+        self.stub.jobs.append(f"job-{next(_numbers)}")
+        self._json(202, _job(self.stub.jobs[-1], state="queued", queue_position=1))
 
     def on_v1_preprocess_mask(self) -> None:
         mask = Image.new("L", SIZE, 0)
@@ -176,29 +190,32 @@ class _PageHandler(Handler):
         super().on_unknown()
 
     def look(self, asset: str) -> None:
-        nothing = {"category": None, "refusal": None, "warnings": []}
+        nothing: dict[str, Any] = {"category": None, "refusal": None, "warnings": []}
         self._json(200, nothing | self.stub.looks.get(asset.split("-")[0], {}))
 
     def events(self, job: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
+        self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.close_connection = True
         seen = int(self.headers.get("Last-Event-ID", 0))
-        if not seen:
+        if seen == 0:
             self._tell("job", _job(job, state="queued", queue_position=1), 0)
         for number, (name, data) in enumerate(self.stub.told, 1):
             if number > seen:
                 self._tell(name, data, number)
+        if self.stub.previews:
+            self._tell("preview", {"url": f"/v1/jobs/{job}/previews/0"}, len(self.stub.told) + 1)
         self.stub.watched.set()
         if self.stub.breaks > 0:
             self.stub.breaks -= 1
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         while not self.stub.finish.wait(0.05):
-            self.wfile.write(b": still here\n\n")  # raises once the page has left
-        self._tell("done", self._ended(job), len(self.stub.told) + 1)
+            self._say(b": still here\n\n")  # raises once the page has left
+        self._tell("done", self._ended(job), len(self.stub.told) + 2)
+        self.wfile.write(b"0\r\n\r\n")
 
     def job(self, job: str) -> None:
         done = self.stub.finish.is_set()
@@ -210,7 +227,7 @@ class _PageHandler(Handler):
     def mask(self, job: str) -> None:
         self.on_v1_preprocess_mask()
 
-    def preview(self, job: str) -> None:
+    def first_impression(self, job: str) -> None:
         self.answer(200, "image/jpeg", picture("orange", format="JPEG"))
 
     def _ended(self, job: str) -> dict[str, Any]:
@@ -222,14 +239,17 @@ class _PageHandler(Handler):
         }
 
     def _tell(self, name: str, data: dict[str, Any], number: int) -> None:
-        self.wfile.write(f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode())
+        self._say(f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode())
+
+    def _say(self, words: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(words), words))
         self.wfile.flush()
 
     def _json(self, status: int, body: dict[str, Any]) -> None:
         self.answer(status, "application/json", json.dumps(body).encode())
 
     def _refuse(self, refusal: Refusal) -> None:
-        body = problem(refusal.slug, refusal.status)
+        body = problem(refusal.slug, refusal.status) | {"retryable": refusal.retryable}
         after = {} if refusal.retry_after_s is None else {"Retry_After": str(refusal.retry_after_s)}
         self.answer(refusal.status, "application/problem+json", json.dumps(body).encode(), **after)
 
@@ -241,7 +261,7 @@ _ROUTES = (
     (r"/v1/jobs/([^/]+)/events", _PageHandler.events),
     (r"/v1/jobs/([^/]+)/images/(\d)", _PageHandler.image),
     (r"/v1/jobs/([^/]+)/mask", _PageHandler.mask),
-    (r"/v1/jobs/([^/]+)/previews/0", _PageHandler.preview),
+    (r"/v1/jobs/([^/]+)/previews/0", _PageHandler.first_impression),
 )
 
 
@@ -252,8 +272,15 @@ def problem(slug: str, status: int, detail: str = "") -> dict[str, Any]:
 
 
 def _job(id: str, **fields: Any) -> dict[str, Any]:
-    nothing = {"stage": None, "step": 0, "steps": 0, "eta_s": None, "queue_position": None, "error": None}
-    engine = {"name": "warp", "license": "Apache-2.0", "preview": True}
+    nothing: dict[str, Any] = {
+        "stage": None,
+        "step": 0,
+        "steps": 0,
+        "eta_s": None,
+        "queue_position": None,
+        "error": None,
+    }
+    engine = {"name": "warp", "revision": "9", "license": "Apache-2.0", "sampling": "", "preview": True}
     size = {"width": SIZE[0], "height": SIZE[1]}
     return {
         "id": id,

@@ -70,10 +70,11 @@ def real_url(browser: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def service(page_service: PageService) -> PageService:
+def service(page_service: PageService) -> Iterator[PageService]:
     """The stand-in, with everything as it is by default."""
     page_service.begin()
-    return page_service
+    yield page_service
+    page_service.finish.set()
 
 
 @pytest.fixture

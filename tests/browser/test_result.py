@@ -118,7 +118,7 @@ def test_another_garment_keeps_the_person(visit: Visit, service: PageService) ->
 
 def test_looks_are_kept_in_this_browser_and_nowhere_else(visit: Visit, service: PageService) -> None:
     visit.try_on()
-    assert "job1" in service.gone, "the server has nothing of it any more"
+    assert service.jobs[0] in service.gone, "the server has nothing of it any more"
     visit.page.check(".tile input[data-name='polo_green.jpg']", force=True)
     service.pictures = (picture("maroon"),)
     visit.try_on()

@@ -11,6 +11,8 @@ export class Consent {
 
   constructor(store) {
     this.#store = store;
+    // No submit button: Enter on the tick means the other one.
+    this.#dialog.querySelector("[data-action=not-now]").addEventListener("click", () => this.#dialog.close("no"));
   }
 
   /** True when the visitor agreed to what is kept now; asks when that has not happened, or terms have changed. */
