@@ -12,12 +12,13 @@ from starlette.responses import Response
 from inference.assets import Asset, OwnedAssets
 from inference.checks import AssetKind, check
 from inference.form import Form, missing
+from inference.look import look_at
 from inference.middleware import owner_of
 from inference.opening import named
 from inference.pictures import Picture
 from inference.problems import Problem
 from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
-from inference.schemas import AssetAnswer, ChecksBody, warning_bodies
+from inference.schemas import AssetAnswer, ChecksBody, LookAnswer, warning_bodies
 from inference.service import Service, service_of
 from inference.uploads import Part
 from preprocess.decode import decode
@@ -56,6 +57,25 @@ async def post_asset(request: Request, response: Response) -> AssetAnswer:
 async def get_asset(request: Request, asset_id: str) -> AssetAnswer:
     """Is it still held, and until when; the picture itself is never given out."""
     return describe(assets_of(request).get(asset_id))
+
+
+@router.get(
+    "/{asset_id}/look",
+    response_model=LookAnswer,
+    summary="Look closer at an uploaded picture",
+    responses=refusals("not-found", "expired", "busy", "deadline-exceeded", "not-ready"),
+)
+async def get_look(request: Request, asset_id: str) -> LookAnswer:
+    """What a try-on would warn of or be refused for, and what a garment is.
+
+    It is prepared for that, as for a try-on, which is quicker afterwards.
+    """
+    service = service_of(request)
+    asset = assets_of(request).get(asset_id)
+    ticket = service.new_ticket()
+    look = await service.in_queue(request, ticket, lambda turn: look_at(asset, service.tools.preparation))
+    refusal = None if look.refusal is None else warning_bodies([look.refusal])[0]
+    return LookAnswer(category=look.category, refusal=refusal, warnings=warning_bodies(look.warnings))
 
 
 @router.delete(

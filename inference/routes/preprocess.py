@@ -20,7 +20,7 @@ from inference.form import source as source_of
 from inference.middleware import owner_of
 from inference.opening import named, open_picture
 from inference.pictures import Picture
-from inference.preparation import PhotoKindAsked
+from inference.preparation import CANVAS, PhotoKindAsked
 from inference.preparing import refuse_worn
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
@@ -39,9 +39,6 @@ PNG = "image/png"
 POSE_TAGS = ("blaze33", "coco18", "body25")
 CUT_KINDS = ("auto", "flat")
 """Garments are cut out of product photos; nothing here takes one off somebody who wears it."""
-
-CANVAS = (768, 1024)
-"""Width and height of the person's frame: what the try-on engines of this field work in."""
 
 
 @dataclass(frozen=True, kw_only=True)
