@@ -91,6 +91,12 @@ def test_refusals_are_pages_for_browsers(client: FlaskClient) -> None:
     assert 'href="/"' in answer.text
 
 
+@pytest.mark.parametrize(("seconds", "words"), [("0", "and keeps nothing"), ("90", "within 90 seconds")])
+def test_says_whether_photos_stay(monkeypatch: pytest.MonkeyPatch, seconds: str, words: str) -> None:
+    monkeypatch.setenv("CABINE_REUSE_S", seconds)
+    assert words in create_app().test_client().get("/").text
+
+
 def test_signing_out(client: FlaskClient) -> None:
     token = token_of(client).decode()
     assert_problem(client.post("/sign-out", data={"csrf_token": "made up"}), "forbidden", 403)
