@@ -16,6 +16,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from inference import levels
 from inference.assets import AssetStore
 from inference.callers import WaitingCallers, stopping
 from inference.config import Settings
@@ -29,7 +30,6 @@ from inference.form import FormLimits
 from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
 from inference.jobs.request import wish_of
-from inference.levels import watch
 from inference.local_dispatcher import LocalDispatcher
 from inference.metrics import Metrics
 from inference.pipeline import Tools
@@ -230,7 +230,7 @@ def build(
     )
     jobs = JobDesk(settings, dispatcher)
     engines = EnginePool(registry, settings.runtime, max_batch=settings.max_batch)
-    watch(metrics, dispatcher=dispatcher, assets=assets, reuse=reuse, jobs=jobs)
+    levels.watch(metrics, dispatcher=dispatcher, assets=assets, reuse=reuse, jobs=jobs)
     metrics.registry.register(EngineCollector(loaded=engines.loaded))
     return Service(
         settings=settings,
