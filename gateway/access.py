@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Flask, Response, current_app, g, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import validate_csrf
@@ -55,8 +53,8 @@ def _is_foreign() -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in {"same-origin", "none"}
-    origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
+    origin, host = request.headers.get("Origin"), request.host.lower()
+    return origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}
 
 
 def _require_key() -> None:

@@ -33,6 +33,11 @@ class _Sessions(SecureCookieSessionInterface):
         """Flask's setting is fixed at start, but one gateway may be reached both ways."""
         return request.is_secure
 
+    def get_cookie_name(self, app: Flask) -> str:
+        """Over https one that browsers take from no other host, not even from a neighbour's subdomain."""
+        name = super().get_cookie_name(app)
+        return f"__Host-{name}" if request.is_secure else name
+
 
 def key_ring(app: Flask) -> KeyRing:
     return cast(KeyRing, app.extensions["cabine.keys"])

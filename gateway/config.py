@@ -15,6 +15,9 @@ from gateway import keys
 RESERVED_THREADS = 12
 """Threads that never relay: page and health checks answer however many streams are slow."""
 
+SECRET_LENGTH = 16
+"""Least characters of a secret that signs: shorter ones can be found by trying."""
+
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#]+/?$")]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 """As browsers send it: lower case, no path; patterns and ``*`` are not taken."""
@@ -95,7 +98,8 @@ class Settings(BaseSettings):
     )
     session_secret: SecretStr = Field(
         SecretStr(""),
-        description="Signs the page's sessions; empty: a random one, so that a restart ends them.",
+        description="Signs the page's sessions, 16 characters or more; empty: a random one, so that a "
+        "restart ends them.",
     )
     rate_per_address: str = Field(
         "600/minute",
@@ -146,6 +150,13 @@ class Settings(BaseSettings):
     def _check_keys(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         keys.parse(entries)
         return entries
+
+    @field_validator("session_secret")
+    @classmethod
+    def _check_secret(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < SECRET_LENGTH:
+            raise ValueError(f"a secret has {SECRET_LENGTH} characters or more")
+        return secret
 
     @field_validator("rate_per_address", "rate_per_key")
     @classmethod

@@ -40,8 +40,11 @@ NOT_FORWARDED = HOP_BY_HOP | {
     "authorization",
     "x-api-key",
     "x-csrf-token",
+    "origin",
+    "sec-fetch-site",
 }
-"""Set anew for the next connection (length, host, id), already answered (expect), or nobody's business."""
+"""Set anew for the next connection (length, host, id), already answered (expect), judged here (origin), or
+nobody's business."""
 
 OURS = "x-cabine-"
 """Headers that only this gateway may set towards inference."""

@@ -19,6 +19,7 @@ from inference.engines.registry import Registry
 from inference.installed import engines_here
 from inference.jobs.runner import Runner
 from inference.middleware import RequestContext
+from inference.origins import OwnPagesOnly
 from inference.preparation import Preparation
 from inference.routes import assets, engines, fashn, health, jobs, metrics, preprocess, tryon
 from inference.service import build
@@ -75,6 +76,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.service = service
+    app.add_middleware(OwnPagesOnly)
     app.add_middleware(RequestContext, metrics=service.metrics)
     problems.install(app)
     routes = (tryon, jobs, fashn, assets, engines, preprocess, health)

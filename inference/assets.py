@@ -24,6 +24,11 @@ REMEMBERED_EXPIRED = 1024
 """Ids of expired assets kept, so that ``expired`` can be told from ``not-found``."""
 
 
+def since_boot() -> float:
+    """Seconds; the time that the machine sleeps counts too, where its system has such a clock (Linux)."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asset:
     id: str
@@ -31,7 +36,9 @@ class Asset:
     picture: Picture
     checks: Checks
     expires: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch: what its owner is told."""
+    until: float
+    """The same moment by the store's clock, which nobody sets."""
     owner: str | None = None
     """Name of the key that sent it; None where the gateway asks for none."""
 
@@ -75,7 +82,7 @@ class AssetStore:
     """Safe for several threads."""
 
     def __init__(
-        self, *, max_count: int, max_bytes: int, ttl_s: float, now: Callable[[], float] = time.time
+        self, *, max_count: int, max_bytes: int, ttl_s: float, now: Callable[[], float] = since_boot
     ) -> None:
         self._max_count = max_count
         self._max_bytes = max_bytes
@@ -83,7 +90,8 @@ class AssetStore:
         self._now = now
         self._lock = threading.Lock()
         self._assets: OrderedDict[str, Asset] = OrderedDict()
-        self._expired: OrderedDict[str, None] = OrderedDict()
+        self._expired: OrderedDict[str, str | None] = OrderedDict()
+        """Owners of what was here."""
         self._lookups: Counter[str] = Counter(prepared=0, bare=0, expired=0, unknown=0)
 
     def of(self, owner: str | None) -> OwnedAssets:
@@ -101,7 +109,8 @@ class AssetStore:
                 kind=kind,
                 picture=picture,
                 checks=checks,
-                expires=self._now() + self._ttl_s,
+                expires=time.time() + self._ttl_s,
+                until=self._now() + self._ttl_s,
                 owner=owner,
             )
             self._assets[asset.id] = asset
@@ -112,7 +121,7 @@ class AssetStore:
         """Raises ``expired`` or ``not-found``."""
         with self._lock:
             self._purge()
-            self._lookups[self._found(asset_id)] += 1
+            self._lookups[self._found(asset_id, owner)] += 1
             self._require(asset_id, field, owner)
             self._assets.move_to_end(asset_id)
             return self._assets[asset_id]
@@ -146,22 +155,25 @@ class AssetStore:
             self._purge()
             self._trim()
 
-    def _found(self, asset_id: str) -> str:
-        if asset_id in self._assets:
+    def _found(self, asset_id: str, owner: str | None) -> str:
+        """``unknown`` also where it is somebody else's."""
+        if asset_id in self._assets and self._assets[asset_id].owner == owner:
             return "prepared" if self._assets[asset_id].picture.prepared_bytes else "bare"
-        return "expired" if asset_id in self._expired else "unknown"
+        if asset_id in self._expired and self._expired[asset_id] == owner:
+            return "expired"
+        return "unknown"
 
     def _require(self, asset_id: str, field: str | None, owner: str | None) -> None:
-        if asset_id in self._expired:
+        found = self._found(asset_id, owner)
+        if found == "expired":
             raise Problem("expired", "The uploaded picture has expired; upload it again.", field=field)
-        if asset_id not in self._assets or self._assets[asset_id].owner != owner:
+        if found == "unknown":
             raise Problem("not-found", "There is no uploaded picture with this id.", field=field)
 
     def _purge(self) -> None:
         now = self._now()
-        for asset_id in [key for key, asset in self._assets.items() if asset.expires <= now]:
-            del self._assets[asset_id]
-            self._expired[asset_id] = None
+        for asset_id in [key for key, asset in self._assets.items() if asset.until <= now]:
+            self._expired[asset_id] = self._assets.pop(asset_id).owner
         while len(self._expired) > REMEMBERED_EXPIRED:
             self._expired.popitem(last=False)
 
@@ -175,7 +187,7 @@ class AssetStore:
             total -= prepared
 
     def _full(self) -> Problem:
-        oldest = min((asset.expires for asset in self._assets.values()), default=self._now())
+        oldest = min((asset.until for asset in self._assets.values()), default=self._now())
         wait = max(1, round(oldest - self._now()))
         return Problem(
             "store-full",

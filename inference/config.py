@@ -118,8 +118,8 @@ class Settings(BaseSettings):
     max_batch: int = Field(
         4,
         ge=1,
-        description="Most requests that an engine draws at once, as far as its memory holds them and they wait "
-        "already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
+        description="Most requests that an engine draws at once, as far as its memory holds them and they "
+        "wait already; 1: each alone. Batches need a CABINE_CONCURRENCY above 2.",
     )
     threads: int = Field(2, ge=1, description="Threads of the model runtime in one request.")
     max_queue: int = Field(
@@ -180,6 +180,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Clients that may follow jobs at the same time, by events or `wait`; the gateway needs a "
         "thread for each.",
+    )
+    max_watchers_per_key: int = Field(
+        128, ge=1, description="Clients of one API key that may follow jobs at the same time."
     )
     idempotency_s: float = Field(
         600.0,

@@ -30,7 +30,7 @@ FIRST_GUESS_S: dict[Lane, float] = {"cpu": 4.0, "gpu": 15.0}
 
 
 @dataclass(kw_only=True)
-class Outcome(Generic[T]):
+class Ended(Generic[T]):
     """What work returned or raised; ``Stopped`` where it never began."""
 
     value: T | None = None
@@ -63,12 +63,12 @@ class LocalDispatcher:
         slots = self._lanes[need.lane]
         if not slots.free and slots.waiting >= self._queue:
             raise self._busy(need.lane)
-        outcome: Outcome[T] | None = None
+        ended: Ended[T] | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(_watch, disconnected, ticket, group.cancel_scope)
-            outcome = await self._in_turn(work, need, ticket)
+            ended = await self._in_turn(work, need, ticket)
             group.cancel_scope.cancel()
-        return _settle(outcome, ticket)
+        return _settle(ended, ticket)
 
     async def slot(self, lane: Lane) -> Slot:
         return await self._lanes[lane].take()
@@ -83,7 +83,7 @@ class LocalDispatcher:
     def takes_s(self, need: Need) -> float:
         return self._lanes[need.lane].mean_s(need.engine)
 
-    async def _in_turn(self, work: Callable[[Ticket], T], need: Need, ticket: Ticket) -> Outcome[T]:
+    async def _in_turn(self, work: Callable[[Ticket], T], need: Need, ticket: Ticket) -> Ended[T]:
         slots = self._lanes[need.lane]
         came = time.monotonic()
         slots.waiting += 1
@@ -93,16 +93,16 @@ class LocalDispatcher:
         finally:
             slots.waiting -= 1
         if waiting.cancelled_caught:
-            return Outcome(error=Stopped())
+            return Ended(error=Stopped())
         self._waited(need.lane, time.monotonic() - came)
         try:
             if ticket.cancelled():
-                return Outcome(error=Stopped())
-            return Outcome(value=await slot.work(lambda: work(ticket), need.engine))
+                return Ended(error=Stopped())
+            return Ended(value=await slot.work(lambda: work(ticket), need.engine))
         except (
             Exception
         ) as error:  # carried out of the task group, which would wrap it; raised again in _settle
-            return Outcome(error=error)
+            return Ended(error=error)
         finally:
             slot.leave()
 
@@ -183,13 +183,13 @@ async def _watch(
     scope.cancel()
 
 
-def _settle(outcome: Outcome[T] | None, ticket: Ticket) -> T:
-    if outcome is None or isinstance(outcome.error, Stopped):
+def _settle(ended: Ended[T] | None, ticket: Ticket) -> T:
+    if ended is None or isinstance(ended.error, Stopped):
         if ticket.expired():
             raise Problem(
                 "deadline-exceeded", "The request's time was up before it was done; try again later."
             )
         raise Problem("cancelled", "The client closed the connection before the answer was ready.")
-    if outcome.error is not None:
-        raise outcome.error
-    return outcome.value  # type: ignore[return-value]
+    if ended.error is not None:
+        raise ended.error
+    return ended.value  # type: ignore[return-value]

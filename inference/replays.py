@@ -38,11 +38,21 @@ class _Answered:
 
 
 @dataclass(kw_only=True)
-class _Entry:
+class Entry:
+    """A request that was sent with a key."""
+
     digest: str
     expires: float
     done: anyio.Event = field(default_factory=anyio.Event)
     answer: _Answered | None = None
+
+    async def again(self) -> Response:
+        """Its answer, once there is one; raises ``busy`` where it came to nothing."""
+        await self.done.wait()
+        if self.answer is None:
+            words = "The request with this Idempotency-Key that came before was not answered; send it again."
+            raise Problem("busy", words, headers={"Retry-After": "1"})
+        return self.answer.response()
 
 
 class Replays:
@@ -52,26 +62,21 @@ class Replays:
         self._ttl_s = ttl_s
         self._max_bytes = max_bytes
         self._now = now
-        self._entries: OrderedDict[Name, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Name, Entry] = OrderedDict()
 
-    async def once(
-        self, owner: str | None, key: str | None, digest: str, make: Callable[[], Awaitable[Response]]
+    def find(self, owner: str | None, key: str, digest: str) -> Entry | None:
+        """The same request, answered or worked on; raises ``idempotency-conflict`` for another body."""
+        entry = self._known((owner, key))
+        if entry is not None and entry.digest != digest:
+            raise conflict()
+        return entry
+
+    async def keep(
+        self, owner: str | None, key: str, digest: str, make: Callable[[], Awaitable[Response]]
     ) -> Response:
-        """The answer of ``make``, or a copy of the one that the same request got before.
-
-        While the first is still worked on, the second waits; when the first fails, the second has its try.
-        Raises ``idempotency-conflict`` for a key that belongs to another body.
-        """
-        if key is None:
-            return await make()
+        """The answer of ``make``, kept for those who send the same again; only where none is found."""
         name = owner, key
-        while (entry := self._known(name)) is not None:
-            if entry.digest != digest:
-                raise conflict()
-            await entry.done.wait()
-            if entry.answer is not None:
-                return entry.answer.response()
-        entry = _Entry(digest=digest, expires=self._now() + self._ttl_s)
+        entry = Entry(digest=digest, expires=self._now() + self._ttl_s)
         self._entries[name] = entry
         try:
             response = await make()
@@ -86,7 +91,7 @@ class Replays:
         self._trim()
         return response
 
-    def _known(self, name: Name) -> _Entry | None:
+    def _known(self, name: Name) -> Entry | None:
         now = self._now()
         over = [each for each, entry in self._entries.items() if entry.answer and entry.expires <= now]
         for each in over:

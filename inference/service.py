@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -264,6 +264,28 @@ async def disconnected(receive: Receive) -> None:
     """Return when the client has left; the body must have been read."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def while_connected(receive: Receive, wait: Callable[[], Awaitable[T]]) -> T:
+    """What ``wait`` gives; raises ``cancelled`` when the client leaves before. The body must be read."""
+    outcome: T | Problem = Problem(
+        "cancelled", "The client closed the connection before the answer was ready."
+    )
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        await disconnected(receive)
+        scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch, group.cancel_scope)
+        try:
+            outcome = await wait()
+        except Problem as problem:  # carried out of the task group, which would wrap it
+            outcome = problem
+        group.cancel_scope.cancel()
+    if isinstance(outcome, Problem):
+        raise outcome
+    return outcome
 
 
 def service_of(request: Request) -> Service:

@@ -87,6 +87,7 @@ class _Collector:
     limits: UploadLimits
     parts: list[Part] = field(default_factory=list)
     complete: bool = False
+    _begun: int = 0
     _header: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
     _disposition: bytes = b""
     _name: str = ""
@@ -106,11 +107,11 @@ class _Collector:
         }
 
     def _begin(self) -> None:
-        if len(self.parts) >= MAX_PARTS:
+        self._begun += 1  # also those that are not kept: each costs time
+        if self._begun > MAX_PARTS:
             raise Problem(
                 "request-malformed", f"The form has too many parts; at most {MAX_PARTS} are accepted."
             )
-        self._data = bytearray()
         self._disposition = b""
 
     def _header_end(self) -> None:
@@ -149,6 +150,7 @@ class _Collector:
             self.parts.append(
                 Part(name=self._name, data=bytes(self._data), is_file=self._filename is not None)
             )
+        self._data = bytearray()  # one part at most is here twice, for this moment
 
     def _finish(self) -> None:
         self.complete = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -53,7 +54,7 @@ class JobDesk:
         self._looks = Looks(self._look)
         self.running: dict[str, Ticket] = {}
         """Of the jobs that this process works on."""
-        self.watchers = Places(settings.max_watchers)
+        self.watchers = Places(settings.max_watchers, settings.max_watchers_per_key)
         self._stopped: float | None = None
         self.submitted = {lane: anyio.Event() for lane in LANES}
         """Set when a lane has work; whoever waits for it puts a new one in its place."""
@@ -107,27 +108,29 @@ class JobDesk:
         store = self.store
         return await anyio.to_thread.run_sync(lambda: work(store), limiter=self._threads)
 
+    async def recall(self, owner: str | None, idempotency: Idempotency) -> Job | None:
+        """The job that the owner's key already stands for, if any; raises ``idempotency-conflict``."""
+        with self._told():
+            return await self.call(lambda store: store.recall(owner, idempotency))
+
     async def submit(
         self,
         engine: EngineSpec,
         owner: str | None,
         *,
-        identify: Callable[[], Idempotency | None],
+        idempotency: Idempotency | None,
         accept: Callable[[], Accepted],
     ) -> tuple[Job, bool]:
         """The job, and whether it is new; raises ``busy``, ``store-full``, ``idempotency-conflict``.
 
-        ``accept`` looks at pictures, and is called only where there is a place. Both run in a thread, for a
-        few callers at a time: those who wait for that would be refused once they get there, so it is soon.
+        ``accept`` looks at pictures, and is called only where there is a place: in a thread, for a few
+        callers at a time. Those who wait for that would be refused once they get there, so it is soon.
         """
         deadline = time.time() + self._settings.job_timeout_s
         lane, store = lane_of(engine, self._settings.runtime), self.store
 
         def put() -> tuple[Job, bool]:
-            idempotency = identify()
-            earlier = store.expect(lane, owner, idempotency)
-            if earlier is not None:
-                return earlier, False
+            store.expect(lane, owner)
             accepted = accept()
             return store.submit(submission(accepted, lane=lane, deadline=deadline, idempotency=idempotency))
 
@@ -175,12 +178,12 @@ class JobDesk:
         job_id, after = question
         return await self.call(lambda store: (store.get(job_id), store.events(job_id, after)))
 
-    async def wait(self, job_id: str, seconds: float) -> Job:
+    async def wait(self, job: Job, seconds: float) -> Job:
         """The job once it is done, or as it is then; raises ``not-found``, ``expired``, ``busy``."""
         until = time.monotonic() + seconds
-        with self.watchers.take(), self.bells.hang(job_id) as bell:
+        with self.watchers.take(job.owner), self.bells.hang(job.id) as bell:
             while True:
-                job = await self.get(job_id)
+                job = await self.get(job.id)
                 left = until - time.monotonic()
                 if job.done or left <= 0 or self.stopping:
                     return job
@@ -227,7 +230,7 @@ class JobDesk:
             return {}
         try:
             return {str(state): count for state, count in self._store.counts().states.items()}
-        except StoreDown:
+        except (StoreDown, StoreFull):
             return {}
 
     def remaining_s(self, job: Job) -> float | None:
@@ -266,21 +269,27 @@ class JobDesk:
 class Places:
     """A bounded number of clients that follow jobs; used from the event loop only."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_of_owner: int) -> None:
         self._most = most
-        self.taken = 0
+        self._most_of_owner = most_of_owner
+        self._taken: Counter[str | None] = Counter()
+
+    @property
+    def taken(self) -> int:
+        return self._taken.total()
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """Raises ``busy``."""
-        if self.taken >= self._most:
-            words = f"{self.taken} clients follow jobs and no more may; ask GET /v1/jobs/ID now and then."
+    def take(self, owner: str | None) -> Iterator[None]:
+        """Raises ``busy``. Without an owner (there are no keys) all may be taken."""
+        if self.taken >= self._most or (owner is not None and self._taken[owner] >= self._most_of_owner):
+            whose = "clients" if self.taken >= self._most else "clients of this key"
+            words = f"All places for {whose} that follow jobs are taken; ask GET /v1/jobs/ID now and then."
             raise Problem("busy", words, headers={"Retry-After": "5"})
-        self.taken += 1
+        self._taken[owner] += 1
         try:
             yield
         finally:
-            self.taken -= 1
+            self._taken[owner] -= 1
 
 
 def _kept(job: Job) -> Job:

@@ -92,7 +92,7 @@ class DiskFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        make_private(root)
+        _make_private(root)
 
     def write(self, folder: str, files: Mapping[str, bytes]) -> None:
         _check(folder, *files)
@@ -143,7 +143,7 @@ class DiskFiles:
             return math.inf
 
 
-def make_private(folder: Path) -> None:
+def _make_private(folder: Path) -> None:
     """Make a folder that no other user may enter, also where it is there already; raises ``StoreDown``."""
     with _faults():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inference.jobs.model import Job, JobError, Lease, Submission, Success, move
+from inference.jobs.model import Job, JobError, JsonObject, Lease, State, Submission, Success, move
 
 UNTOUCHED = {"lease": None, "started": None, "stage": "", "step": 0, "steps": 0, "eta_s": None, "files": ()}
 
@@ -18,6 +18,10 @@ TOO_LATE = JobError(
 def lost(attempts: int) -> JobError:
     words = f"The worker stopped while it worked on this job, {attempts} time(s); send it again later."
     return JobError(slug="worker-lost", detail=words, retryable=True)
+
+
+WORDS = ("values", "assets")
+"""Of a request: what its caller wrote and named. Gone with the work; only what says what it was stays."""
 
 
 def submitted(submission: Submission, job_id: str, now: float) -> Job:
@@ -61,6 +65,7 @@ def succeeded(job: Job, success: Success, size: int, now: float, expires: float)
     return move(
         job,
         "succeeded",
+        request=_without_words(job),
         lease=None,
         eta_s=None,
         finished=now,
@@ -76,14 +81,32 @@ def succeeded(job: Job, success: Success, size: int, now: float, expires: float)
 
 
 def failed(job: Job, error: JobError, now: float, expires: float) -> Job:
-    return move(
-        job, "failed", lease=None, eta_s=None, finished=now, expires=expires, error=error, files=(), bytes=0
-    )
+    return _ended(job, "failed", now, expires, error=error)
 
 
 def cancelled(job: Job, now: float, expires: float) -> Job:
-    return move(job, "cancelled", lease=None, eta_s=None, finished=now, expires=expires, files=(), bytes=0)
+    return _ended(job, "cancelled", now, expires)
 
 
 def expired(job: Job, now: float) -> Job:
     return move(job, "expired", expires=now, files=(), bytes=0)
+
+
+def _ended(job: Job, state: State, now: float, expires: float, error: JobError | None = None) -> Job:
+    """Without a result."""
+    return move(
+        job,
+        state,
+        request=_without_words(job),
+        lease=None,
+        eta_s=None,
+        finished=now,
+        expires=expires,
+        error=error,
+        files=(),
+        bytes=0,
+    )
+
+
+def _without_words(job: Job) -> JsonObject:
+    return {name: value for name, value in job.request.items() if name not in WORDS}

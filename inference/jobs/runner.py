@@ -35,7 +35,7 @@ log = structlog.get_logger("cabine.jobs")
 
 T = TypeVar("T")
 
-LOOK_S = 1.0
+IDLE_S = 1.0
 """How often the store is looked at unasked: for jobs of a process that died, or that another one took in."""
 SWEEP_S = 2.0
 BEATS = 3
@@ -75,7 +75,7 @@ class Runner:
         """Until it is cancelled; :meth:`drain` first."""
         self._desk.bells.start()
         while not self._desk.is_open:
-            await anyio.sleep(LOOK_S / 10)
+            await anyio.sleep(IDLE_S / 10)
         async with anyio.create_task_group() as group:
             group.start_soon(self._claim_jobs, group)
             group.start_soon(self._forever, self._beat, self._settings.job_lease_s / BEATS)
@@ -107,7 +107,7 @@ class Runner:
             slot = await self._dispatcher.slot(lane)
             if not await self._begin_one(lane, slot, group):
                 break
-        with anyio.move_on_after(LOOK_S):
+        with anyio.move_on_after(IDLE_S):
             await self._desk.submitted[lane].wait()
             self._desk.submitted[lane] = anyio.Event()
 
@@ -191,7 +191,7 @@ class Runner:
                 await task()
             except Exception as error:  # whatever it is: it must not end the work on all jobs unseen
                 log.error("work on jobs faltered", exc_info=error)
-                await anyio.sleep(LOOK_S)
+                await anyio.sleep(IDLE_S)
 
     async def _beat(self) -> None:
         """Renew the leases; learn of jobs that were cancelled in another process.

@@ -20,64 +20,19 @@ import structlog
 
 from inference.engines.lanes import LANES, Lane
 from inference.jobs.errors import StoreDown, StoreFull
-from inference.jobs.files import DiskFiles, make_private
+from inference.jobs.files import DiskFiles
 from inference.jobs.limits import Limits
 from inference.jobs.model import Event, Idempotency, Job, State, dumps, loads
 from inference.jobs.records import Counts
 from inference.jobs.store import JobStore
+from inference.jobs.tables import STEPS, VERSION
 
 log = structlog.get_logger("cabine.jobs")
 
-VERSION = 2
-"""Of the tables and of the fields of a job, which are its text; kept in ``user_version``."""
 BUSY_S = 5.0
 """How long to wait for another process's transaction; they take a millisecond."""
 NOBODY = ""
 """Owner of a key that came without an owner: NULLs would all be different."""
-
-TABLES = """
-CREATE TABLE jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL,
-    lane TEXT NOT NULL,
-    owner TEXT,
-    created REAL NOT NULL,
-    deadline REAL,
-    lease_until REAL,
-    expires REAL,
-    bytes INTEGER NOT NULL,
-    job TEXT NOT NULL
-);
-CREATE INDEX jobs_by_state ON jobs (state, lane, number);
-CREATE TABLE events (
-    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    at REAL NOT NULL,
-    kind TEXT NOT NULL,
-    data TEXT NOT NULL,
-    PRIMARY KEY (job_id, seq)
-) WITHOUT ROWID;
-CREATE TABLE keys (
-    owner TEXT NOT NULL,
-    key TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    PRIMARY KEY (owner, key)
-) WITHOUT ROWID;
-CREATE INDEX keys_by_job ON keys (job_id);
-"""
-
-LANES_CAME = """
-ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT 'cpu';
-UPDATE jobs SET job = json_set(job, '$.lane', 'cpu');
-DROP INDEX jobs_by_state;
-CREATE INDEX jobs_by_state ON jobs (state, lane, number);
-"""
-"""From version 1, which had one queue for all; :meth:`JobStore.sort` then finds the right lanes."""
-
-STEPS = {0: TABLES, 1: LANES_CAME}
-"""What leads from a version of the tables to the present one; a new file has version 0."""
 
 
 class SqliteRecords:
@@ -290,11 +245,13 @@ def _faults() -> Iterator[None]:
 
 
 def sqlite_store(folder: Path, limits: Limits, *, now: Callable[[], float] = time.time) -> JobStore:
-    """A store in ``folder``, which is made if need be and closed to other users; raises ``StoreDown``.
+    """A store in ``folder``, which is made if need be; raises ``StoreDown``.
 
+    Other users get at nothing in it, and not into a folder made here; one that was there may be shared.
     What an earlier process left behind is put in order: dead leases, expired jobs, files without a job.
     """
-    make_private(folder)
+    with _faults():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = DiskFiles(folder / "files")
     store = JobStore(SqliteRecords(folder / "jobs.sqlite3"), files, limits, now=now)
     store.sweep()

@@ -46,16 +46,25 @@ class JobStore:
         self._new_id = new_id
         self._news: list[Job] = []  # what became of jobs in the transaction that is open
 
-    def expect(self, lane: Lane, owner: str | None, idempotency: Idempotency | None) -> Job | None:
-        """Before pictures are looked at for :meth:`submit`: the job that the key already stands for, if any.
+    def recall(self, owner: str | None, idempotency: Idempotency | None) -> Job | None:
+        """The job that the owner's key already stands for, if any; raises ``IdempotencyConflict``."""
+        if idempotency is None:
+            return None
+        found = self._records.recall(owner, idempotency.key)
+        if found is None:
+            return None
+        digest, job_id = found
+        if digest != idempotency.digest:
+            raise IdempotencyConflict
+        return self.get(job_id)
 
-        Raises ``QueueFull``, ``IdempotencyConflict``, and ``StoreFull`` where no job fits, however small.
+    def expect(self, lane: Lane, owner: str | None) -> None:
+        """Before pictures are looked at for :meth:`submit`.
+
+        Raises ``QueueFull``, and ``StoreFull`` where no job fits, however small.
         """
         with self._writing():
-            earlier = self._earlier(owner, idempotency)
-            if earlier is None:
-                self._require_place(lane, owner)
-            return earlier
+            self._require_place(lane, owner)
 
     def submit(self, submission: Submission) -> tuple[Job, bool]:
         """The queued job and True; or the job that the idempotency key already stands for, and False.
@@ -65,7 +74,7 @@ class JobStore:
         """
         job = lifecycle.submitted(submission, self._new_id(), self._now())
         with self._writing():  # before anything is written: what is refused is refused fast
-            earlier = self._earlier(submission.owner, submission.idempotency)
+            earlier = self.recall(submission.owner, submission.idempotency)
             if earlier is not None:
                 return earlier, False
             self._require_room(job)
@@ -73,7 +82,7 @@ class JobStore:
         try:
             self._files.write(inputs_of(job), submission.inputs)
             with self._writing():
-                earlier = self._earlier(submission.owner, submission.idempotency)
+                earlier = self.recall(submission.owner, submission.idempotency)
                 if earlier is not None:
                     return earlier, False
                 self._require_room(job)
@@ -251,17 +260,6 @@ class JobStore:
         if submission.idempotency is not None:
             self._records.remember(job.owner, submission.idempotency, job.id)
         return self._happened(job, "queued")
-
-    def _earlier(self, owner: str | None, idempotency: Idempotency | None) -> Job | None:
-        if idempotency is None:
-            return None
-        found = self._records.recall(owner, idempotency.key)
-        if found is None:
-            return None
-        digest, job_id = found
-        if digest != idempotency.digest:
-            raise IdempotencyConflict
-        return self.get(job_id)
 
     def _require_room(self, job: Job) -> None:
         counts = self._require_place(job.lane, job.owner)

@@ -45,15 +45,15 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, job_id: str, seen: int | None, desk: JobDesk) -> None:
+    def __init__(self, job: Job, seen: int | None, desk: JobDesk) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
-        self._job_id = job_id
+        self._job = job
         self._seen = seen
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._desk.watchers.take():
+        with self._desk.watchers.take(self._job.owner):
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
             async with anyio.create_task_group() as group:
@@ -64,7 +64,7 @@ class EventStream(Response):
     async def _send_all(self, send: Send, watching: anyio.CancelScope) -> None:
         await send({"type": "http.response.body", "body": RETRY, "more_body": True})
         try:
-            async with aclosing(frames(self._job_id, self._seen, self._desk)) as stream:
+            async with aclosing(frames(self._job.id, self._seen, self._desk)) as stream:
                 async for frame in stream:
                     await send({"type": "http.response.body", "body": frame, "more_body": True})
         except Problem as problem:  # the status is out: the client comes back, and is told then

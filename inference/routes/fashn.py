@@ -107,10 +107,10 @@ def _propose(body: bytearray, request: Request, service: Service) -> Proposal:
     engine = engine_of(run, service.registry)
     choice = choose(engine, service.registry, service.settings, run.inputs.categories)
     parts = form_of(run, engine, choice.spec, most=service.settings.max_file_bytes)
+    asked = read_tryon(parts, service.assets.of(owner), service.form_limits)
     return Proposal(
-        asked=read_tryon(parts, service.assets.of(owner), service.form_limits),
         parts=parts,
-        choice=choice,
+        read=lambda: (asked, choice),
         request_id=str(request.scope["request_id"]),
         idempotency_key=key_of(request.headers),
         owner=owner,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import anyio
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
@@ -14,11 +13,10 @@ from inference.jobs.desk import JobDesk
 from inference.jobs.model import Job
 from inference.jobs.previews import PREVIEW
 from inference.middleware import owner_of
-from inference.problems import Problem
 from inference.routes.event_stream import EventStream, last_event_id
 from inference.routes.forms import IMAGE, refusals
 from inference.schemas import JobAnswer
-from inference.service import disconnected, service_of
+from inference.service import service_of, while_connected
 
 router = APIRouter(tags=["jobs"], prefix="/v1/jobs")
 
@@ -41,7 +39,7 @@ async def get_job(request: Request, job_id: str, wait: Seconds = 0) -> JobAnswer
     desk, job = await look(request, job_id)
     seconds = min(wait, service_of(request).settings.job_wait_s)
     if seconds > 0 and not job.done:
-        job = await _wait(request, job_id, seconds, desk)
+        job = await while_connected(request.receive, lambda: desk.wait(job, seconds))
     return describe(job, desk)
 
 
@@ -63,7 +61,7 @@ async def get_events(request: Request, job_id: str) -> Response:
     desk, job = await look(request, job_id)
     if job.done and seen is not None and seen >= job.last_event:
         return Response(status_code=204)
-    return EventStream(job_id, seen, desk)
+    return EventStream(job, seen, desk)
 
 
 @router.get(
@@ -124,23 +122,3 @@ async def look(request: Request, job_id: str) -> tuple[JobDesk, Job]:
     """The job, and whom to ask about it; raises ``not-found`` where it is another key's, and ``expired``."""
     desk = service_of(request).jobs
     return desk, await desk.get_of(owner_of(request.headers), job_id)
-
-
-async def _wait(request: Request, job_id: str, seconds: float, desk: JobDesk) -> Job:
-    """Until the job is done, the time is up or the caller has left."""
-    outcome: Job | Problem = Problem("cancelled", "The client left before the job was done.")
-
-    async def gone(scope: anyio.CancelScope) -> None:
-        await disconnected(request.receive)
-        scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(gone, group.cancel_scope)
-        try:
-            outcome = await desk.wait(job_id, seconds)
-        except Problem as problem:  # carried out of the task group, which would wrap it
-            outcome = problem
-        group.cancel_scope.cancel()
-    if isinstance(outcome, Problem):
-        raise outcome
-    return outcome

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
+import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
@@ -26,11 +27,12 @@ RESPOND_ASYNC = "respond-async"
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A request whose fields have been read."""
+    """A request that wants to become a job."""
 
-    asked: TryOn
     parts: tuple[Part, ...]
-    choice: Choice
+    read: Callable[[], tuple[TryOn, Choice]]
+    """What its parts say, and who does it; raises what it is refused for. Not asked of a request that was
+    accepted before: the assets that it names may have gone since."""
     request_id: str
     idempotency_key: str | None
     owner: str | None
@@ -48,11 +50,20 @@ async def enqueue(proposal: Proposal, service: Service) -> tuple[Job, bool]:
     Raises what a sync request would be refused for before anybody is looked for, and ``busy``,
     ``store-full``, ``store-unavailable``, ``idempotency-conflict``.
     """
-    return await service.jobs.submit(
-        proposal.choice.spec,
-        proposal.owner,
-        identify=partial(_identify, proposal),
-        accept=partial(_accept, proposal, service),
+    jobs, owner, key = service.jobs, proposal.owner, proposal.idempotency_key
+    idempotency = None
+    if key is not None:
+        digest = await anyio.to_thread.run_sync(digest_of, proposal.parts, limiter=jobs.admission)
+        idempotency = Idempotency(key=key, digest=digest)
+        earlier = await jobs.recall(owner, idempotency)
+        if earlier is not None:
+            return earlier, False
+    asked, choice = proposal.read()
+    return await jobs.submit(
+        choice.spec,
+        owner,
+        idempotency=idempotency,
+        accept=lambda: _accept(proposal, asked, choice, service),
     )
 
 
@@ -66,19 +77,14 @@ async def submit(proposal: Proposal, service: Service) -> Response:
     return Response(body, status_code=202, media_type=JSON, headers=headers)
 
 
-def _identify(proposal: Proposal) -> Idempotency | None:
-    key = proposal.idempotency_key
-    return None if key is None else Idempotency(key=key, digest=digest_of(proposal.parts))
-
-
-def _accept(proposal: Proposal, service: Service) -> Accepted:
+def _accept(proposal: Proposal, asked: TryOn, choice: Choice, service: Service) -> Accepted:
     """Every check that needs no preparation; the pictures are decoded again in their turn."""
-    params = check(proposal.asked, proposal.choice)
-    open_inputs(proposal.asked, service.tools.limits)
+    params = check(asked, choice)
+    open_inputs(asked, service.tools.limits)
     return Accepted(
-        asked=proposal.asked,
+        asked=asked,
         parts=proposal.parts,
-        choice=proposal.choice,
+        choice=choice,
         params=params,
         image_format=read_format(proposal.parts) or "png",
         request_id=proposal.request_id,

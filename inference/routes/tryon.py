@@ -6,6 +6,7 @@ import base64
 import json
 from dataclasses import dataclass
 
+import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -14,14 +15,15 @@ from inference.dispatch import Ticket
 from inference.encode import MEDIA_TYPES, encode_grey
 from inference.form import read_format, read_tryon
 from inference.middleware import owner_of
+from inference.problems import Problem
 from inference.produce import Produced, engine_used, produce, resolution
-from inference.replays import digest_of, key_of
+from inference.replays import Entry, digest_of, key_of
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, TRYON_BODY, UPLOAD_REFUSALS, refusals
 from inference.routes.submission import Proposal, submit, wants_job
 from inference.schemas import JobAnswer, TryOnAnswer, warning_bodies
 from inference.selection import Choice, choose
-from inference.service import Service, service_of
+from inference.service import Service, service_of, while_connected
 from inference.stages import Stages
 from inference.tryon import ImageFormat, TryOn
 from inference.uploads import Part
@@ -100,34 +102,57 @@ async def post_tryon(request: Request) -> Response:
     """
     service = service_of(request)
     ticket = service.new_ticket()
+    begun = await begin(request, service, ticket)
+    if isinstance(begun, Response):
+        return begun
+    with service.callers.wait(ticket), anyio.move_on_after(ticket.left()):
+        return await while_connected(request.receive, begun.again)
+    words = "The request with this key that came before takes longer than this one may; try again later."
+    raise Problem("deadline-exceeded", words)
+
+
+async def begin(request: Request, service: Service, ticket: Ticket) -> Response | Entry:
+    """The answer; or the request before, with the same key, whose answer is this one's too.
+
+    Who waits for that holds nothing of its body any more.
+    """
     key, owner = key_of(request.headers), owner_of(request.headers)
     async with service.form(request) as parts:
-        asked = read_tryon(parts, service.assets.of(owner), service.form_limits)
-        choice = choose(asked.options.engine, service.registry, service.settings, asked.categories)
-        request_id = str(request.scope["request_id"])
+
+        def read() -> tuple[TryOn, Choice]:
+            asked = read_tryon(parts, service.assets.of(owner), service.form_limits)
+            return asked, choose(asked.options.engine, service.registry, service.settings, asked.categories)
+
         if wants_job(request.headers):
+            request_id = str(request.scope["request_id"])
             proposal = Proposal(
-                asked=asked,
-                parts=parts,
-                choice=choice,
-                request_id=request_id,
-                idempotency_key=key,
-                owner=owner,
+                parts=parts, read=read, request_id=request_id, idempotency_key=key, owner=owner
             )
             return await submit(proposal, service)
-        wanted = negotiate(parts, request.headers.get("accept"), asked.options.samples or 1)
-        digest = "" if key is None else await anyio.to_thread.run_sync(digest_of, parts, wanted.media_type)
-        return await service.replays.once(
-            owner,
-            key,
-            digest,
-            lambda: service.in_queue(
-                request,
-                ticket,
-                lambda turn: perform(asked, choice, wanted, service, turn, request_id),
-                choice.spec,
-            ),
+        if key is None:
+            return await work(request, parts, *read(), service, ticket)
+        accept = request.headers.get("accept", "")
+        digest = await anyio.to_thread.run_sync(digest_of, parts, accept, limiter=service.jobs.admission)
+        earlier = service.replays.find(owner, key, digest)
+        if earlier is not None:
+            return earlier
+        return await service.replays.keep(
+            owner, key, digest, lambda: work(request, parts, *read(), service, ticket)
         )
+
+
+async def work(
+    request: Request, parts: tuple[Part, ...], asked: TryOn, choice: Choice, service: Service, ticket: Ticket
+) -> Response:
+    """The answer that is made anew."""
+    wanted = negotiate(parts, request.headers.get("accept"), asked.options.samples or 1)
+    request_id = str(request.scope["request_id"])
+    return await service.in_queue(
+        request,
+        ticket,
+        lambda turn: perform(asked, choice, wanted, service, turn, request_id),
+        choice.spec,
+    )
 
 
 def negotiate(parts: tuple[Part, ...], accept: str | None, samples: int) -> Wanted:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from inference.config import Settings
 from inference.jobs import desk
+from inference.jobs.errors import StoreDown, StoreFull
 from inference.jobs.limits import Limits
 from inference.routes import event_stream
 from preprocess.errors import InputError
@@ -194,6 +195,34 @@ def test_everything_is_told_when_it_happens(held: Rig) -> None:
             held.warp.gate.set()
             assert list(one)[-1].data["state"] == "succeeded"
             assert list(last)[-1].data["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
+def test_what_a_caller_wrote_goes_with_the_work(held: Rig, end: str) -> None:
+    address = accepted(held, ("description", "Anna's wedding dress"))
+    store, job_id = held.service.jobs.store, address.rpartition("/")[2]
+    assert "Anna" in str(store.get(job_id))
+    assert held.warp.started.wait(10)
+    if end == "failed":
+        held.warp.raises = InputError("no-garment", "Nothing there.")
+    if end == "cancelled":
+        held.client.delete(address)
+    held.warp.gate.set()
+
+    assert finished(held, address)["state"] == end
+    assert "Anna" not in str(store.get(job_id))
+
+
+@pytest.mark.parametrize("fault", [StoreDown("broken"), StoreFull()])
+def test_metrics_of_a_store_that_does_not_work(
+    held: Rig, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counts() -> None:
+        raise fault
+
+    monkeypatch.setattr(held.service.jobs.store, "counts", counts)
+
+    assert held.client.get("/metrics").status_code == 200
 
 
 @pytest.mark.usefixtures("never_looking")

@@ -12,7 +12,7 @@ import pytest
 
 from inference.config import Settings
 from tests.contract.conftest import Rig, running, until
-from tests.contract.test_jobs import accepted, finished, slug
+from tests.contract.test_jobs import accepted, finished, slug, submit
 
 STEPS = 4
 
@@ -152,6 +152,21 @@ def test_followers_are_bounded_and_leaving_makes_room(stepping: tuple[Rig, Turns
     until(lambda: rig.service.jobs.watchers.taken == 0)
     with following(rig, address) as events:
         assert next(events).name == "job"
+
+
+def test_one_key_does_not_take_all_places_of_followers() -> None:
+    shop, blog = {"X-Cabine-Key": "shop"}, {"X-Cabine-Key": "blog"}
+    with running(Settings(concurrency=1, max_watchers=8, max_watchers_per_key=1)) as rig:
+        rig.warp.gate.clear()
+        jobs = {key["X-Cabine-Key"]: submit(rig, headers=key).headers["location"] for key in (shop, blog)}
+        with rig.client.stream("GET", f"{jobs['shop']}/events", headers=shop) as first:
+            assert first.status_code == 200
+            refused = rig.client.get(f"{jobs['shop']}/events", headers=shop)
+            assert (refused.status_code, slug(refused)) == (429, "busy")
+            assert slug(rig.client.get(jobs["shop"], params={"wait": 5}, headers=shop)) == "busy"
+            with rig.client.stream("GET", f"{jobs['blog']}/events", headers=blog) as other:
+                assert other.status_code == 200
+        rig.warp.gate.set()
 
 
 def test_waiting_ends_when_the_client_leaves(stepping: tuple[Rig, Turnstile]) -> None:

@@ -189,6 +189,16 @@ def test_an_upload_that_never_ends_is_cut_off(gateway: Process) -> None:
     wait_until(lambda: requests.post(f"{gateway.url}/compose", data=b"x", timeout=5).status_code == 200)
 
 
+def test_a_refused_upload_is_not_read_for_ever(gateway: Process) -> None:
+    words = b"POST /compose HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
+    with dripping(gateway, 1, words) as (client,):
+        assert client.recv(12) == b"HTTP/1.1 413"
+        client.settimeout(15)
+        with suppress(ConnectionResetError):
+            while client.recv(4096):
+                pass
+
+
 def test_a_kept_connection_may_rest_between_requests(gateway: Process) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as client:
         for seconds in (0.0, DISCARD_S + 0.5):

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from inference.assets import AssetStore
+from inference.assets import AssetStore, since_boot
 from inference.checks import Checks, sharpness
 from inference.pictures import Picture
 from inference.problems import Problem
@@ -58,6 +58,26 @@ def test_expires_after_its_time() -> None:
 
     assert slug_of(assets, asset.id) == "expired"
     assert slug_of(assets, "unheard-of") == "not-found"
+
+
+def test_lifetimes_are_not_of_the_wall_clock() -> None:
+    """Which may be set, while photos are held."""
+    asset = AssetStore(max_count=8, max_bytes=10**9, ttl_s=60).put(picture(), "person", CHECKS)
+
+    assert 0 < asset.until - since_boot() <= 60 < asset.expires
+
+
+def test_others_are_told_nothing() -> None:
+    clock = Clock()
+    assets = store(clock)
+    asset = assets.put(picture(), "person", CHECKS, owner="shop")
+    assert slug_of(assets, asset.id) == "not-found"
+    clock.now += 61
+
+    assert slug_of(assets, asset.id) == "not-found"
+    assert assets.lookups == {"prepared": 0, "bare": 0, "expired": 0, "unknown": 2}
+    with pytest.raises(Problem, match="expired"):
+        assets.get(asset.id, owner="shop")
 
 
 def test_expired_make_room() -> None:

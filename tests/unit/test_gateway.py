@@ -88,12 +88,14 @@ def test_headers_of_one_connection_stay_on_it(client: FlaskClient, stub: Stub) -
         "TE": "trailers",
         "Cookie": "a=b",
         "Accept": "image/png",
+        "Origin": "http://localhost",
+        "Sec-Fetch-Site": "same-origin",
     }
     response = client.post("/v1/tryon", data=b"x", headers=sent)
     for name in ("Set-Cookie", "Access-Control-Allow-Origin", "X-Secret", "Server"):
         assert name not in response.headers
     seen = stub.requests[0]["headers"]
-    assert not {"x-mine", "te", "cookie"} & set(seen)
+    assert not {"x-mine", "te", "cookie", "origin", "sec-fetch-site"} & set(seen)
     assert seen["accept"] == "image/png"
     assert seen["host"] in stub.url
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import ValidationError
 from werkzeug.test import TestResponse
 
 from gateway import create_app
@@ -17,7 +18,7 @@ from tests.gateway_stub import PNG, Stub, running_stub
 
 KEY = new_secret()
 ENTRY = f"shop:{digest_of(KEY)}"
-SECRET = "of these tests"
+SECRET = "of these tests only"
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,17 @@ def token_of(client: FlaskClient, **options: object) -> str:
     found = re.search(r'"csrfToken": "([^"]+)"', client.get("/", **options).text)  # type: ignore[arg-type]
     assert found
     return found[1]
+
+
+def test_who_signs_in_gets_nothing_of_the_visitor_before(client: FlaskClient) -> None:
+    """A token that was read from the page before is not that of the new session."""
+    sign_in(client)
+    before = {"X-CSRF-Token": token_of(client)}
+    assert client.post("/compose", data=b"x", headers=before).status_code == 200
+    sign_in(client)
+
+    assert_problem(client.post("/compose", data=b"x", headers=before), "forbidden", 403)
+    assert client.post("/compose", data=b"x", headers={"X-CSRF-Token": token_of(client)}).status_code == 200
 
 
 def test_the_page_asks_for_a_key_and_then_works(client: FlaskClient, stub: Stub) -> None:
@@ -79,8 +91,17 @@ def test_the_cookie_is_for_this_site_and_not_for_scripts(client: FlaskClient) ->
 
 def test_over_https_the_cookie_is_secure(client: FlaskClient) -> None:
     answer = sign_in(client, base_url="https://fitting.example")
-    assert "Secure" in answer.headers["Set-Cookie"].split("; ")
+    cookie = answer.headers["Set-Cookie"]
+    assert "Secure" in cookie.split("; ")
+    assert cookie.startswith("__Host-cabine_session="), "no other host can set it"
+    assert "Domain" not in cookie
+    assert client.get("/v1/engines", base_url="https://fitting.example").status_code == 200
     assert answer.headers["Strict-Transport-Security"]
+
+
+def test_a_secret_is_long(stub: Stub) -> None:
+    with pytest.raises(ValidationError, match="16 characters"):
+        settings_for(stub.url, session_secret="guess me")
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/compose"), ("POST", "/upload"), ("DELETE", "/v1/x")])
@@ -89,7 +110,9 @@ def test_sessions_write_only_with_their_token(
     client: FlaskClient, stub: Stub, method: str, path: str, token: str
 ) -> None:
     sign_in(client)
-    other = client_with(stub, session_secret="another") if "server" in token else client_with(stub)
+    other = (
+        client_with(stub, session_secret="another of these tests") if "server" in token else client_with(stub)
+    )
     sign_in(other)
     tokens = {"empty": "", "made up": "IjEi.aaa.bbb"}
     offered = tokens.get(token) if token in tokens else token_of(other)
@@ -176,8 +199,9 @@ CROSS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}
         {"Origin": "https://elsewhere.example"},
         {"Origin": "http://localhost:9000"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ],
-    ids=["cross-site", "other port", "plain http", "plain http, other port", "plain http, hidden"],
+    ids=["cross-site", "other port", "plain http", "plain http, other port", "plain http, hidden", "no URL"],
 )
 def test_other_sites_cannot_send_even_where_no_keys_are_set(stub: Stub, marks: dict[str, str]) -> None:
     client = client_with(stub, api_keys="")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from inference.jobs import sqlite
+from inference.jobs import sqlite, tables
 from inference.jobs.errors import StoreDown
 from inference.jobs.model import Job
-from inference.jobs.sqlite import VERSION, sqlite_store
+from inference.jobs.sqlite import sqlite_store
 from inference.jobs.store import JobStore
+from inference.jobs.tables import VERSION
 from tests.job_stores import LEASE_S, LIMITS, Clock, submission, success
 
 OLD = (Path(__file__).parents[1] / "data" / "jobs_version_1.sql").read_text(encoding="utf-8")
@@ -99,7 +100,7 @@ def test_a_migration_that_breaks_off_leaves_the_file_as_it_was(
 ) -> None:
     before = columns(folder)
     with monkeypatch.context() as broken:
-        broken.setitem(sqlite.STEPS, 1, f"{sqlite.LANES_CAME}; DROP TABLE there_is_none")
+        broken.setitem(sqlite.STEPS, 1, f"{tables.LANES_CAME}; DROP TABLE there_is_none")
         with pytest.raises(StoreDown, match="there_is_none"):
             sqlite_store(folder, LIMITS, now=clock)
     assert columns(folder) == before

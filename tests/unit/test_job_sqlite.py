@@ -227,8 +227,14 @@ def test_only_this_user_may_read(folder: Path) -> None:
         "jobs.sqlite3-wal": 0o600,
         "jobs.sqlite3-shm": 0o600,
     }
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755  # it was there already, perhaps for others too
     store.close()
+
+
+def test_a_folder_of_our_own_is_closed(folder: Path) -> None:
+    sqlite_store(folder, LIMITS).close()
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_tables_of_another_version(folder: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.problems import Problem
-from inference.uploads import Budget, Part, UploadLimits, read_form
+from inference.uploads import MAX_PARTS, Budget, Part, UploadLimits, read_form
 
 LIMITS = UploadLimits(file_bytes=5_000, request_bytes=20_000)
 
@@ -80,6 +80,15 @@ def test_a_browser_s_empty_file_field_counts_as_missing() -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="mask"; filename=""\r\n\r\n\r\n--x--\r\n'
 
     assert parse(body, "multipart/form-data; boundary=x") == ()
+
+
+@pytest.mark.parametrize("head", ['name="mask"; filename=""', 'name="seed"'])
+def test_parts_are_counted_when_they_begin(head: str) -> None:
+    part = f"--x\r\nContent-Disposition: form-data; {head}\r\n\r\n\r\n".encode()
+
+    parse(part * MAX_PARTS + b"--x--\r\n", "multipart/form-data; boundary=x", chunk=4096)
+    with pytest.raises(Problem, match="too many parts"):
+        parse(part * (MAX_PARTS + 1) + b"--x--\r\n", "multipart/form-data; boundary=x", chunk=4096)
 
 
 def test_urlencoded() -> None:
