@@ -102,8 +102,8 @@ class PageService(Stub):
     """Events of each job before its end."""
     previews: bool = False
     """Is there a first impression, after the told events?"""
-    breaks: int = 0
-    """How many event streams break off after the told events."""
+    cut: threading.Event = field(default_factory=threading.Event)
+    """Set it to break off the event stream that is open; cleared by that."""
     end: dict[str, Any] = field(default_factory=dict)
     """Fields of the finished job that differ from a success."""
     pictures: tuple[bytes, ...] = field(default_factory=lambda: (picture("teal"),))
@@ -208,11 +208,11 @@ class _PageHandler(Handler):
         if self.stub.previews:
             self._tell("preview", {"url": f"/v1/jobs/{job}/previews/0"}, len(self.stub.told) + 1)
         self.stub.watched.set()
-        if self.stub.breaks > 0:
-            self.stub.breaks -= 1
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
         while not self.stub.finish.wait(0.05):
+            if self.stub.cut.is_set():
+                self.stub.cut.clear()
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             self._say(b": still here\n\n")  # raises once the page has left
         self._tell("done", self._ended(job), len(self.stub.told) + 2)
         self.wfile.write(b"0\r\n\r\n")

@@ -88,10 +88,10 @@ def test_a_reload_picks_it_up(visit: Visit, held: PageService) -> None:
 def test_a_broken_stream_goes_on_where_it_broke(visit: Visit, held: PageService) -> None:
     visit.expect("ERR_INCOMPLETE_CHUNKED_ENCODING", "/events")
     held.told = [PROGRESS]
-    held.breaks = 1
     begin(visit)
     assert held.watched.wait(10)
     visit.until("document.querySelector('.progress-words').textContent === 'Putting it on …'")
+    held.cut.set()
     wait_until(lambda: len(held.sent("GET", f"/v1/jobs/{held.jobs[0]}/events")) == 2)
     held.finish.set()
     visit.wait("done")

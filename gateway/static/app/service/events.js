@@ -18,21 +18,24 @@ export async function readEvents(path, { lastEventId, tell, signal }) {
   };
   patience();
   try {
+    // Fetched with the first try-on, and before the stream: one that breaks throws away what nobody has read.
+    const { createParser } = await import("../../vendor/eventsource-parser.js");
     const response = await call(path, { headers, signal: AbortSignal.any([signal, quiet.signal]) });
     if (response.status === 204) return spoke;
-    const { createParser } = await import("../../vendor/eventsource-parser.js"); // with the first try-on
     const parser = createParser({
       onEvent: ({ event, id, data }) => {
         spoke = true;
         tell({ event, id, data: JSON.parse(data) });
       },
     });
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    // Read as it comes: a pipe would throw away what it still holds when the stream breaks.
+    const reader = response.body.getReader();
+    const decoder = new TextDecoder();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return spoke;
       patience();
-      parser.feed(value);
+      parser.feed(decoder.decode(value, { stream: true }));
     }
   } catch (error) {
     if (signal.aborted) throw error;

@@ -22,10 +22,10 @@ export function showRack({ store, choices }) {
   const first = tiles.find((tile) => "first" in tile.dataset);
   if (first) choices.addSample(sampleOf(first));
 
-  // Nothing moves when it turns out what the server can do: until then the rack keeps its tiles to itself.
+  // Nothing moves when it turns out what the server can do: until then the rack, and what is below it, waits.
   store.watch(
     ({ service, message }) => service === null && message === null,
-    (waiting) => rack.toggleAttribute("data-waiting", waiting),
+    (waiting) => document.querySelector("#tryon").toggleAttribute("data-waiting", waiting),
   );
   store.watch(servedKey, (key, state) => {
     const wearable = tiles.filter(isWearable);
