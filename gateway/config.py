@@ -126,7 +126,7 @@ class Settings(BaseSettings):
         0.0,
         ge=0,
         validation_alias=_shared("reuse_s"),
-        description="Seconds that inference keeps photos after their answer; the page without scripts says so.",
+        description="Seconds that inference keeps photos after an answer; the page without scripts says so.",
     )
     metrics: bool = Field(
         True,
