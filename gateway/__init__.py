@@ -12,9 +12,11 @@ from gateway import (
     access,
     callers,
     compose,
+    compression,
     health,
     metrics,
     pages,
+    plain_form,
     problems,
     proxy,
     rates,
@@ -44,7 +46,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     # In the order of what they do before a request: name it, know its caller, count it, let it in.
-    for part in (metrics, request_log, security, problems, callers, rates, access):
+    for part in (
+        metrics,
+        request_log,
+        security,
+        compression,
+        problems,
+        callers,
+        rates,
+        access,
+        pages,
+        plain_form,
+    ):
         part.init_app(app)
     for blueprint in (pages.blueprint, compose.blueprint, proxy.blueprint, health.blueprint):
         app.register_blueprint(blueprint)

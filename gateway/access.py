@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, current_app, g, redirect, request
+from flask import Blueprint, Flask, Response, current_app, g, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
 from gateway.callers import begin_session, key_ring
 from gateway.config import Settings
+from gateway.plain_form import take_token
 from gateway.problems import ProblemError
 from gateway.refusal import refuse
 
@@ -19,7 +20,7 @@ PUBLIC = frozenset({"pages", "health", "access"})
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-SIGN_IN_BYTES = 4096
+SMALL_FORM_BYTES = 4096
 """A form with one short field."""
 
 
@@ -68,9 +69,12 @@ def _require_key() -> None:
 
 
 def _require_token() -> None:
-    """Only from a header: Flask-WTF's own hook would look into the form, and so spool photos to the disk."""
+    """From a header, or the first field of the form that a browser posts without scripts.
+
+    Flask-WTF's own hook would parse the whole form, and so spool photos to the disk.
+    """
     try:
-        validate_csrf(request.headers.get("X-CSRF-Token"))
+        validate_csrf(request.headers.get("X-CSRF-Token") or take_token())
     except ValidationError as error:
         raise ProblemError("forbidden", "The page is too old; load it again.") from error
 
@@ -78,17 +82,40 @@ def _require_token() -> None:
 @blueprint.post("/sign-in")
 def sign_in() -> ResponseReturnValue:
     """The page's form: a right key begins a session."""
-    if (
-        request.mimetype != "application/x-www-form-urlencoded"
-        or (request.content_length or 0) > SIGN_IN_BYTES
-    ):
-        return refuse(ProblemError("request-malformed", "Send the form of the page."))
-    request.max_content_length = SIGN_IN_BYTES
-    key = key_ring(current_app).find(request.form.get("key", ""))
+    secret = _small_form_field("key")
+    if secret is None:
+        return refuse(NO_SMALL_FORM)
+    key = key_ring(current_app).find(secret)
     if key is None:
         return redirect("/?key=wrong", 303)
     begin_session(key)
     return redirect("/", 303)
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """The page's button: ends the session, which another site could not do for its visitors."""
+    token = _small_form_field("csrf_token")
+    if token is None:
+        return refuse(NO_SMALL_FORM)
+    try:
+        validate_csrf(token)
+    except ValidationError:
+        return refuse(ProblemError("forbidden", "The page is too old; load it again."))
+    session.clear()
+    return redirect("/", 303)
+
+
+NO_SMALL_FORM = ProblemError("request-malformed", "Send the form of the page.")
+
+
+def _small_form_field(name: str) -> str | None:
+    """A field of one of the page's small forms; None for a body that is none."""
+    long = (request.content_length or 0) > SMALL_FORM_BYTES
+    if request.mimetype != "application/x-www-form-urlencoded" or long:
+        return None
+    request.max_content_length = SMALL_FORM_BYTES
+    return request.form.get(name, "")
 
 
 def init_app(app: Flask) -> None:

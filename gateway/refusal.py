@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 
 from gateway.config import Settings
 from gateway.problems import ProblemError, problem
@@ -15,6 +15,8 @@ def upload() -> UploadBody | None:
     """The current request's body, still to be read; None without one."""
     settings: Settings = current_app.extensions["cabine.settings"]
     length, stream = request.content_length, request.environ["wsgi.input"]
+    if length:
+        length -= g.get("taken_bytes", 0)  # the token of a plain form
     if length:
         return SizedUploadBody(stream, length=length, most=settings.max_request_bytes)
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():

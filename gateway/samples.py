@@ -37,6 +37,9 @@ CATEGORY_WORDS = {
 }
 """First word of a garment's file name -> its category; anything else is left to inference (auto)."""
 
+RACK_ORDER = ("upper", "auto", "lower", "dress")
+"""What fewest servers can put on comes last: where it is taken off the rack, nothing else moves."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
@@ -56,9 +59,9 @@ class SampleShelf:
     @classmethod
     def read(cls, folder: Path) -> SampleShelf:
         """What lies in ``folder/people`` and ``folder/garments``; nothing when the folder is missing."""
-        return cls(
-            people=_shelve(folder / "people", "person"), garments=_shelve(folder / "garments", "garment")
-        )
+        garments = _shelve(folder / "garments", "garment")
+        in_order = sorted(garments.items(), key=lambda named: RACK_ORDER.index(named[1].category))
+        return cls(people=_shelve(folder / "people", "person"), garments=dict(in_order))
 
     def find(self, kind: str, name: str) -> Sample | None:
         """Only what was listed at the start can be found: a name never becomes a path."""

@@ -9,6 +9,9 @@ from preprocess.types import DensePose, Garment, Mask, Person, Photo
 
 PhotoKindAsked = Literal["auto", "flat", "worn"]
 
+CANVAS = (768, 1024)
+"""Width and height of the person's frame: what the try-on engines of this field work in."""
+
 WORN = 0.65
 """From this score on a garment's photo shows somebody who wears it. Measured: 42 product shots score 0.47 at
 most, 40 photos of people 0.73 at least."""

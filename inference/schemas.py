@@ -121,6 +121,14 @@ class AssetAnswer(_Answer):
     checks: ChecksBody
 
 
+class LookAnswer(_Answer):
+    category: str | None = Field(description="What a garment was recognised as; null for a person.")
+    refusal: WarningBody | None = Field(
+        description="What a try-on with it would be refused for; `name` is the slug of the problem."
+    )
+    warnings: list[WarningBody]
+
+
 class OptionBody(_Answer):
     name: str
     least: float | None = None
@@ -161,9 +169,20 @@ class EngineBody(_Answer):
     reason: str | None = Field(description="Why it cannot run here, and the command that mends it.")
 
 
+class KeepsBody(_Answer):
+    """For how long this service keeps what it is sent, in seconds."""
+
+    asset_s: float = Field(description="An uploaded picture, in memory, unless it is deleted earlier.")
+    request_s: float = Field(description="A photo that came as a file, in memory, after its answer.")
+    job_s: float = Field(description="A finished job's results, unless it is deleted earlier.")
+    jobs_on_disk: bool = Field(description="Do photos and results of jobs lie on a disk meanwhile?")
+
+
 class EnginesAnswer(_Answer):
     default: str | None = Field(description="The engine that engine=auto means now; null when none can run.")
     engines: list[EngineBody]
+    garments: int = Field(description="Most garments in one request.")
+    keeps: KeepsBody
 
 
 class HealthAnswer(_Answer):

@@ -58,9 +58,10 @@ class Stub:
     connections: set[int] = field(default_factory=set)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     stub: Stub
+    body: bytes = b""
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -71,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_GET  # noqa: N815
 
     def _serve(self) -> None:
-        body = self._read_body()
+        body = self.body = self._read_body()
         self.stub.connections.add(self.client_address[1])
         self.stub.requests.append(
             {
@@ -231,13 +232,19 @@ class _Server(ThreadingHTTPServer):
 def running_stub() -> Iterator[Stub]:
     """A stub on a free loopback port."""
     stub = Stub(url="")
-    handler = type("Handler", (_Handler,), {"stub": stub})
-    server = _Server(("127.0.0.1", 0), handler)
+    with serving(stub, Handler):
+        yield stub
+
+
+@contextmanager
+def serving(stub: Stub, kind: type[Handler]) -> Iterator[None]:
+    """Answers of ``kind`` at ``stub.url``, which is set here."""
+    server = _Server(("127.0.0.1", 0), type("Steered", (kind,), {"stub": stub}))
     stub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield stub
+        yield
     finally:
         stub.release.set()
         server.shutdown()

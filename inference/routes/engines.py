@@ -8,7 +8,7 @@ from inference.config import Settings
 from inference.engines.base import EngineSpec, Limit
 from inference.engines.registry import Registry
 from inference.problems import Problem
-from inference.schemas import EngineBody, EnginesAnswer, OptionBody, VariantBody
+from inference.schemas import EngineBody, EnginesAnswer, KeepsBody, OptionBody, VariantBody
 from inference.selection import choose, why_not
 from inference.service import Service, service_of
 from inference.weights.requirement import variants_here
@@ -26,6 +26,13 @@ def get_engines(request: Request) -> EnginesAnswer:
     return EnginesAnswer(
         default=default_engine(service),
         engines=[describe(spec, service.registry, service.settings) for spec in (*preferred, *others)],
+        garments=service.settings.max_garments,
+        keeps=KeepsBody(
+            asset_s=service.settings.asset_ttl_s,
+            request_s=service.settings.reuse_s,
+            job_s=service.settings.job_ttl_s,
+            jobs_on_disk=service.settings.jobs_store == "sqlite",
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from inference.form import source as source_of
 from inference.middleware import owner_of
 from inference.opening import named, open_picture
 from inference.pictures import Picture
-from inference.preparation import PhotoKindAsked
+from inference.preparation import CANVAS, PhotoKindAsked
 from inference.preparing import refuse_worn
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
@@ -39,9 +39,6 @@ PNG = "image/png"
 POSE_TAGS = ("blaze33", "coco18", "body25")
 CUT_KINDS = ("auto", "flat")
 """Garments are cut out of product photos; nothing here takes one off somebody who wears it."""
-
-CANVAS = (768, 1024)
-"""Width and height of the person's frame: what the try-on engines of this field work in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +70,11 @@ async def answer(request: Request, field: str, options: Sequence[str], step: Ste
         if part is None:
             raise missing(field)
         media_type = preferred(request.headers.get("accept"), (PNG, JSON))
-        source = source_of(part, service.assets.of(owner_of(request.headers)), field=field)
+        owner = owner_of(request.headers)
+        source = source_of(part, service.assets.of(owner), field=field)
 
         def work(turn: Ticket) -> Response:
-            picture = open_picture(source, service.tools.limits, field=field)
+            picture = open_picture(source, service.tools.limits, service.tools.reuse.of(owner), field=field)
             with named(field):
                 artefact = step(form, picture, service)
             content = artefact.png if media_type == PNG else artefact.answer.model_dump_json().encode()

@@ -104,3 +104,63 @@ def test_pictures_are_their_owners_alone(rig: Rig) -> None:
     assert rig.client.post("/v1/tryon", files=parts, headers=mine).status_code == 200
     assert rig.client.post("/v1/preprocess/pose", files=parts[:1], headers=mine).status_code == 200
     assert rig.client.delete(address, headers=mine).status_code == 204
+
+
+# --- a closer look ---
+
+
+def look(rig: Rig, asset: str) -> dict[str, object]:
+    answer = rig.client.get(f"/v1/assets/{asset}/look")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_a_closer_look(rig: Rig) -> None:
+    garment = look(rig, upload(rig, garment_photo(), "garment"))
+    assert garment == {"category": "upper", "refusal": None, "warnings": []}
+    person = look(rig, upload(rig, person_photo()))
+    assert (person["category"], person["refusal"]) == (None, None)
+    names = [warning["name"] for warning in person["warnings"]]  # type: ignore[attr-defined]
+    assert names == ["arms-over-torso"], "the fake's body is a line, with its arms on it"
+
+
+def test_a_closer_look_tells_the_refusal_and_keeps_the_first_warnings(rig: Rig) -> None:
+    found = look(rig, upload(rig, picture("PNG", 300, 400, 128)))
+
+    refusal, warnings = found["refusal"], found["warnings"]
+    assert isinstance(refusal, dict)
+    assert isinstance(warnings, list)
+    assert refusal["name"] == "no-person"
+    assert [warning["name"] for warning in warnings] == ["blurred", "low-resolution"], (
+        "each thing is told once"
+    )
+
+
+def test_a_closer_look_sees_who_wears_the_garment(rig: Rig) -> None:
+    found = look(rig, upload(rig, person_photo(), "garment"))
+    assert found["category"] is None
+    assert [warning["name"] for warning in found["warnings"]] == ["garment-worn"]  # type: ignore[attr-defined]
+
+
+def test_a_closer_look_prepares_once() -> None:
+    with running(SETTINGS) as rig:
+        person = upload(rig, person_photo())
+        look(rig, person)
+        look(rig, person)
+        rig.client.post("/v1/preprocess/pose", files=[value("person", person)])
+        assert rig.preparation.counts["person"] == 1
+
+
+def test_only_its_owner_looks_closer(rig: Rig) -> None:
+    mine, theirs = {"X-Cabine-Key": "mine"}, {"X-Cabine-Key": "theirs"}
+    sent = rig.client.post("/v1/assets", files=[file("image", person_photo())], headers=mine)
+    address = f"/v1/assets/{sent.json()['id']}/look"
+    assert rig.client.get(address, headers=theirs).status_code == 404
+    assert rig.client.get(address, headers=mine).status_code == 200
+
+
+def test_how_long_things_are_kept_is_told() -> None:
+    with running(Settings(asset_ttl_s=60, job_ttl_s=90, jobs_store="memory", max_garments=2)) as rig:
+        told = rig.client.get("/v1/engines").json()
+    assert told["keeps"] == {"asset_s": 60, "request_s": 0, "job_s": 90, "jobs_on_disk": False}
+    assert told["garments"] == 2

@@ -102,7 +102,7 @@ def test_a_wrong_key_is_not_saved_by_a_session(client: FlaskClient) -> None:
 
 
 def test_health_page_and_its_parts_need_none(client: FlaskClient) -> None:
-    for path in ("/health/live", "/health/ready", "/health/startup", "/", "/static/page.css"):
+    for path in ("/health/live", "/health/ready", "/health/startup", "/", "/static/css/base.css"):
         assert client.get(path).status_code == 200, path
     assert_problem(client.get("/nothing"), "not-found", 404)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -46,30 +49,79 @@ def client(app: Flask) -> FlaskClient:
 
 def test_page(client: FlaskClient) -> None:
     page = client.get("/").get_data(as_text=True)
-    assert "not a guarantee of fit" in page
-    assert page.count('class="sample"') == 4 + 8
+    assert "not the size or the fit" in page
+    assert page.count('class="model"') == 4
+    assert page.count('class="tile only-js"') == 8
     assert "__tshirt_print" not in page
     for source in re.findall(r'(?:src|href)="([^"#]+)"', page):
         assert source.startswith("/"), "nothing comes from another host"
         if not source.startswith("/v1/"):
             assert client.get(source).status_code == 200, source
-    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page), (
+    assert not re.search(r"<script(?![^>]* (src=|type=.application/json))|<style|\sstyle=|\son\w+=", page), (
         "the CSP forbids inline code"
     )
+
+
+def test_the_first_load_is_small(client: FlaskClient) -> None:
+    """Page, style sheets and scripts that are fetched at once, as they travel; pictures come on top."""
+    page = client.get("/").text
+    sources = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    imported = {source for source in sources if source.endswith(".js")}
+    while imported:  # and what those import in turn
+        found = {
+            urljoin(source, name)
+            for source in imported
+            for name in re.findall(r'^import .*"(\..*)";$', client.get(source).text, re.M)
+        }
+        imported = found - sources
+        sources |= found
+    assert any(source.startswith("/static/vendor/") for source in sources)
+    answers = [client.get(source, headers={"Accept-Encoding": "gzip"}) for source in ("/", *sources)]
+    assert {answer.headers.get("Content-Encoding", "small") for answer in answers} == {"gzip", "small"}
+    assert sum(len(answer.data) for answer in answers) < 100_000
+
+
+def test_a_compressed_copy_stays_current(client: FlaskClient) -> None:
+    accepted = {"Accept-Encoding": "gzip"}
+    first = client.get("/static/css/base.css", headers=accepted)
+    assert gzip.decompress(first.data) == client.get("/static/css/base.css").data
+    assert "Accept-Encoding" in first.headers["Vary"]
+    again = client.get("/static/css/base.css", headers={**accepted, "If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_what_is_relayed_is_not_compressed(client: FlaskClient) -> None:
+    """Events would be gathered, pictures gain nothing, and inference's answers are passed on as they are."""
+    for path in ("/v1/engines", "/v1/tryon", "/v1/problem"):
+        answer = client.get(path, headers={"Accept-Encoding": "br, gzip"})
+        assert "Content-Encoding" not in answer.headers, path
+
+
+def test_vendored_libraries_are_what_their_list_says() -> None:
+    """``python -m scripts.vendor_page`` brings them."""
+    folder = Path("gateway/static/vendor")
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    for name, version in wanted.items():
+        entry = locked[f"node_modules/{name}"]
+        assert entry["version"] == version
+        assert entry["license"] in {"MIT", "ISC", "Apache-2.0", "BSD-3-Clause"}
+        assert {path.name for path in folder.glob(f"{name}*")} == {f"{name}.js", f"{name}.LICENSE"}
 
 
 def test_page_without_samples(stub: Stub, tmp_path: Path) -> None:
     client = client_of(create_app(settings_for(stub.url, samples=tmp_path / "none")))
     page = client.get("/")
     assert page.status_code == 200
-    assert b"radiogroup" not in page.data
+    assert b"/samples/" not in page.data
 
 
 def test_samples(client: FlaskClient) -> None:
     whole = client.get("/samples/garment/polo_green.jpg")
     assert whole.data == (SAMPLES / "garments" / "polo_green.jpg").read_bytes()
-    thumbnail = client.get("/samples/person/p1_man__base.jpg/thumbnail")
-    assert len(thumbnail.data) < 15_000
+    for address in re.findall(r'"(/samples/[^"]+/thumbnail)"', client.get("/").text):
+        thumbnail = client.get(address)
+        assert len(thumbnail.data) < 15_000, address
     with Image.open(io.BytesIO(thumbnail.data)) as image:
         assert image.format == "WEBP"
 
@@ -118,7 +170,7 @@ def test_bugs_do_not_show_their_text(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/health/live", "/v1/problem", "/v1/tryon", "/static/page.css"]
+    "path", ["/", "/nothing", "/health/live", "/v1/problem", "/v1/tryon", "/static/css/base.css"]
 )
 def test_every_answer_is_protected(client: FlaskClient, path: str) -> None:
     response = client.get(path, headers={"Origin": "https://elsewhere.example"})

@@ -50,7 +50,7 @@ def test_an_address_has_a_limit_over_the_whole_api(stub: Stub) -> None:
     assert_problem(answer, "rate-limited", 429)
     assert 0 < int(answer.headers["Retry-After"]) <= 3601  # rounded up, by the library too
     assert len(stub.requests) == before
-    for path in ("/", "/static/page.css", "/health/live", "/health/ready"):
+    for path in ("/", "/static/css/base.css", "/health/live", "/health/ready"):
         assert client.get(path).status_code == 200, "what costs nothing is not counted"
 
 

@@ -42,7 +42,7 @@ def sign_in(client: FlaskClient, key: str = KEY, **options: object) -> TestRespo
 
 
 def token_of(client: FlaskClient, **options: object) -> str:
-    found = re.search(r'<meta name="csrf-token" content="([^"]+)">', client.get("/", **options).text)  # type: ignore[arg-type]
+    found = re.search(r'"csrfToken": "([^"]+)"', client.get("/", **options).text)  # type: ignore[arg-type]
     assert found
     return found[1]
 
@@ -161,7 +161,7 @@ def test_without_keys_there_is_no_session(stub: Stub) -> None:
     client = client_with(stub, api_keys="")
     answer = client.get("/")
     assert "Set-Cookie" not in answer.headers
-    assert "csrf-token" not in answer.text
+    assert '"csrfToken": ""' in answer.text
     assert sign_in(client).headers["Location"] == "/?key=wrong"
 
 
