@@ -138,6 +138,22 @@ def test_bodies_addresses_and_scheme(proxy: str, tmp_path: Path) -> None:
         assert too_large.status_code == 413
 
 
+def test_the_page_may_send_from_any_port(proxy: str, tmp_path: Path) -> None:
+    """As a browser that says where it comes from by ``Origin`` alone; another port is another site."""
+    with (
+        running_stub() as stub,
+        running_gateway(stub.url) as gateway,
+        running(proxy, gateway.url, tmp_path) as site,
+        site.client() as client,
+    ):
+        origins = [f"https://localhost:{port}" for port in (site.port, site.port + 1)]
+        statuses = [
+            client.post("/upload", content=b"photo", headers={"Origin": origin}).status_code
+            for origin in origins
+        ]
+    assert statuses == [201, 403]
+
+
 def test_pictures_for_slow_readers_are_not_gathered(proxy: str, tmp_path: Path) -> None:
     with (
         running_stub() as stub,
