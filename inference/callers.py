@@ -11,6 +11,15 @@ import anyio
 from inference.dispatch import Ticket
 from inference.problems import Problem
 
+ANSWER_S = 2.0
+"""Before the grace of a stop ends, callers whose work is not done are told: uvicorn's own answer then is no
+problem document."""
+
+
+def patience(grace_s: float) -> float:
+    """Seconds of a grace that callers wait before they are told; of a short one half."""
+    return max(grace_s - ANSWER_S, grace_s / 2)
+
 
 def stopping() -> Problem:
     words = "The service is being stopped; send this again in a moment."

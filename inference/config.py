@@ -209,7 +209,10 @@ class Settings(BaseSettings):
         75, ge=1, description="Seconds an idle HTTP connection stays open; longer than any pool before it."
     )
     shutdown_grace_s: int = Field(
-        30, ge=0, description="Seconds that running requests get to finish after SIGTERM."
+        30,
+        ge=0,
+        description="Seconds that running requests get to finish after SIGTERM; callers who still wait are "
+        "told two seconds before (of less than four: half way).",
     )
     metrics: bool = Field(
         True,

@@ -18,7 +18,7 @@ from starlette.types import Receive
 
 from inference import levels
 from inference.assets import AssetStore
-from inference.callers import WaitingCallers, stopping
+from inference.callers import WaitingCallers, patience, stopping
 from inference.config import Settings
 from inference.dispatch import Dispatcher, Need, Ticket
 from inference.engine_metrics import EngineCollector
@@ -46,9 +46,6 @@ log = structlog.get_logger("cabine.service")
 
 T = TypeVar("T")
 
-ANSWER_S = 2.0
-"""Before the grace of a stop ends, callers whose work is not done are told: uvicorn's own answer then is no
-problem document."""
 RETRY_S = 5.0
 """How often a service that lacks something looks whether it has come."""
 FORGET_S = 1.0
@@ -104,8 +101,8 @@ class Service:
         """On the event loop, when the process was told to end: nothing new is accepted or begun."""
         self.readiness.stopping = True
         self.jobs.stop()
-        grace_s = max(0.0, self.jobs.grace_left_s() - ANSWER_S)
-        asyncio.get_running_loop().call_later(grace_s, self.callers.cut_off)
+        patience_s = patience(self.jobs.grace_left_s())
+        asyncio.get_running_loop().call_later(patience_s, self.callers.cut_off)
 
     def form(self, request: Request) -> AbstractAsyncContextManager[tuple[Part, ...]]:
         """The parts of the body."""

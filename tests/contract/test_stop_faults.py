@@ -7,10 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
+from inference.callers import patience
 from tests.bad_inputs import PAIR
 from tests.contract.conftest import until
 from tests.job_service import job_service
+
+
+@pytest.mark.parametrize(("grace_s", "patience_s"), [(0, 0), (1, 0.5), (2, 1), (4, 2), (30, 28)])
+def test_a_short_grace_is_one_for_callers_too(grace_s: float, patience_s: float) -> None:
+    assert patience(grace_s) == patience_s
 
 
 def test_callers_whose_work_takes_longer_than_the_grace_are_told(tmp_path: Path) -> None:
