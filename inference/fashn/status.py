@@ -65,11 +65,20 @@ def unfinished(job: Job) -> StatusAnswer:
 
 
 async def completed(job: Job, desk: JobDesk) -> AsyncIterator[str]:
-    """The :class:`StatusAnswer` of a job that succeeded, in pieces: one picture in memory at a time."""
+    """The :class:`StatusAnswer` of a job that succeeded, in pieces: one picture in memory at a time.
+
+    Raises what :meth:`JobDesk.result` raises where the pictures have gone meanwhile: before the first piece.
+    """
+    return _pieces(job, desk, await desk.result(job, "image-0"))
+
+
+async def _pieces(job: Job, desk: JobDesk, picture: bytes) -> AsyncIterator[str]:
+    """``picture`` is the first."""
     prefix = f"data:{MEDIA_TYPES[format_of(job)]};base64,"
     yield f'{{"id":"{job.id}","status":"completed","error":null,"output":['
     for index in range(cast(int, job.results["images"])):
-        picture = await desk.result(job, f"image-{index}")
+        if index:
+            picture = await desk.result(job, f"image-{index}")
         yield f'{"," if index else ""}"{prefix}'
         for start in range(0, len(picture), BLOCK):
             yield base64.b64encode(picture[start : start + BLOCK]).decode("ascii")

@@ -127,5 +127,5 @@ async def get_status(request: Request, prediction_id: str) -> StatusAnswer | Res
     """A failed prediction is an answer like others (200); its `error` says why."""
     desk, job = await look(request, prediction_id)
     if job.state == "succeeded":
-        return StreamingResponse(completed(job, desk), media_type=JSON)
+        return StreamingResponse(await completed(job, desk), media_type=JSON)
     return unfinished(job)

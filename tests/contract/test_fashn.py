@@ -225,6 +225,22 @@ def test_gone_and_unknown_predictions(rig: Rig) -> None:
         assert (answer.status_code, answer.json()["error"], answer.json()["status"]) == (404, "NotFound", 404)
 
 
+def test_pictures_that_go_while_they_are_asked_for_are_an_answer_too(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction = run(rig)
+    ended(rig, prediction)
+
+    def gone(job_id: str, name: str) -> bytes:
+        monkeypatch.undo()
+        rig.client.delete(f"/v1/jobs/{job_id}")
+        return rig.service.jobs.store.read_result(job_id, name)
+
+    monkeypatch.setattr(rig.service.jobs.store, "read_result", gone)
+    answer = rig.client.get(f"/v1/status/{prediction}")
+    assert (answer.status_code, answer.json()["error"]) == (404, "NotFound")
+
+
 def test_other_methods_are_refused_in_both_forms(rig: Rig) -> None:
     answer = rig.client.get("/v1/run")
 
