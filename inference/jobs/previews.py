@@ -87,8 +87,7 @@ class Previewing:
             progress(stage, step, steps)
             if stage == "turn" and self.choice is not None and self._opened is not None:
                 work = partial(self._make, self._opened, self.choice)
-                context = copy_context()  # the log's: job and request
-                threading.Thread(target=context.run, args=(work,), name="preview", daemon=True).start()
+                _begin(work)
 
         return told
 
@@ -110,6 +109,14 @@ class Previewing:
         except Exception as error:  # whatever goes wrong with a preview, the job does not hear of it
             slug = problem_of(error).slug
             log.info("no preview", reason=slug, exc_info=error if slug == "internal" else None)
+
+
+def _begin(work: Callable[[], None]) -> None:
+    """In a thread of its own, with the log's words of job and request; without one, not at all."""
+    try:
+        threading.Thread(target=copy_context().run, args=(work,), name="preview", daemon=True).start()
+    except RuntimeError as error:  # the system gives no more threads
+        log.warning("no preview", reason="threads", error=str(error))
 
 
 def preview_engine(asked: TryOn, choice: Choice, registry: Registry, settings: Settings) -> Choice | None:

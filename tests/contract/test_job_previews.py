@@ -153,6 +153,36 @@ def test_what_goes_wrong_with_a_preview_is_not_the_jobs(error: Exception) -> Non
         assert (done["state"], done["previews"], rig.warp.runs) == ("succeeded", [], 1)
 
 
+def test_a_preview_that_gets_no_thread_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "preview":
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with slow() as rig:
+        rig.diffusion.gate.set()
+        done = finished(rig, accepted(rig.client))
+
+    assert (done["state"], done["previews"]) == ("succeeded", [])
+
+
+def test_previews_and_results_are_their_owners() -> None:
+    keys = [{"X-Cabine-Key": "shop"}, {"X-Cabine-Key": "blog"}, {}]
+    with slow() as rig:
+        asked = rig.client.post("/v1/tryon", files=[*PAIR, SLOW], headers={**ASYNC, **keys[0]})
+        address = asked.headers["location"]
+        until(lambda: rig.client.get(address, headers=keys[0]).json()["previews"])
+        rig.diffusion.gate.set()
+        assert finished(rig, address, keys[0])["state"] == "succeeded"
+
+        for path in ("/previews/0", "/images/0", "/mask", "/events", ""):
+            answers = [rig.client.get(address + path, headers=key) for key in keys]
+            assert [answer.status_code for answer in answers] == [200, 404, 404]
+
+
 class RefusesOnce(AllowAll):
     """The first picture that would leave."""
 
