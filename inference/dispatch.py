@@ -53,8 +53,11 @@ class Need:
 class Slot(Protocol):
     """Room for one piece of work at a time, until it is left."""
 
-    async def work(self, work: Callable[[], T], engine: str) -> T:
-        """Do it off the event loop, to its end; raises what it raises."""
+    async def work(self, work: Callable[[], T], engine: str | None) -> T:
+        """Do it off the event loop, to its end; raises what it raises.
+
+        ``engine`` as in :class:`Need`; what raises does not count in estimates either.
+        """
         ...
 
     def leave(self) -> None:

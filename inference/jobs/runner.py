@@ -26,7 +26,7 @@ from inference.dispatch import Need, Slot, Ticket
 from inference.engines.lanes import LANES, Lane
 from inference.jobs.desk import JobDesk
 from inference.jobs.errors import LeaseLost, StoreDown, StoreFull
-from inference.jobs.model import Job
+from inference.jobs.model import Job, Success
 from inference.jobs.store import JobStore
 from inference.jobs.work import Bench, carry_out, hand_in
 from inference.service import Service
@@ -53,6 +53,10 @@ class Run:
     slot: Slot
     put_back: bool = False
     """The process ends: the job goes back into the queue once its work has stopped."""
+
+
+class _NoPicture(Exception):  # noqa: N818
+    """The job was worked on and has none: how long that took tells nothing about those that get one."""
 
 
 class Runner:
@@ -147,6 +151,10 @@ class Runner:
         structlog.contextvars.bind_contextvars(job_id=job.id, request_id=job.request.get("request_id"))
         try:
             await run.slot.work(lambda: self._work(run), job.engine)
+        except LeaseLost:
+            log.warning("job taken over by another worker")
+        except _NoPicture:
+            pass
         except Exception as error:  # the job is begun again when its lease ends; the others go on
             log.error("job not handed in", exc_info=error)
         finally:
@@ -157,16 +165,15 @@ class Runner:
             self._desk.bells.ring_all()
 
     def _work(self, run: Run) -> None:
-        """In a thread."""
+        """In a thread; raises ``LeaseLost``, :class:`_NoPicture`."""
         bench = self._bench(run)
-        try:
-            outcome = carry_out(run.job, run.ticket, bench)
-            if outcome is None and run.put_back:
-                bench.store.release(run.job.id, run.worker)
-            else:
-                hand_in(run.job, outcome, bench)
-        except LeaseLost:
-            log.warning("job taken over by another worker")
+        outcome = carry_out(run.job, run.ticket, bench)
+        if outcome is None and run.put_back:
+            bench.store.release(run.job.id, run.worker)
+        else:
+            hand_in(run.job, outcome, bench)
+        if not isinstance(outcome, Success):
+            raise _NoPicture
 
     def _bench(self, run: Run) -> Bench:
         service = self._service

@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from inference.config import Settings
+from inference.dispatch import Need
 from inference.jobs.model import Job
 from inference.jobs.sqlite import sqlite_store
 from inference.jobs.store import JobStore
+from inference.local_dispatcher import FIRST_GUESS_S
 from tests.bad_inputs import PAIR
 from tests.contract.conftest import Rig, running, until
 from tests.contract.test_jobs import ASYNC, accepted, finished
@@ -49,6 +51,15 @@ def test_a_job_that_comes_back_to_the_process_that_lost_it_runs_once_more(held: 
     job = finished(held, address)
     assert (job["state"], job["attempts"]) == ("succeeded", 2)
     assert finished(held, accepted(held))["state"] == "succeeded"
+
+
+def test_jobs_without_a_picture_say_nothing_about_durations() -> None:
+    with running(Settings()) as rig:
+        rig.warp.raises = ZeroDivisionError("at once")
+        address = accepted(rig)
+        until(lambda: rig.client.get(address).json()["state"] == "failed" and not rig.service.jobs.running)
+
+        assert rig.service.dispatcher.takes_s(Need(lane="cpu", engine="warp")) == FIRST_GUESS_S["cpu"]
 
 
 def test_work_on_jobs_survives_a_fault_that_nobody_expected(
