@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from inference.config import Settings
+from inference.jobs import previews
 from inference.policy import AllowAll, Refused
+from inference.tryon import ImageFormat
 from preprocess.errors import InputError
 from preprocess.types import Rgb
 from tests.bad_inputs import GARMENT, PAIR, PERSON, file, person_photo, value
@@ -233,6 +235,26 @@ def test_cancelled_with_its_job() -> None:
         assert rig.warp.stopped.wait(10)
         done = finished(rig, address)
         assert (done["state"], done["previews"]) == ("cancelled", [])
+
+
+def test_one_that_is_ready_after_its_job_was_cancelled_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses, known, kept = [""], threading.Event(), []
+    encode = previews.encode
+
+    def late(rgb: Rgb, image_format: ImageFormat, xmp: bytes) -> bytes:
+        assert known.wait(10)
+        rig.client.delete(addresses[0])
+        return encode(rgb, image_format, xmp)
+
+    with slow() as rig:
+        monkeypatch.setattr(previews, "encode", late)
+        monkeypatch.setattr(rig.service.jobs.store, "attach", lambda *given: kept.append(given))
+        addresses[0] = accepted(rig.client)
+        known.set()
+        assert finished(rig, addresses[0])["state"] == "cancelled"
+        until_no_preview_is_made()
+
+    assert kept == []
 
 
 def test_a_job_that_somebody_else_took_over_gets_no_preview_of_ours() -> None:
