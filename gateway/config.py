@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         validation_alias=_shared("cors_origins"),
         description="Other sites whose pages may call the API, comma separated origins; empty: none.",
     )
+    reuse_s: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=_shared("reuse_s"),
+        description="Seconds that inference keeps photos after an answer; the page without scripts says so.",
+    )
     metrics: bool = Field(
         True,
         validation_alias=_shared("metrics"),

@@ -48,6 +48,7 @@ def index() -> str:
         csrf_token=token,
         signed_in=bool(token) and settings.page == "key",
         modules=modules(),
+        reuse_s=round(settings.reuse_s),
         data={"words": words.texts, "maxFileMb": settings.max_file_mb, "csrfToken": token},
     )
 

@@ -56,6 +56,7 @@ def create_app(
         runner = Runner(service)
         async with anyio.create_task_group() as background:
             background.start_soon(service.warm_up)
+            background.start_soon(service.forget_in_time)
             background.start_soon(runner.run)
             yield
             service.stop()

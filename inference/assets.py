@@ -46,6 +46,11 @@ class Asset:
 class Assets(Protocol):
     """Where the ids of a request are looked up."""
 
+    @property
+    def owner(self) -> str | None:
+        """Whose they are."""
+        ...
+
     def get(self, asset_id: str, *, field: str | None = None) -> Asset: ...
 
 
@@ -64,9 +69,9 @@ class OwnedAssets:
         """Raises ``expired`` or ``not-found``."""
         return self.store.get(asset_id, field=field, owner=self.owner)
 
-    def delete(self, asset_id: str) -> None:
+    def delete(self, asset_id: str) -> Asset:
         """Forget at once; raises ``expired`` or ``not-found``."""
-        self.store.delete(asset_id, owner=self.owner)
+        return self.store.delete(asset_id, owner=self.owner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +147,12 @@ class AssetStore:
             prepared=sum(picture.prepared_bytes for picture in pictures),
         )
 
-    def delete(self, asset_id: str, *, owner: str | None = None) -> None:
+    def delete(self, asset_id: str, *, owner: str | None = None) -> Asset:
         """Forget at once; raises ``expired`` or ``not-found``."""
         with self._lock:
             self._purge()
             self._require(asset_id, None, owner)
-            del self._assets[asset_id]
+            return self._assets.pop(asset_id)
 
     def trim(self) -> None:
         """Keep the budget after something was prepared, and drop what has expired."""

@@ -120,7 +120,7 @@ def _run(
     """The service's own form and pipeline, in this process, with a progress bar."""
     registry = engines_here(settings)
     service = build(settings, registry, EmbeddedPreparation(settings))
-    request = read_tryon(parts, service.assets, service.form_limits)
+    request = read_tryon(parts, service.assets.of(None), service.form_limits)
     choice = choose(request.options.engine, registry, settings, request.categories)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bar:

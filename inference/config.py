@@ -138,6 +138,18 @@ class Settings(BaseSettings):
     )
     asset_ttl_s: float = Field(1800.0, gt=0, description="Time to live of an uploaded asset, in seconds.")
 
+    reuse_s: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds that photos of a request or job stay in memory after it, so that the same file, "
+        "sent again with the same key, needs no preparation; 0: no longer than the answer takes.",
+    )
+    reuse_mb: int = Field(
+        256,
+        ge=1,
+        description="Most memory for such photos and what was prepared from them, in megabytes.",
+    )
+
     jobs_store: Literal["sqlite", "memory"] = Field(
         "sqlite",
         description="Where jobs live: `sqlite` survives a crash; `memory` writes nothing to the disk.",

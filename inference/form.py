@@ -141,6 +141,7 @@ def read_tryon(parts: Sequence[Part], assets: Assets, limits: FormLimits) -> Try
             quality=form.choice("quality", QUALITIES),
             mask_algorithm=form.choice("mask_algorithm", MASK_ALGORITHMS),
         ),
+        owner=assets.owner,
     )
 
 

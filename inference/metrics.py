@@ -126,6 +126,13 @@ class Metrics:
             _Labelled(CounterMetricFamily, "cabine_asset_lookups", words, "found", lookups)
         )
 
+    def watch_reuse(self, lookups: Levels) -> None:
+        """Files sent with requests, by whether the same file was there already; ``shared`` is a hit."""
+        words = "Files sent with requests."
+        self.registry.register(
+            _Labelled(CounterMetricFamily, "cabine_reuse_lookups", words, "found", lookups)
+        )
+
     def text(self) -> bytes:
         """The exposition format, for content type ``text/plain; version=1.0.0``."""
         return generate_latest(self.registry)

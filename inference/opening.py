@@ -13,6 +13,7 @@ from inference.pictures import Picture
 from inference.policy import Policy, Refused
 from inference.problems import Problem
 from inference.restore import Mask8
+from inference.reuse import OwnReuse
 from inference.tryon import GarmentRequest, Source, TryOn, garment_field
 from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
@@ -29,26 +30,28 @@ class Opened:
     """The caller's mask on the photo's grid."""
 
 
-def open_inputs(request: TryOn, limits: Limits) -> Opened:
+def open_inputs(request: TryOn, limits: Limits, reuse: OwnReuse) -> Opened:
     """Person, garments and the caller's mask, decoded."""
-    person = open_picture(request.person, limits, field="person")
-    garments = open_garments(request.garments, limits)
+    person = open_picture(request.person, limits, reuse, field="person")
+    garments = open_garments(request.garments, limits, reuse)
     limit = None if request.mask is None else open_mask(request.mask, person.photo, limits)
     return Opened(person=person, garments=garments, limit=limit)
 
 
-def open_picture(source: Source, limits: Limits, *, field: str) -> Picture:
-    """Decode a file; the picture of an asset is decoded already."""
+def open_picture(source: Source, limits: Limits, reuse: OwnReuse, *, field: str) -> Picture:
+    """Decode a file; the picture of an asset, or of a file that is known, is decoded already."""
     if isinstance(source, Picture):
         return source
     with named(field):
-        return Picture(decode(source, limits))
+        return reuse.picture(source, lambda data: decode(data, limits))
 
 
-def open_garments(garments: tuple[GarmentRequest, ...], limits: Limits) -> tuple[Picture, ...]:
+def open_garments(
+    garments: tuple[GarmentRequest, ...], limits: Limits, reuse: OwnReuse
+) -> tuple[Picture, ...]:
     count = len(garments)
     return tuple(
-        open_picture(garment.source, limits, field=garment_field(index, count))
+        open_picture(garment.source, limits, reuse, field=garment_field(index, count))
         for index, garment in enumerate(garments)
     )
 

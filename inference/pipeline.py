@@ -14,6 +14,7 @@ from inference.preparation import Preparation
 from inference.preparing import prepare
 from inference.problems import Problem
 from inference.restore import Restored, restore
+from inference.reuse import Reuse
 from inference.selection import Choice
 from inference.stages import Stages
 from inference.tryon import ImageFormat, TryOn, check_garments, check_mask, fill_params, garment_field
@@ -35,6 +36,7 @@ class Tools:
     engines: EnginePool
     policy: Policy
     limits: Limits
+    reuse: Reuse
     low_resolution_side: int
 
 
@@ -56,12 +58,15 @@ class Outcome:
 def try_on(request: TryOn, choice: Choice, tools: Tools, stages: Stages) -> Outcome:
     """The whole way. Raises ``Problem`` and ``InputError`` for refusals, ``Stopped`` when cancelled."""
     params = check(request, choice)
+    reuse = tools.reuse.of(request.owner)
     with stages.stage("decode"):
-        opened = open_inputs(request, tools.limits)
+        opened = open_inputs(request, tools.limits, reuse)
     with stages.stage("policy"):
         judge_inputs(opened, tools.policy)
     stages.judged(opened)
-    return dress(request, opened, choice, params, tools, stages)
+    outcome = dress(request, opened, choice, params, tools, stages)
+    reuse.keep((opened.person, *opened.garments))
+    return outcome
 
 
 def dress(

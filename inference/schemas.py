@@ -173,6 +173,7 @@ class KeepsBody(_Answer):
     """For how long this service keeps what it is sent, in seconds."""
 
     asset_s: float = Field(description="An uploaded picture, in memory, unless it is deleted earlier.")
+    request_s: float = Field(description="A photo that came as a file, in memory, after its answer.")
     job_s: float = Field(description="A finished job's results, unless it is deleted earlier.")
     jobs_on_disk: bool = Field(description="Do photos and results of jobs lie on a disk meanwhile?")
 

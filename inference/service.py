@@ -16,13 +16,14 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from inference import levels
 from inference.assets import AssetStore
 from inference.callers import WaitingCallers, stopping
 from inference.config import Settings
 from inference.dispatch import Dispatcher, Need, Ticket
 from inference.engine_metrics import EngineCollector
 from inference.engines.base import EngineSpec, EngineUnavailable, OutOfMemory
-from inference.engines.lanes import LANES, Lane, lane_of
+from inference.engines.lanes import Lane, lane_of
 from inference.engines.pool import EnginePool
 from inference.engines.registry import Registry
 from inference.form import FormLimits
@@ -36,6 +37,7 @@ from inference.policy import load as load_policy
 from inference.preparation import Preparation
 from inference.problems import Problem
 from inference.replays import Replays
+from inference.reuse import Reuse
 from inference.selection import choose
 from inference.uploads import Budget, Part, Reader, UploadLimits, read_form
 from preprocess.decode import Limits
@@ -49,6 +51,8 @@ ANSWER_S = 2.0
 problem document."""
 RETRY_S = 5.0
 """How often a service that lacks something looks whether it has come."""
+FORGET_S = 1.0
+"""How much longer than its time a photo may stay in memory where nobody asks for anything."""
 
 
 @dataclass(kw_only=True)
@@ -162,6 +166,13 @@ class Service:
         self.readiness.started = True
         log.info("ready")
 
+    async def forget_in_time(self) -> None:
+        """Until it is cancelled: let go of photos whose time is over."""
+        while True:
+            await anyio.sleep(FORGET_S)
+            self.assets.trim()
+            self.tools.reuse.trim()
+
     async def _try_to_load(self) -> Problem | None:
         """What is missing; logged when it is not what was missing before."""
         try:
@@ -212,13 +223,14 @@ def build(
     assets = AssetStore(
         max_count=settings.max_assets, max_bytes=settings.max_assets_bytes, ttl_s=settings.asset_ttl_s
     )
+    reuse = Reuse(keep_s=settings.reuse_s, max_bytes=settings.reuse_mb * 2**20)
     metrics = Metrics()
     dispatcher = dispatcher or LocalDispatcher(
         concurrency=settings.concurrency, queue=settings.max_queue, waited=metrics.waited
     )
     jobs = JobDesk(settings, dispatcher)
     engines = EnginePool(registry, settings.runtime, max_batch=settings.max_batch)
-    _watch(metrics, dispatcher, assets, jobs)
+    levels.watch(metrics, dispatcher=dispatcher, assets=assets, reuse=reuse, jobs=jobs)
     metrics.registry.register(EngineCollector(loaded=engines.loaded))
     return Service(
         settings=settings,
@@ -228,6 +240,7 @@ def build(
             engines=engines,
             policy=load_policy(settings.policy),
             limits=image_limits(settings),
+            reuse=reuse,
             low_resolution_side=settings.low_resolution_side,
         ),
         assets=assets,
@@ -238,18 +251,6 @@ def build(
         readiness=Readiness(),
         metrics=metrics,
     )
-
-
-def _watch(metrics: Metrics, dispatcher: Dispatcher, assets: AssetStore, jobs: JobDesk) -> None:
-    metrics.watch_queue(lambda: {lane: dispatcher.waiting(lane) for lane in LANES})
-    metrics.watch("cabine_assets", "Uploaded pictures held.", lambda: assets.usage().count)
-    metrics.watch("cabine_asset_photo_bytes", "Memory of uploaded pictures.", lambda: assets.usage().photos)
-    metrics.watch(
-        "cabine_asset_prepared_bytes", "Memory of what was prepared.", lambda: assets.usage().prepared
-    )
-    metrics.watch_lookups(lambda: assets.lookups)
-    metrics.watch_jobs(jobs.states)
-    metrics.watch("cabine_job_watchers", "Clients that follow jobs.", lambda: jobs.watchers.taken)
 
 
 def image_limits(settings: Settings) -> Limits:

@@ -65,6 +65,8 @@ class TryOn:
     garments: tuple[GarmentRequest, ...]
     mask: bytes | None = None
     options: Options = Options()
+    owner: str | None = None
+    """Name of the key it came with; its pictures are shared with no other key's."""
 
     @property
     def categories(self) -> frozenset[str]:

@@ -91,7 +91,7 @@ class Studio:
         )
 
     def picture(self, path: Path) -> Picture:
-        return open_picture(path.read_bytes(), self.tools.limits, field=path.name)
+        return open_picture(path.read_bytes(), self.tools.limits, self.tools.reuse.of(None), field=path.name)
 
     def draw(self, person: Picture, garment: Picture, seed: int) -> tuple[Rgb | None, str]:
         """One try-on through the pipeline; what is refused becomes words on the grid."""

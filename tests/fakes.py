@@ -25,6 +25,7 @@ from inference.engines.base import (
 )
 from inference.engines.registry import CategoryRequirement, Entry, Registry
 from inference.policy import AllowAll, Refused
+from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
 from preprocess.geometry import fit_canvas, frame_image
 from preprocess.types import (
@@ -40,7 +41,7 @@ from preprocess.types import (
     Photo,
     Pose,
 )
-from tests.bad_inputs import person_photo
+from tests.bad_inputs import garment_photo, person_photo
 
 CANVAS = (96, 128)
 BLANK = 4.0
@@ -243,6 +244,16 @@ def garment(photo: Photo, *, category: str = "upper") -> Garment:
         landmarks=None,
         collar=None,
         cutout_confidence=0.9,
+    )
+
+
+def prepared_pair() -> Prepared:
+    """The photo and the garment that tests send most, ready for an engine."""
+    someone = person(decode(person_photo(), Limits()), CANVAS)
+    return Prepared(
+        person=someone,
+        garments=(garment(decode(garment_photo(), Limits())),),
+        agnostic=(FakePreparation().agnostic(someone, "upper", "default"),),
     )
 
 

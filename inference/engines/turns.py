@@ -8,8 +8,9 @@ torch and cuDNN keep for each thread (plans of kernels, pools of workers) stays 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -50,48 +51,22 @@ class _Step:
     steps: int
 
 
-class Place:
-    """A request's place in line, for the thread that waits there; leaving it gives the turn up.
+class _Wire:
+    """What a request's thread and the lane's say to each other: news one way, whether to stop the other.
 
-    :meth:`wait`, then :meth:`result`, once each. Whatever the engine raised is raised there.
+    It knows nothing of the request: a :class:`Turn` holds two of its functions, and a circle would keep the
+    pictures until the garbage collector's next full pass.
     """
 
-    def __init__(
-        self, lane: Lane, engine: str, prepared: Prepared, params: Params, cancelled: Cancelled
-    ) -> None:
-        self.engine = engine
-        self.turn = Turn(prepared=prepared, params=params, progress=self._tell, cancelled=self._gone)
+    def __init__(self, lane: Lane, cancelled: Cancelled) -> None:
         self._lane = lane
         self._cancelled = cancelled
         self._left = False
         self._news: SimpleQueue[_Begun | _Step | EngineResult | BaseException] = SimpleQueue()
 
-    def __enter__(self) -> Place:
-        self._lane.line_up(self)
-        return self
+    # For the request's thread:
 
-    def __exit__(self, *_: object) -> None:
-        self._left = True
-        self._lane.forget(self)
-
-    def wait(self) -> None:
-        """Until an engine takes the request up. Raises :class:`Stopped` when it is cancelled before."""
-        self._next()
-
-    def result(self, progress: Progress) -> EngineResult:
-        """What the engine made of it; ``progress`` is called in this thread, and may raise.
-
-        Raises :class:`Stopped` as soon as the request is cancelled: the engine itself stops at its next
-        step, unless others share the batch.
-        """
-        while True:
-            match self._next():
-                case _Step(stage, step, steps):
-                    progress(stage, step, steps)
-                case EngineResult() as result:
-                    return result
-
-    def _next(self) -> _Begun | _Step | EngineResult:
+    def next(self) -> _Begun | _Step | EngineResult:
         while not (self._cancelled() or self._lane.closing):
             try:
                 news = self._news.get(timeout=POLL_S)
@@ -102,22 +77,76 @@ class Place:
             try:
                 raise news
             finally:
-                del news  # its traceback holds this frame: a circle would keep the pictures for a while
+                del news  # its traceback holds this frame: a circle, see above
         raise Stopped
+
+    def leave(self) -> None:
+        self._left = True
+        self._forget()
 
     # For the lane's thread:
 
-    def begin(self) -> None:
-        self._news.put(_Begun())
+    def tell(self, news: _Begun | EngineResult | BaseException) -> None:
+        self._news.put(news)
+        if self._left:
+            self._forget()
 
-    def settle(self, outcome: EngineResult | BaseException) -> None:
-        self._news.put(outcome)
-
-    def _tell(self, stage: str, step: int, steps: int) -> None:
+    def progress(self, stage: str, step: int, steps: int) -> None:
         self._news.put(_Step(stage, step, steps))
 
-    def _gone(self) -> bool:
+    def cancelled(self) -> bool:
         return self._left or self._lane.closing or self._cancelled()
+
+    def _forget(self) -> None:
+        """The traceback of an error that nobody fetched holds the turn, which holds this."""
+        while True:
+            try:
+                self._news.get_nowait()
+            except Empty:
+                return
+
+
+class Place:
+    """A request's place in line, for the thread that waits there; leaving it gives the turn up.
+
+    :meth:`wait`, then :meth:`result`, once each. Whatever the engine raised is raised there.
+    """
+
+    def __init__(
+        self, lane: Lane, engine: str, prepared: Prepared, params: Params, cancelled: Cancelled
+    ) -> None:
+        self.engine = engine
+        self.wire = _Wire(lane, cancelled)
+        self.turn = Turn(
+            prepared=prepared, params=params, progress=self.wire.progress, cancelled=self.wire.cancelled
+        )
+        self._lane = lane
+
+    def __enter__(self) -> Place:
+        """Raises :class:`Stopped` where the lane is closed."""
+        self._lane.line_up(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wire.leave()
+        self._lane.forget(self)
+
+    def wait(self) -> None:
+        """Until an engine takes the request up. Raises :class:`Stopped` when it is cancelled before."""
+        self.wire.next()
+
+    def result(self, progress: Progress) -> EngineResult:
+        """What the engine made of it; ``progress`` is called in this thread, and may raise.
+
+        Raises :class:`Stopped` as soon as the request is cancelled: the engine itself stops at its next
+        step, unless others share the batch.
+        """
+        while True:
+            match self.wire.next():
+                case _Step(stage, step, steps):
+                    progress(stage, step, steps)
+                case EngineResult() as result:
+                    return result
 
 
 class Lane:
@@ -134,9 +163,10 @@ class Lane:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"engines-{name}")
 
     def line_up(self, place: Place) -> None:
-        with self._lock:
+        """Raises :class:`Stopped` once the lane is closed."""
+        with self._open():
             self._line.append(place)
-        self._thread.submit(self._work)  # once for each place: never too few, and too many find nobody
+            self._thread.submit(self._work)  # once for each place: never too few, and too many find nobody
 
     def forget(self, place: Place) -> None:
         with self._lock:
@@ -151,15 +181,26 @@ class Lane:
                 raise Stopped
             return question(self._loaded(name))
 
-        return self._thread.submit(answer).result()
+        with self._open():
+            future = self._thread.submit(answer)
+        return future.result()
 
     def loaded(self) -> Mapping[str, Engine]:
         return dict(self._engines)
 
     def close(self) -> None:
         """Stop what runs at its next step and all that wait; returns when the thread has ended."""
-        self.closing = True
+        with self._lock:
+            self.closing = True
         self._thread.shutdown()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """While the block lasts the lane does not close."""
+        with self._lock:
+            if self.closing:
+                raise Stopped
+            yield
 
     # In the lane's thread:
 
@@ -168,17 +209,17 @@ class Lane:
         places = self._take(lambda waiting: waiting[:1])
         if not places:
             return
-        places[0].begin()
+        places[0].wire.tell(_Begun())
         try:
             engine = self._loaded(places[0].engine)
             if isinstance(engine, Batching) and self._max_batch > 1:
                 places += self._take(lambda waiting: self._company(engine, places[0], waiting))
                 for place in places[1:]:
-                    place.begin()
+                    place.wire.tell(_Begun())
             _run(engine, places)
         except BaseException as error:  # of whatever kind: somebody waits, and the thread must go on
             for place in places:
-                place.settle(error)
+                place.wire.tell(error)
 
     def _take(self, choose: Callable[[list[Place]], list[Place]]) -> list[Place]:
         """Those that were chosen of the line, who stand there no more; nor do those who were cancelled."""
@@ -234,10 +275,10 @@ def _run(engine: Engine, places: Sequence[Place]) -> None:
                 log.warning("a batch failed: each of it is run alone", size=len(places), exc_info=error)
         else:
             for place, result in zip(places, results, strict=True):
-                place.settle(result)
+                place.wire.tell(result)
             return
     for place in places:
-        place.settle(_alone(engine, place.turn))
+        place.wire.tell(_alone(engine, place.turn))
 
 
 def _alone(engine: Engine, turn: Turn) -> EngineResult | BaseException:

@@ -45,9 +45,9 @@ def remove_useless(jobs: Iterable[Job], files: Files) -> None:
                 log.warning("files of a job not removed", job_id=job.id, error=str(error))
 
 
-def remove_orphans(find: Callable[[str], Job | None], files: Files, before: float) -> None:
-    """Folders that no job needs, unless something in them was changed since ``before``."""
-    for folder in files.older_than(before):
+def remove_unneeded(folders: Iterable[str], find: Callable[[str], Job | None], files: Files) -> None:
+    """Those of the folders that no job needs as it is now."""
+    for folder in folders:
         job = find(folder.partition(".")[0])
         if job is None or folder not in needed_by(job):
             files.remove(folder)

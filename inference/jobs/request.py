@@ -80,6 +80,7 @@ class Held:
     """
 
     assets: Mapping[str, Asset]
+    owner: str | None
 
     def get(self, asset_id: str, *, field: str | None = None) -> Asset:
         return next(asset for asset in self.assets.values() if asset.id == asset_id)
@@ -91,7 +92,7 @@ def find_held(job: Job, assets: AssetStore) -> Held:
     for name, asset_id in cast(dict[str, str], job.request.get("assets", {})).items():
         with suppress(Problem):  # gone, or of a process before this one: the stored file is there for that
             found[name] = assets.get(asset_id, owner=job.owner)
-    return Held(assets=found)
+    return Held(assets=found, owner=job.owner)
 
 
 def form_of(job: Job, files: Mapping[str, bytes], held: Held) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from inference.engines.lanes import Lane
 from inference.jobs import journal, lifecycle
-from inference.jobs.belongings import inputs_of, remove_orphans, remove_useless, results_of, size_of
+from inference.jobs.belongings import inputs_of, remove_unneeded, remove_useless, results_of, size_of
 from inference.jobs.errors import IdempotencyConflict, LeaseLost
 from inference.jobs.files import Files
 from inference.jobs.lifecycle import TOO_LATE
@@ -133,9 +133,7 @@ class JobStore:
 
         ``about`` is what the event says of it besides its name.
         """
-        self._write_results(job_id, worker, {name: data})
-        with self._writing():
-            job = self._owned(job_id, worker)
+        with self._with_results(job_id, worker, {name: data}) as job:
             names = job.files if name in job.files else (*job.files, name)
             job = replace(job, files=names, bytes=size_of(job, self._files))
             return self._happened(job, "preview", {"name": name, **(about or {})})
@@ -147,12 +145,10 @@ class JobStore:
 
         Raises ``LeaseLost``, and ``StoreFull`` where the results do not fit: then finish with an error.
         """
-        if isinstance(outcome, Success):
-            self._write_results(job_id, worker, outcome.files)
+        files = outcome.files if isinstance(outcome, Success) else {}
         now = self._now()
         expires = now + self._limits.keep_s
-        with self._writing():
-            job = self._owned(job_id, worker)
+        with self._with_results(job_id, worker, files) as job:
             if outcome is None or job.cancel_requested:
                 job = lifecycle.cancelled(job, now, expires)
             elif isinstance(outcome, Success):
@@ -228,7 +224,7 @@ class JobStore:
             for job in self._records.spent(now - self._limits.keep_s, self._limits.max_jobs):
                 self._records.remove(job.id)
         remove_useless(dropped, self._files)
-        remove_orphans(self._records.find, self._files, now - ORPHAN_S)
+        remove_unneeded(self._files.older_than(now - ORPHAN_S), self._records.find, self._files)
 
     def sort(self, lane_of: Callable[[Job], Lane]) -> None:
         """Put every job that is still to be done into the lane that it belongs to now, in its old order."""
@@ -271,12 +267,28 @@ class JobStore:
         self._limits.require_place(lane, counts, own, self._now())
         return counts
 
-    def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> None:
+    @contextmanager
+    def _with_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> Iterator[Job]:
+        """A transaction with the worker's job, whose results have these files besides.
+
+        Where the job ended while they were written, all others had gone by then: these go here.
+        """
+        folders = [self._write_results(job_id, worker, files)] if files else []
+        try:
+            with self._writing():
+                yield self._owned(job_id, worker)
+        except LeaseLost:
+            remove_unneeded(folders, self._records.find, self._files)
+            raise
+
+    def _write_results(self, job_id: str, worker: str, files: Mapping[str, bytes]) -> str:
+        """The folder they are in."""
         with self._writing():
             job = self._owned(job_id, worker)
             size = sum(len(data) for data in files.values())
             self._limits.require_bytes(self._records.counts(), size, self._now())
         self._files.write(results_of(job), files)
+        return results_of(job)
 
     def _owned(self, job_id: str, worker: str) -> Job:
         job = self._records.find(job_id)

@@ -14,12 +14,14 @@ from inference.checks import AssetKind, check
 from inference.form import Form, missing
 from inference.look import look_at
 from inference.middleware import owner_of
-from inference.opening import open_picture
+from inference.opening import named
+from inference.pictures import Picture
 from inference.problems import Problem
 from inference.routes.forms import ASSET_BODY, UPLOAD_REFUSALS, refusals
 from inference.schemas import AssetAnswer, ChecksBody, LookAnswer, warning_bodies
 from inference.service import Service, service_of
 from inference.uploads import Part
+from preprocess.decode import decode
 
 router = APIRouter(tags=["assets"], prefix="/v1/assets")
 
@@ -83,8 +85,13 @@ async def get_look(request: Request, asset_id: str) -> LookAnswer:
     responses=refusals("not-found", "expired"),
 )
 async def delete_asset(request: Request, asset_id: str) -> None:
-    """It and everything made from it is gone from memory once running requests are done with it."""
-    assets_of(request).delete(asset_id)
+    """It and everything made from it is gone from memory once running requests are done with it.
+
+    So is what is kept of requests that sent the same file.
+    """
+    assets = assets_of(request)
+    forgotten = assets.delete(asset_id)
+    service_of(request).tools.reuse.of(assets.owner).forget(forgotten.picture)
 
 
 def assets_of(request: Request) -> OwnedAssets:
@@ -107,7 +114,8 @@ def read_asset(parts: Sequence[Part]) -> tuple[bytes, AssetKind]:
 
 def hold(data: bytes, kind: AssetKind, assets: OwnedAssets, service: Service) -> Asset:
     """Decode, look at and keep a picture, in a thread."""
-    picture = open_picture(data, service.tools.limits, field="image")
+    with named("image"):
+        picture = Picture(decode(data, service.tools.limits))
     checks = check(picture, kind, service.tools.preparation, service.settings.low_resolution_side)
     return assets.put(picture, kind, checks)
 

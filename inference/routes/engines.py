@@ -29,6 +29,7 @@ def get_engines(request: Request) -> EnginesAnswer:
         garments=service.settings.max_garments,
         keeps=KeepsBody(
             asset_s=service.settings.asset_ttl_s,
+            request_s=service.settings.reuse_s,
             job_s=service.settings.job_ttl_s,
             jobs_on_disk=service.settings.jobs_store == "sqlite",
         ),

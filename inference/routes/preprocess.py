@@ -70,10 +70,11 @@ async def answer(request: Request, field: str, options: Sequence[str], step: Ste
         if part is None:
             raise missing(field)
         media_type = preferred(request.headers.get("accept"), (PNG, JSON))
-        source = source_of(part, service.assets.of(owner_of(request.headers)), field=field)
+        owner = owner_of(request.headers)
+        source = source_of(part, service.assets.of(owner), field=field)
 
         def work(turn: Ticket) -> Response:
-            picture = open_picture(source, service.tools.limits, field=field)
+            picture = open_picture(source, service.tools.limits, service.tools.reuse.of(owner), field=field)
             with named(field):
                 artefact = step(form, picture, service)
             content = artefact.png if media_type == PNG else artefact.answer.model_dump_json().encode()

@@ -80,7 +80,7 @@ async def submit(proposal: Proposal, service: Service) -> Response:
 def _accept(proposal: Proposal, asked: TryOn, choice: Choice, service: Service) -> Accepted:
     """Every check that needs no preparation; the pictures are decoded again in their turn."""
     params = check(asked, choice)
-    open_inputs(asked, service.tools.limits)
+    open_inputs(asked, service.tools.limits, service.tools.reuse.of(asked.owner))
     return Accepted(
         asked=asked,
         parts=proposal.parts,

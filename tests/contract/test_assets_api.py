@@ -162,5 +162,5 @@ def test_only_its_owner_looks_closer(rig: Rig) -> None:
 def test_how_long_things_are_kept_is_told() -> None:
     with running(Settings(asset_ttl_s=60, job_ttl_s=90, jobs_store="memory", max_garments=2)) as rig:
         told = rig.client.get("/v1/engines").json()
-    assert told["keeps"] == {"asset_s": 60, "job_s": 90, "jobs_on_disk": False}
+    assert told["keeps"] == {"asset_s": 60, "request_s": 0, "job_s": 90, "jobs_on_disk": False}
     assert told["garments"] == 2

@@ -20,8 +20,10 @@ WARP, DIFFUSION = ("engine", "warp"), ("engine", "diffusion")
 LICENSED = {"accepted_licenses": ("diffusion",), "engine": "warp"}
 
 
-def post(rig: Rig, *fields: tuple[str, object]) -> httpx.Response:
-    return rig.client.post("/v1/tryon", files=[*PAIR, *(value(name, text) for name, text in fields)])
+def post(rig: Rig, *fields: tuple[str, object], key: str = "shop") -> httpx.Response:
+    """Requests of one key share what is prepared."""
+    parts = [*PAIR, *(value(name, text) for name, text in fields)]
+    return rig.client.post("/v1/tryon", files=parts, headers={"X-Cabine-Key": key})
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_the_next_is_prepared_while_the_engine_works_and_the_other_lane_goes_on(
         first = pool.submit(post, rig, DIFFUSION)
         assert rig.diffusion.started.wait(10)
         assert rig.preparation.counts["densepose"] == 1  # the last step of preparation
-        second = pool.submit(post, rig, DIFFUSION)
+        second = pool.submit(post, rig, DIFFUSION, key="studio")
         until(lambda: rig.preparation.counts["densepose"] == 2)
 
         assert post(rig, WARP).status_code == 200

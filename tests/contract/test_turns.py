@@ -17,8 +17,9 @@ SETTINGS = Settings(accepted_licenses=("diffusion",), engine="diffusion", concur
 PAIR = [file("person", person_photo()), file("garment", garment_photo())]
 
 
-def post(rig: Rig, seed: int) -> httpx.Response:
-    return rig.client.post("/v1/tryon", files=[*PAIR, value("seed", seed)])
+def post(rig: Rig, seed: int, key: str = "shop") -> httpx.Response:
+    """Requests of one key share what is prepared."""
+    return rig.client.post("/v1/tryon", files=[*PAIR, value("seed", seed)], headers={"X-Cabine-Key": key})
 
 
 def test_the_next_request_is_prepared_while_the_engine_works() -> None:
@@ -26,7 +27,7 @@ def test_the_next_request_is_prepared_while_the_engine_works() -> None:
         rig.diffusion.gate.clear()
         first = threads.submit(post, rig, 1)
         assert rig.diffusion.started.wait(10)
-        second = threads.submit(post, rig, 2)
+        second = threads.submit(post, rig, 2, "studio")
         until(lambda: rig.preparation.counts["densepose"] == 2)  # the last that is prepared
         assert rig.diffusion.runs == 1
         rig.diffusion.gate.set()

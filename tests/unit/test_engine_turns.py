@@ -28,23 +28,15 @@ from inference.engines.base import (
 )
 from inference.engines.pool import EnginePool
 from inference.engines.turns import companions
-from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
-from tests.bad_inputs import garment_photo, person_photo
 from tests.contract.conftest import until
 from tests.fake_batches import Drawing
-from tests.fakes import CANVAS, FakeEngine, FakePreparation, garment, person, registry, spec
+from tests.fakes import FakeEngine, prepared_pair, registry, spec
 
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    preparation = FakePreparation()
-    someone = person(decode(person_photo(), Limits()), CANVAS)
-    return Prepared(
-        person=someone,
-        garments=(garment(decode(garment_photo(), Limits())),),
-        agnostic=(preparation.agnostic(someone, "upper", "default"),),
-    )
+    return prepared_pair()
 
 
 @dataclass(kw_only=True)
@@ -434,6 +426,18 @@ def test_closing_does_not_wait_for_anybody_to_notice(client: Opening) -> None:
             with pytest.raises(Stopped):
                 turn.wait()
     assert engine.runs == 1
+
+
+def test_a_closed_pool_takes_up_nothing(client: Opening) -> None:
+    engine = FakeEngine(spec=spec())
+    sent = client(engine)
+    sent.pool.close()
+
+    with pytest.raises(Stopped), sent.pool.turn("warp", sent.prepared, PARAMS, never):
+        pass
+    with pytest.raises(Stopped):
+        sent.pool.warm("warp")
+    assert engine.runs == 0
 
 
 def test_a_pool_that_nobody_closed_leaves_no_thread() -> None:

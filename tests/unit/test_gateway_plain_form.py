@@ -91,6 +91,12 @@ def test_refusals_are_pages_for_browsers(client: FlaskClient) -> None:
     assert 'href="/"' in answer.text
 
 
+@pytest.mark.parametrize(("seconds", "words"), [(0, "and keeps nothing"), (90, "within 90 seconds")])
+def test_says_whether_photos_stay(stub: Stub, seconds: float, words: str) -> None:
+    application = create_app(settings_for(stub.url, reuse_s=seconds))
+    assert words in client_of(application).get("/").text
+
+
 def test_signing_out(client: FlaskClient) -> None:
     token = token_of(client).decode()
     assert_problem(client.post("/sign-out", data={"csrf_token": "made up"}), "forbidden", 403)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from inference.jobs.errors import LeaseLost, StoreDown
@@ -226,6 +228,34 @@ def test_cancelled_while_it_ended_is_cancelled(jobs: JobStore, outcome: Success 
     with pytest.raises(KeyError):
         jobs.read_result(job.id, "image-0")
     assert jobs._files.older_than(9e12) == []
+
+
+@pytest.mark.parametrize("after", ["cancelled", "handed on", "forgotten"])
+def test_pictures_that_come_when_the_job_is_no_more_ones_own_do_not_stay(
+    jobs: JobStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    """The job ends, or gets another worker, between the two transactions around a write."""
+    job = running(jobs)
+    write = jobs._files.write
+
+    def late(folder: str, files: Mapping[str, bytes]) -> None:
+        monkeypatch.undo()
+        if after == "handed on":
+            clock.now += LEASE_S
+            assert jobs.claim("other", LEASE_S, "cpu") is not None
+        else:
+            jobs.cancel(job.id)
+            jobs.finish(job.id, "w", None)
+        if after == "forgotten":
+            jobs._records.remove(job.id)
+        write(folder, files)
+
+    monkeypatch.setattr(jobs._files, "write", late)
+    with pytest.raises(LeaseLost):
+        jobs.attach(job.id, "w", "preview", b"a person")
+
+    left = jobs._files.older_than(9e12)
+    assert left == ([f"{job.id}.in"] if after == "handed on" else [])
 
 
 def test_files_that_cannot_be_removed_hold_up_nobody(
