@@ -21,7 +21,7 @@ WORKER_TIMEOUT_S = 60
 """Silence after which a hung worker is replaced; threads that wait for inference do not count as silence."""
 
 IDLE_CONNECTIONS = 1024
-"""Kept connections of clients that ask for nothing at the moment; more wait until one of them is closed."""
+"""Connections of clients that ask for nothing at the moment; beyond these the oldest are closed."""
 
 OTHER_FILES = 64
 """Open files besides connections: listener, heartbeat, log, libraries."""

@@ -14,7 +14,7 @@ import time
 from functools import partial
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[attr-defined]  # no stub knows it
 
 HEAD_BYTES = 16 * 1024
 """A longer head gets its thread before it is complete."""
@@ -24,6 +24,8 @@ DISCARD_S = 2.0
 """How long a body is read that nobody asked for, so that its connection can be kept."""
 LINGER_S = 2.0
 """How long a client may take to close its side, so that it gets the end of its answer and no reset."""
+LINGERING_SHARE = 1 / 8
+"""Of the threads; clients beyond these are not waited for."""
 LOOK_S = 0.5
 """How late a deadline may strike."""
 
@@ -109,23 +111,48 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         self._deadlines = Deadlines()
+        self._lingering = threading.BoundedSemaphore(max(1, int(self.cfg.threads * LINGERING_SHARE)))
         super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
         """In the main thread, for a connection that has something to say, or is new."""
         read_ahead = conn.parser is not None and conn.parser.unreader.buf.getvalue()
         if read_ahead or head_is_here(conn.sock):
-            conn.data_ready = True
-            super().enqueue_req(conn)
+            self._hand_over(conn)
             return
         conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + HEAD_S
+        conn.timeout = time.monotonic() + (HEAD_S if self.alive else STOP_KEEPALIVE_LINGER)
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
         if head_is_here(client):
-            super().on_pending_socket_readable(conn, client)
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            self._hand_over(conn)
+
+    def _hand_over(self, conn: Any) -> None:
+        """To the threads."""
+        conn.data_ready = True
+        super().enqueue_req(conn)
+
+    def murder_pending(self) -> None:
+        """Also make room for the next to connect: whoever says nothing keeps nobody out.
+
+        The oldest goes, of those who wait to be heard or of those who rest between requests: of the more
+        numerous, so that a crowd of one kind costs the other nothing.
+        """
+        waiting = max(self.pending_conns, self.keepalived_conns, key=len)
+        if waiting and self.nr_conns >= self.worker_connections:
+            waiting[0].timeout = 0.0
+            self.murder_keepalived()
+        super().murder_pending()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """The worker stops: nor does it wait longer for those who have not said anything yet."""
+        super()._cap_keepalive(deadline)  # type: ignore[misc]  # no stub knows it
+        for conn in self.pending_conns:
+            conn.timeout = deadline
 
     def handle(self, conn: Any) -> Any:
         conn.head_limit = self._deadlines.start(conn.sock, time.monotonic() + HEAD_S)
@@ -134,8 +161,17 @@ class Worker(ThreadWorker):
         finally:
             self._deadlines.end(conn.head_limit)
         if not kept:
-            linger(conn.sock)  # here: gunicorn does it in its main thread, and nobody could connect meanwhile
+            self._part_from(conn.sock)
         return kept
+
+    def _part_from(self, client: socket.socket) -> None:
+        """Here: gunicorn lingers in its main thread, and nobody could connect meanwhile."""
+        if self._lingering.acquire(blocking=False):
+            try:
+                linger(client)
+            finally:
+                self._lingering.release()
+        stop_reading(client)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         self._deadlines.end(conn.head_limit)
@@ -149,14 +185,16 @@ class Worker(ThreadWorker):
 
 
 def head_is_here(client: socket.socket) -> bool:
-    """Whether a thread need not wait for it; else the poller is not woken before more has come."""
+    """Whether a thread need not wait for it; else the poller is woken by more, or by the end."""
+    awaited = client.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
     try:
         seen = client.recv(HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     except OSError:
         return True  # it has left: what follows notices
-    ready = not seen or b"\r\n\r\n" in seen or len(seen) == HEAD_BYTES
+    ended = len(seen) < awaited  # woken all the same, and it would be so again and again
+    ready = ended or b"\r\n\r\n" in seen or len(seen) == HEAD_BYTES
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 if ready else len(seen) + 1)
     return ready
 
@@ -171,8 +209,7 @@ def linger(client: socket.socket) -> None:
             if not client.recv(HEAD_BYTES):
                 break
     except OSError:
-        pass  # it has left, or does not say so in time
-    stop_reading(client)
+        return  # it has left, or does not say so in time
 
 
 def stop_reading(client: socket.socket) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,12 +29,18 @@ class Process:
 
 
 @contextmanager
-def running_gateway(inference_url: str, **settings: object) -> Iterator[Process]:
-    """``python -m gateway``; ``settings`` by the names of their variables, without ``CABINE_``."""
+def running_gateway(
+    inference_url: str, *, constants: Sequence[str] = (), **settings: object
+) -> Iterator[Process]:
+    """``python -m gateway``; ``settings`` by the names of their variables, without ``CABINE_``.
+
+    ``constants`` of its worker may be others, as in ``HEAD_S=2``.
+    """
     port = free_port()
     variables = {f"CABINE_{name}": str(value) for name, value in settings.items()}
     variables |= {"CABINE_INFERENCE_URL": inference_url, "CABINE_GATEWAY_PORT": str(port)}
-    with _running(["gateway"], port, variables, "/health/live") as process:
+    command = ["tests.gateway_with", *constants] if constants else ["gateway"]
+    with _running(command, port, variables, "/health/live") as process:
         yield process
 
 
