@@ -15,7 +15,7 @@ from tests.page_visit import Visit
 KEY = new_secret()
 
 
-@pytest.fixture(scope="module", params=["key", "open"])
+@pytest.fixture(params=["key", "open"])
 def locked(page_service: PageService, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """Address, and whether the page asks for the ``key`` or is ``open``."""
     keys = f"shop:{digest_of(KEY)}"
