@@ -30,6 +30,7 @@ def test_where_it_is(visit: Visit, held: PageService) -> None:
     begin(visit)
     visit.until("document.querySelector('.progress-detail').textContent === 'You are next.'")
     assert visit.page.inner_text(".progress-words") == "Waiting for your turn …"
+    assert visit.page.title() == "Working … · Cabine · virtual try-on"
     held.finish.set()
     visit.wait("done")
 
@@ -83,6 +84,24 @@ def test_a_reload_picks_it_up(visit: Visit, held: PageService) -> None:
     visit.page.reload()
     visit.page.wait_for_selector(".go .primary[aria-disabled=false]")
     assert visit.page.get_attribute("#room", "data-phase") == "choosing", "it is over"
+
+
+def test_each_of_two_tabs_picks_up_its_own(visit: Visit, held: PageService) -> None:
+    visit.expect("ERR_")
+    other = visit.context.new_page()
+    other.goto(visit.url)
+    other.wait_for_selector(".go .primary[aria-disabled=false]")
+    tabs = (visit.page, other)
+    for number, tab in enumerate(tabs, 1):
+        tab.click(".go .primary")
+        wait_until(lambda number=number: len(held.sent("GET", "/v1/jobs/")) == number)
+    for tab in tabs:
+        tab.reload()
+        tab.wait_for_selector("#room[data-phase=working]")
+    held.finish.set()
+    for tab in tabs:
+        tab.wait_for_selector("#room[data-phase=done]")
+    assert len(held.forms) == 2
 
 
 def test_a_broken_stream_goes_on_where_it_broke(visit: Visit, held: PageService) -> None:
