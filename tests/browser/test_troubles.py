@@ -15,7 +15,8 @@ def test_offline_and_back(visit: Visit, service: PageService) -> None:
     visit.expect("ERR_INTERNET_DISCONNECTED")
     visit.context.set_offline(True)
     visit.page.click(".go .primary")
-    visit.until("document.querySelector('.progress-words').textContent.startsWith('You are offline')")
+    words = "You are offline. This goes on when you are back."
+    visit.until(f"document.querySelector('.progress-words').textContent === '{words}'")
     visit.context.set_offline(False)
     visit.wait("done")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.gateway_process import wait_until
@@ -24,6 +26,11 @@ def held(service: PageService) -> PageService:
 def begin(visit: Visit) -> None:
     visit.page.click(".go .primary")
     visit.wait("working")
+
+
+def followed(service: PageService, jobs: int) -> bool:
+    """Does the page listen to so many?"""
+    return len(service.sent("GET", "/v1/jobs/")) == jobs
 
 
 def test_where_it_is(visit: Visit, held: PageService) -> None:
@@ -94,7 +101,7 @@ def test_each_of_two_tabs_picks_up_its_own(visit: Visit, held: PageService) -> N
     tabs = (visit.page, other)
     for number, tab in enumerate(tabs, 1):
         tab.click(".go .primary")
-        wait_until(lambda number=number: len(held.sent("GET", "/v1/jobs/")) == number)
+        wait_until(partial(followed, held, number))
     for tab in tabs:
         tab.reload()
         tab.wait_for_selector("#room[data-phase=working]")

@@ -119,7 +119,7 @@ export class TryOn {
         } else if (tries >= MOST_TRIES) {
           throw error;
         } else if (error.unreachable) {
-          this.#show({ words: lostWords(error.slug) });
+          this.#show({ words: t(error.slug === "offline" ? "job.offline_sending" : "job.reconnecting") });
           await pause(LOST_MS, signal);
         } else if (error.retryAfterS && error.retryAfterS <= LONGEST_WAIT_S) {
           await this.#waitTurn(error, signal);
