@@ -208,3 +208,66 @@ def test_photos_are_given_back_when_the_page_is_left(visit: Visit, service: Page
     visit.page.goto("about:blank")
     [asset] = {one["target"].split("/")[3] for one in service.sent("GET", "/v1/assets/person")}
     wait_until(lambda: asset in service.gone)
+
+
+def test_a_garment_beyond_the_most_is_not_sent(visit: Visit, service: PageService) -> None:
+    service.service = service_of(DIFFUSION) | {"garments": 1}
+    visit.open()
+    visit.page.set_input_files("#garment-file", GARMENT)
+    visit.consent()
+    visit.until("document.querySelector('#garment-notice').textContent === 'One garment at a time here.'")
+    visit.page.click(".tile input[data-name='trousers_denim.jpg']", force=True)
+    assert not visit.page.is_checked(".tile input[data-name='trousers_denim.jpg']")
+    visit.try_on()
+    assert len(service.sent("POST", "/v1/assets")) == 2, "the model and the sample"
+
+
+URLS_IN_USE = """
+window.urlsInUse = new Set();
+const { createObjectURL, revokeObjectURL } = URL;
+URL.createObjectURL = (blob) => {
+  const url = createObjectURL(blob);
+  window.urlsInUse.add(url);
+  return url;
+};
+URL.revokeObjectURL = (url) => {
+  window.urlsInUse.delete(url);
+  revokeObjectURL(url);
+};
+"""
+
+
+def test_a_garment_that_is_removed_leaves_no_photo_in_memory(
+    visitor: Visitor, service: PageService, stub_url: str
+) -> None:
+    visit = visitor(stub_url)
+    visit.page.add_init_script(URLS_IN_USE)
+    visit.open()
+    visit.page.set_input_files("#garment-file", GARMENT)
+    visit.consent()
+    visit.page.wait_for_selector(".worn .remove")
+    assert visit.page.evaluate("window.urlsInUse.size") == 1
+    visit.page.click(".worn .remove")
+    visit.page.wait_for_selector(".worn .remove", state="detached")
+    assert visit.page.evaluate("window.urlsInUse.size") == 0
+
+
+COUNT_CAMERAS = """
+navigator.mediaDevices.getUserMedia = async () => {
+  window.camerasStarted = (window.camerasStarted ?? 0) + 1;
+  throw new DOMException("none", "NotFoundError");
+};
+"""
+
+
+def test_the_camera_is_opened_once_however_often_it_is_asked_for(
+    visitor: Visitor, service: PageService, stub_url: str
+) -> None:
+    visit = visitor(stub_url)
+    visit.page.add_init_script(COUNT_CAMERAS)
+    visit.open()
+    visit.page.evaluate(
+        "const button = document.querySelector('[data-action=camera]'); button.click(); button.click();"
+    )
+    visit.until("document.querySelector('#camera').dataset.state === 'fail'")
+    assert visit.page.evaluate("window.camerasStarted") == 1

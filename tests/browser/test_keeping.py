@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.browser.conftest import Visitor
 from tests.page_service import PageService
-from tests.page_visit import Visit
+from tests.page_visit import PERSON, Visit
 
 NO_DATABASE = "indexedDB.open = () => { throw new DOMException('cookies are forbidden', 'SecurityError'); };"
 
@@ -32,6 +32,29 @@ FILL = """
 })
 """
 MB = 2**20
+
+# What a failed try-on leaves behind; and whether anything of that is left.
+LEAVE = """
+() => new Promise((resolve, reject) => {
+  const opening = indexedDB.open("cabine");
+  opening.onerror = reject;
+  opening.onsuccess = () => {
+    const writing = opening.result.transaction("running", "readwrite");
+    writing.objectStore("running").put({ id: "job-left" });
+    writing.oncomplete = resolve;
+  };
+})
+"""
+NOTHING_LEFT = """
+new Promise((resolve, reject) => {
+  const opening = indexedDB.open("cabine");
+  opening.onerror = reject;
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction("running").objectStore("running").count();
+    counting.onsuccess = () => resolve(counting.result === 0);
+  };
+})
+"""
 
 
 def looks(visit: Visit) -> list[str]:
@@ -84,3 +107,36 @@ def test_a_look_that_is_opened_again_is_chosen_again(visit: Visit) -> None:
     assert visit.page.is_checked(".tile input[data-name='tshirt_print.jpg']")
     assert not visit.page.is_checked(".tile input[data-name='polo_green.jpg']")
     assert visit.focused("#stage")
+
+
+def test_clearing_all_takes_what_a_failed_try_on_left(visit: Visit, service: PageService) -> None:
+    visit.page.evaluate(FILL, {"count": 1, "bytes": 1, "large": 0})
+    visit.page.evaluate(LEAVE)
+    visit.page.click("[data-action=history]")
+    visit.page.click("#looks [data-action=clear]")
+    with visit.page.expect_response("**/v1/jobs/job-left"):
+        visit.page.click("#looks [data-action=clear]")
+    visit.until(NOTHING_LEFT)
+    assert "job-left" in service.gone
+
+
+def test_an_old_photo_is_not_sent_again_without_consent(visit: Visit, service: PageService) -> None:
+    visit.page.set_input_files("#person-file", PERSON)
+    visit.consent()
+    visit.try_on()
+    visit.page.evaluate("localStorage.clear()")  # agreed to once, or to other terms
+    visit.open()
+    service.requests.clear()
+    visit.page.click("[data-action=history]")
+    visit.page.click(".look-open")
+    visit.wait("done")
+    visit.page.click(".go .primary")
+    visit.page.wait_for_selector("#consent[open]")
+    assert service.sent("POST", "/v1/assets") == []
+    visit.page.click("#consent [data-action=not-now]")
+    assert visit.page.get_attribute("#room", "data-phase") == "done"
+    visit.page.click(".go .primary")
+    with visit.page.expect_response("**/v1/tryon"):
+        visit.consent()
+    visit.wait("done")
+    assert len(service.sent("POST", "/v1/assets")) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.browser.conftest import Visitor
@@ -13,7 +15,8 @@ def test_offline_and_back(visit: Visit, service: PageService) -> None:
     visit.expect("ERR_INTERNET_DISCONNECTED")
     visit.context.set_offline(True)
     visit.page.click(".go .primary")
-    visit.until("document.querySelector('.progress-words').textContent.startsWith('You are offline')")
+    words = "You are offline. This goes on when you are back."
+    visit.until(f"document.querySelector('.progress-words').textContent === '{words}'")
     visit.context.set_offline(False)
     visit.wait("done")
 
@@ -113,7 +116,62 @@ def test_a_server_without_an_engine(visitor: Visitor, service: PageService, stub
 
 def test_a_photo_that_cannot_be_read(visit: Visit, service: PageService) -> None:
     visit.expect("status of 415")
-    service.upload_refusals = [Refusal(status=415, slug="unsupported-media-type")]
+    service.upload_refusals = [Refusal(status=415, slug="unsupported-media-type", retryable=False)]
     visit.page.set_input_files("#person-file", PERSON)
     visit.consent()
     assert "not a photo this server can read" in visit.message()
+    advice = visit.page.inner_text("#person-coach")
+    assert "This one will not work." in advice
+    assert "can still try" not in advice
+
+
+def test_the_rack_stays_when_what_was_wrong_is_forgotten(
+    visitor: Visitor, service: PageService, stub_url: str
+) -> None:
+    visit = visitor(stub_url)
+    visit.expect("status of 503")
+    body = json.dumps(problem("upstream-unavailable", 503))
+    visit.page.route(
+        "**/v1/engines",
+        lambda route: route.fulfill(status=503, content_type="application/problem+json", body=body),
+    )
+    visit.page.goto(stub_url)
+    visit.message()
+    visit.page.check(".tile input[data-name='polo_green.jpg']", force=True)
+    assert not visit.page.is_visible("#message")
+    assert visit.page.locator(".rack .tile").first.is_visible()
+
+
+@pytest.mark.parametrize(
+    ("script", "button", "sheet"),
+    [
+        ("history-panel.js", "[data-action=history]", "#looks"),
+        ("editor.js", "#stage [data-action=mask]", "#mask"),
+        ("camera.js", "[data-action=camera]", "#camera"),
+    ],
+)
+def test_a_part_of_the_page_that_cannot_be_fetched_is_told(
+    visit: Visit, script: str, button: str, sheet: str
+) -> None:
+    visit.expect("ERR_FAILED")
+    visit.page.route(f"**/{script}*", lambda route: route.abort())
+    visit.page.click(button)
+    assert visit.message() == ("A part of this page could not be fetched. Try again, or load the page again.")
+    visit.page.unroute(f"**/{script}*")
+    visit.page.click("#message button")
+    visit.page.wait_for_selector(f"{sheet}[open]")
+
+
+def test_a_fault_of_the_page_is_not_taken_for_one_of_the_network(
+    visitor: Visitor, service: PageService, stub_url: str
+) -> None:
+    visit = visitor(stub_url)
+    visit.page.add_init_script(
+        "Intl.PluralRules.prototype.select = () => { throw new TypeError('a fault of the page'); };"
+    )
+    visit.expect("a fault of the page")
+    visit.open()
+    service.finish.clear()
+    service.told = [("progress", {"stage": "engine", "eta_s": 40.0, "state": "running"})]
+    visit.page.click(".go .primary")
+    assert visit.message() == "Something went wrong. Try again."

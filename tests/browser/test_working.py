@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.gateway_process import wait_until
@@ -26,10 +28,16 @@ def begin(visit: Visit) -> None:
     visit.wait("working")
 
 
+def followed(service: PageService, jobs: int) -> bool:
+    """Does the page listen to so many?"""
+    return len(service.sent("GET", "/v1/jobs/")) == jobs
+
+
 def test_where_it_is(visit: Visit, held: PageService) -> None:
     begin(visit)
     visit.until("document.querySelector('.progress-detail').textContent === 'You are next.'")
     assert visit.page.inner_text(".progress-words") == "Waiting for your turn …"
+    assert visit.page.title() == "Working … · Cabine · virtual try-on"
     held.finish.set()
     visit.wait("done")
 
@@ -83,6 +91,24 @@ def test_a_reload_picks_it_up(visit: Visit, held: PageService) -> None:
     visit.page.reload()
     visit.page.wait_for_selector(".go .primary[aria-disabled=false]")
     assert visit.page.get_attribute("#room", "data-phase") == "choosing", "it is over"
+
+
+def test_each_of_two_tabs_picks_up_its_own(visit: Visit, held: PageService) -> None:
+    visit.expect("ERR_")
+    other = visit.context.new_page()
+    other.goto(visit.url)
+    other.wait_for_selector(".go .primary[aria-disabled=false]")
+    tabs = (visit.page, other)
+    for number, tab in enumerate(tabs, 1):
+        tab.click(".go .primary")
+        wait_until(partial(followed, held, number))
+    for tab in tabs:
+        tab.reload()
+        tab.wait_for_selector("#room[data-phase=working]")
+    held.finish.set()
+    for tab in tabs:
+        tab.wait_for_selector("#room[data-phase=done]")
+    assert len(held.forms) == 2
 
 
 def test_a_broken_stream_goes_on_where_it_broke(visit: Visit, held: PageService) -> None:

@@ -2,9 +2,10 @@
 import { categoryOf, servedCategories, together } from "../state.js";
 import { listed, pageData, t } from "../words.js";
 import { Held, ownPhoto, revived, samplePhoto } from "./photos.js";
-import { explain } from "./troubles.js";
+import { explain, wordsFor } from "./troubles.js";
 
 const MB = 2 ** 20;
+const OF_THE_PHOTO = new Set([413, 415, 422]); // statuses of refusals that another try with it meets again
 
 export class Choices {
   #store;
@@ -23,7 +24,7 @@ export class Choices {
     const photo = ownPhoto(kind, blob, title);
     if (kind === "person") this.#become(photo);
     else this.#add(photo);
-    this.#check(photo);
+    if (this.#current(photo.key)) this.#check(photo); // one beyond the most is gone again
   }
 
   takeModel(sample) {
@@ -34,17 +35,23 @@ export class Choices {
     if (!this.#busy) this.#add(samplePhoto("garment", sample));
   }
 
+  /** True where no chosen photo is the visitor's own, or the visitor agrees to send them: nobody asked for kept ones. */
+  async maySend() {
+    const { person, garments } = this.#store.state;
+    return ![person, ...garments].some((photo) => photo?.own) || this.#consent.given();
+  }
+
   /** Photos that were kept in this browser: of a job that is picked up, of an earlier result. */
   restore({ person, garments }) {
     const { garments: left } = this.#store.state;
-    for (const garment of left) this.held.release(garment);
+    for (const garment of left) this.#release(garment);
     this.#become(revived("person", person));
     this.#store.set({ garments: garments.map((garment) => revived("garment", garment)), notice: null });
   }
 
   remove(key) {
     const { garments } = this.#store.state;
-    for (const garment of garments) if (garment.key === key) this.held.release(garment);
+    for (const garment of garments) if (garment.key === key) this.#release(garment);
     this.#store.set({ garments: garments.filter((garment) => garment.key !== key), notice: null, message: null });
   }
 
@@ -73,21 +80,28 @@ export class Choices {
 
   #become(person) {
     const { person: old } = this.#store.state;
-    if (old) {
-      this.held.release(old);
-      if (old.blob) URL.revokeObjectURL(old.url);
-    }
+    if (old) this.#release(old);
     this.#store.set({ person, mask: null, result: null, phase: "choosing", message: null });
   }
 
   #add(garment) {
     const { garments, service } = this.#store.state;
-    this.#store.set({ garments: [...garments, garment], notice: null, message: null });
-    this.#makeRoom(garment.key);
-    const most = service?.garments ?? garments.length + 1;
-    if (this.#store.state.garments.length <= most) return;
-    this.remove(garment.key);
-    this.#store.set({ notice: t("garments.full", { n: most }) });
+    const most = service?.garments ?? Infinity;
+    if (garments.filter(this.#goesWith(garment)).length < most) {
+      this.#store.set({ garments: [...garments, garment], notice: null, message: null });
+      this.#makeRoom(garment.key);
+    } else {
+      this.#release(garment);
+      this.#store.set({ notice: t("garments.full", { n: most }), message: null });
+    }
+  }
+
+  /** -> a function: can a garment be worn with this one? */
+  #goesWith(newest) {
+    const served = servedCategories(this.#store.state);
+    const only = served?.size === 1 ? [...served][0] : "auto"; // where one thing can be worn, an unknown one is that
+    const worn = (garment) => (categoryOf(garment) === "auto" ? only : categoryOf(garment));
+    return (garment) => garment === newest || together(worn(garment), worn(newest));
   }
 
   /** What cannot be worn with the garment of this key goes. */
@@ -95,13 +109,10 @@ export class Choices {
     const { garments } = this.#store.state;
     const newest = garments.find((garment) => garment.key === key);
     if (!newest) return;
-    const served = servedCategories(this.#store.state);
-    const only = served?.size === 1 ? [...served][0] : "auto"; // where one thing can be worn, an unknown one is that
-    const worn = (garment) => (categoryOf(garment) === "auto" ? only : categoryOf(garment));
-    const stays = (garment) => garment === newest || together(worn(garment), worn(newest));
+    const stays = this.#goesWith(newest);
     const gone = garments.filter((garment) => !stays(garment));
     if (gone.length === 0) return;
-    for (const garment of gone) this.held.release(garment);
+    for (const garment of gone) this.#release(garment);
     // One sample in place of another of its kind is what taking it meant; anything else is worth a word.
     const surprising = gone.filter((garment) => garment.own || categoryOf(garment) !== categoryOf(newest));
     const names = { old: listed(surprising.map(({ title }) => title)), new: newest.title };
@@ -118,9 +129,19 @@ export class Choices {
       this.#change(photo.key, photo.kind === "garment" ? { check, found } : { check });
       if (photo.kind === "garment") this.#makeRoom(photo.key);
     } catch (error) {
-      this.#change(photo.key, { check: { state: "unknown", tips: [] } });
+      const grave = OF_THE_PHOTO.has(error.status);
+      const check = grave
+        ? { state: "done", tips: [{ words: wordsFor(error), grave }] }
+        : { state: "unknown", tips: [] };
+      this.#change(photo.key, { check });
       if (this.#current(photo.key)) explain(this.#store, error, () => this.#check(photo));
     }
+  }
+
+  /** Neither the server nor this page holds what is no longer chosen. */
+  #release(photo) {
+    this.held.release(photo);
+    if (photo.blob) URL.revokeObjectURL(photo.url);
   }
 
   #current(key) {

@@ -7,6 +7,7 @@ const REMEMBERED = "cabine.consent";
 export class Consent {
   #dialog = document.querySelector("#consent");
   #store;
+  #agreed = null; // terms of this visit; unknown ones are not remembered beyond it
   #asking = null; // several photos may come at once: one question is enough
 
   constructor(store) {
@@ -19,7 +20,7 @@ export class Consent {
   given() {
     const keeps = this.#store.state.service?.keeps;
     const terms = JSON.stringify(keeps ?? null);
-    if (recall(REMEMBERED) === terms) return Promise.resolve(true);
+    if (this.#agreed === terms || recall(REMEMBERED) === terms) return Promise.resolve(true);
     this.#asking ??= this.#ask(keeps, terms).finally(() => (this.#asking = null));
     return this.#asking;
   }
@@ -31,6 +32,7 @@ export class Consent {
     this.#dialog.showModal();
     await new Promise((resolve) => this.#dialog.addEventListener("close", resolve, { once: true }));
     const agreed = this.#dialog.returnValue === "yes";
+    if (agreed) this.#agreed = terms;
     if (agreed && keeps) remember(REMEMBERED, terms);
     return agreed;
   }

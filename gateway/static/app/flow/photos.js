@@ -7,7 +7,8 @@ let made = 0;
 /**
  * A photo: { key, kind: "person" | "garment", own, title, url to show, blob | null, source: url | null, check }
  * A garment also has { category: the visitor's word or "auto", found: what was recognised | null, photo }.
- * `check`: { state: "none" | "looking" | "done" | "unknown", tips: [{ name, grave }] }
+ * `check`: { state: "none" | "looking" | "done" | "unknown", tips: [{ name, grave }] }; `words` instead of a tip's
+ * `name` where the server refused the photo.
  */
 export function ownPhoto(kind, blob, title) {
   return photo(kind, { own: true, title, url: URL.createObjectURL(blob), blob, source: null });

@@ -24,14 +24,16 @@ export class TryOn {
   }
 
   /** Try on what is chosen now. */
-  start() {
-    const { person, garments, options, phase } = this.#store.state;
-    if (phase === "working") return;
+  async start() {
+    if (this.#store.state.phase === "working") return;
     const missing = whatIsMissing(this.#store.state);
     if (missing) {
       this.#store.set({ message: { words: missing, action: null } });
       return;
     }
+    if (!(await this.#choices.maySend())) return;
+    const { person, garments, options, phase } = this.#store.state;
+    if (phase === "working") return; // asked twice
     this.#store.set({ tried: garments });
     const mask = maskInUse(this.#store.state);
     this.#run(() => this.#send({ person, garments, options, mask }), () => this.start());
@@ -39,9 +41,14 @@ export class TryOn {
 
   /** Pick up a job that was under way when the page was left; does nothing where there is none. */
   async resume() {
-    const [left] = await running.recall();
-    if (!left || this.#store.state.phase === "working") return;
-    if (!(await owned(left.id))) return; // another tab of this browser has it
+    for (const left of await running.recall()) {
+      const free = await owned(left.id); // else another tab of this browser has it
+      if (this.#store.state.phase === "working") return;
+      if (free) return this.#pickUp(left);
+    }
+  }
+
+  #pickUp(left) {
     this.#choices.restore(left);
     this.#run(async () => {
       this.#show({ words: t("job.resumed") });
@@ -54,6 +61,12 @@ export class TryOn {
     if (this.#store.state.phase === "working") return;
     this.#choices.restore(result);
     this.#store.set({ phase: "done", result, tried: this.#store.state.garments });
+  }
+
+  /** Nothing of earlier try-ons stays, here or on the server; what another tab works on does. */
+  async clearKept() {
+    await results.clear();
+    for (const { id } of await running.recall()) if (await owned(id)) letGo(id);
   }
 
   cancel() {
@@ -106,7 +119,7 @@ export class TryOn {
         } else if (tries >= MOST_TRIES) {
           throw error;
         } else if (error.unreachable) {
-          this.#show({ words: lostWords(error.slug) });
+          this.#show({ words: t(error.slug === "offline" ? "job.offline_sending" : "job.reconnecting") });
           await pause(LOST_MS, signal);
         } else if (error.retryAfterS && error.retryAfterS <= LONGEST_WAIT_S) {
           await this.#waitTurn(error, signal);

@@ -10,7 +10,7 @@ export function forget(id) {
   return withDb((db) => db.delete("running", id));
 }
 
-/** What was under way when this page was left, oldest first. */
+/** What was under way when this page was left, and what other tabs work on, in no order. */
 export function recall() {
   return withDb((db) => db.getAll("running"), []);
 }

@@ -23,19 +23,25 @@ export class ServiceError extends Error {
 
 /** fetch() of this site; resolves to a good answer, rejects with a ServiceError or, aborted, an AbortError. */
 export async function call(path, { headers = {}, ...options } = {}) {
-  let response;
-  try {
-    response = await fetch(path, { ...options, headers: { ...signed, ...headers } });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ServiceError(navigator.onLine ? "unreachable" : "offline");
-  }
+  const response = await reached(fetch(path, { ...options, headers: { ...signed, ...headers } }));
   if (!response.ok) throw await errorOf(response);
   return response;
 }
 
 export async function callJson(path, options) {
-  return (await call(path, options)).json();
+  return reached((await call(path, options)).json());
+}
+
+/**
+ * What `asked` of the network resolves to. A way that is lost (browsers say TypeError) rejects with a ServiceError,
+ * `slug` or "offline"; anything else that went wrong rejects as it is.
+ */
+export async function reached(asked, slug = "unreachable") {
+  try {
+    return await asked;
+  } catch (error) {
+    throw error instanceof TypeError ? new ServiceError(navigator.onLine ? slug : "offline") : error;
+  }
 }
 
 async function errorOf(response) {

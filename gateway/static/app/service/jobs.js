@@ -1,5 +1,5 @@
 // Jobs: hand a try-on in, follow it to its end through whatever the network does, fetch the pictures, remove it.
-import { ServiceError, call, callJson } from "./http.js";
+import { ServiceError, call, callJson, reached } from "./http.js";
 import { readEvents } from "./events.js";
 
 const FINISHED = new Set(["succeeded", "failed", "cancelled", "expired"]);
@@ -95,7 +95,7 @@ class Watch {
 
 /** A picture or mask of a job. */
 export async function picture(url, signal) {
-  return (await call(url, { signal })).blob();
+  return reached((await call(url, { signal })).blob());
 }
 
 /** Cancel a running job, or remove what is left of a finished one; also while the page is being closed. */

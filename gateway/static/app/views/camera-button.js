@@ -1,12 +1,13 @@
 // The button that opens the camera, where there is one to open.
 import { t } from "../words.js";
+import { onDemand } from "./on-demand.js";
 
-export function showCameraButton({ choices }) {
+export function showCameraButton({ store, choices }) {
   const button = document.querySelector("[data-action=camera]");
   button.hidden = !navigator.mediaDevices?.getUserMedia; // asks for https; a phone's file picker offers its camera too
-  button.addEventListener("click", async () => {
-    const { takePhoto } = await import("./camera.js");
+  const open = onDemand(store, () => import("./camera.js"), async ({ takePhoto }) => {
     const photo = await takePhoto();
-    if (photo) choices.takeOwn("person", photo, t("camera.title_of_photo"));
+    if (photo) await choices.takeOwn("person", photo, t("camera.title_of_photo"));
   });
+  button.addEventListener("click", open);
 }

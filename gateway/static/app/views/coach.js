@@ -15,8 +15,8 @@ export function coach(element, { state, tips }, { looking, good }) {
   element.replaceChildren(...(head ? [paragraph(head)] : []), ...(lines.length > 0 ? [list(lines)] : []));
 }
 
-function wordsOf({ name, category }) {
-  return tOr(`tips.${name}`, name, { category });
+function wordsOf({ name, category, words }) {
+  return words ?? tOr(`tips.${name}`, name, { category });
 }
 
 function paragraph(words) {

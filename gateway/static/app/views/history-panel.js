@@ -16,6 +16,7 @@ export async function openHistory(page) {
   list.replaceChildren(...(kept ?? []).map((result) => look(page, result)));
   sheet.querySelector(".hint").textContent = t(kept ? "history.hint" : "history.impossible");
   showEmptiness(kept !== null);
+  clear.onclick = () => clearAll(page);
   sheet.showModal();
 }
 
@@ -62,15 +63,16 @@ function say(words) {
   sheet.querySelector("[role=status]").textContent = words;
 }
 
-clear.addEventListener("click", () => {
+function clearAll(page) {
   if (clear.dataset.asking !== "true") return ask(true);
-  results.clear();
+  page.tryOn.clearKept();
   list.replaceChildren();
   ask(false);
   say(t("history.cleared"));
   showEmptiness();
   sheet.querySelector("[data-action=close]").focus();
-});
+}
+
 clear.addEventListener("blur", () => ask(false));
 sheet.querySelector("[data-action=close]").addEventListener("click", () => sheet.close());
 sheet.addEventListener("close", () => {

@@ -1,6 +1,7 @@
 // What will change in the photo, before; what did, after. The sheet that changes it is fetched when it is first opened.
 import { maskInUse } from "../state.js";
 import { t } from "../words.js";
+import { onDemand } from "./on-demand.js";
 
 export function showMask(page) {
   const { store } = page;
@@ -10,10 +11,10 @@ export function showMask(page) {
   const note = document.querySelector("#own-mask");
   let url = null;
 
-  async function open() {
-    const { openEditor } = await import("../masking/editor.js");
-    await openEditor(page);
-  }
+  const load = () => import("../masking/editor.js");
+  const open = onDemand(store, load, async ({ openEditor }) => {
+    if (await page.choices.maySend()) await openEditor(page);
+  });
 
   function toggle(shown) {
     button.setAttribute("aria-pressed", String(shown));

@@ -16,6 +16,7 @@ export function showRack({ store, choices }) {
       const chosen = store.state.garments.find((garment) => garment.source === tile.value);
       if (chosen) choices.remove(chosen.key);
       else choices.addSample(sampleOf(tile));
+      tick(store.state.garments); // one too many was not taken
     });
   }
 
@@ -23,9 +24,11 @@ export function showRack({ store, choices }) {
   if (first) choices.addSample(sampleOf(first));
 
   // Nothing moves when it turns out what the server can do: until then the rack, and what is below it, waits.
+  const form = document.querySelector("#tryon");
+  form.toggleAttribute("data-waiting", true);
   store.watch(
-    ({ service, message }) => service === null && message === null,
-    (waiting) => document.querySelector("#tryon").toggleAttribute("data-waiting", waiting),
+    ({ service, message }) => service !== null || message !== null,
+    (known) => known && form.removeAttribute("data-waiting"), // for good: messages go again
   );
   store.watch(servedKey, (key, state) => {
     const wearable = tiles.filter(isWearable);
@@ -34,16 +37,15 @@ export function showRack({ store, choices }) {
     for (const garment of state.garments) if (!garment.own && !canWear(categoryOf(garment))) choices.remove(garment.key);
     if (store.state.garments.length === 0 && wearable.length > 0) choices.addSample(sampleOf(wearable[0]));
   });
-  store.watch(
-    (state) => state.garments,
-    (garments) => {
-      for (const tile of tiles) tile.checked = garments.some((garment) => garment.source === tile.value);
-    },
-  );
+  store.watch((state) => state.garments, tick);
   store.watch(
     (state) => state.notice ?? (tiles.some(isWearable) || tiles.length === 0 ? "" : t("garments.none_served")),
     (words) => (notice.textContent = words),
   );
+
+  function tick(garments) {
+    for (const tile of tiles) tile.checked = garments.some((garment) => garment.source === tile.value);
+  }
 
   function canWear(category) {
     const served = servedCategories(store.state);

@@ -1,12 +1,13 @@
 // The result: which of its pictures is seen, what is said about it, and what can be done next.
 import { listed, t } from "../words.js";
 import { showCompare } from "./compare.js";
+import { onDemand } from "./on-demand.js";
 import { showSamples } from "./samples.js";
 import { showSave } from "./save.js";
 import { sayVerdict } from "./verdict.js";
 
 /** -> { reveal(result), hide() } */
-export function showResult({ stage }) {
+export function showResult({ store, stage }) {
   const before = stage.querySelector(".before");
   const after = stage.querySelector(".after");
   const samples = stage.querySelector(".samples");
@@ -16,10 +17,10 @@ export function showResult({ stage }) {
   let urls = [];
 
   stage.querySelector("[data-action=another]").addEventListener("click", chooseAnother);
-  stage.querySelector("[data-action=zoom]").addEventListener("click", async () => {
-    const { openZoom } = await import("./zoom.js");
-    openZoom({ after: after.src, before: before.hidden ? null : before.src, alt: after.alt });
-  });
+  const zoom = onDemand(store, () => import("./zoom.js"), ({ openZoom }) =>
+    openZoom({ after: after.src, before: before.hidden ? null : before.src, alt: after.alt }),
+  );
+  stage.querySelector("[data-action=zoom]").addEventListener("click", zoom);
 
   function hide() {
     for (const part of parts) part.hidden = true;

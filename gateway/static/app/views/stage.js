@@ -8,7 +8,7 @@ export function showStage({ store, tryOn }) {
   const box = stage.querySelector(".picture");
   const before = stage.querySelector(".before");
   const after = stage.querySelector(".after");
-  const shown = showResult({ stage });
+  const shown = showResult({ store, stage });
 
   // A stage that is taller than the window is scrolled to its end before it stays.
   new ResizeObserver(() => stage.style.setProperty("--tall", `${stage.offsetHeight}px`)).observe(stage);

@@ -4,10 +4,11 @@ import { t } from "../words.js";
 export function showTitle({ store }) {
   const plain = document.title;
   store.watch(
-    ({ phase, job }) => (phase === "working" ? `${Math.round(100 * (job?.share ?? 0))}` : phase),
+    ({ phase, job }) => (phase === "working" && typeof job?.share === "number" ? Math.round(100 * job.share) : phase),
     (told) => {
       if (told === "choosing" || (told === "done" && !document.hidden)) document.title = plain;
       else if (told === "done") document.title = t("page.title_done", { name: plain });
+      else if (told === "working") document.title = t("page.title_waiting", { name: plain });
       else document.title = t("page.title_working", { n: told, name: plain });
     },
   );
