@@ -1,7 +1,7 @@
 """The page in a real browser; skipped, with the reason, where Chromium or playwright is missing.
 
-One browser and one pair of servers for this folder, a fresh browser context for each test. Fixtures end with
-the folder: playwright's event loop would stand in the way of tests that start one of their own.
+One browser and one pair of servers for each file, a fresh browser context for each test. Fixtures end with
+the file: playwright's event loop would stand in the way of tests that start one of their own.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.flaky(reruns=1))  # a busy machine may draw late; told at the end (-rR)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
@@ -49,20 +50,20 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def page_service() -> Iterator[PageService]:
     with running_page_service() as service:
         yield service
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stub_url(page_service: PageService) -> Iterator[str]:
     """A gateway in front of the stand-in."""
     with running_gateway(page_service.url, MAX_FILE_MB=1, GATEWAY_RATE_PER_ADDRESS="") as gateway:
         yield gateway.url
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def real_url(browser: Any) -> Iterator[str]:
     """A gateway in front of the real service with its real engine."""
     with running_inference() as inference, running_gateway(inference.url) as gateway:

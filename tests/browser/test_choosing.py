@@ -185,7 +185,7 @@ def test_the_kind_of_a_garment_is_found_and_can_be_corrected(
     visit.try_on()
     assert service.forms[-1]["category"] == "dress"
     page.click(".worn-item .remove")
-    assert page.locator(".worn-item").count() == 0
+    page.wait_for_selector(".worn-item", state="detached")
 
 
 def test_what_nothing_here_can_put_on_is_not_offered(visit: Visit, service: PageService) -> None:

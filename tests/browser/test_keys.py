@@ -27,7 +27,7 @@ def come_in(visit: Visit) -> None:
     visit.page.goto(visit.url)
     visit.page.fill("#key", "wrong")
     visit.page.click("text=Come in")
-    assert visit.page.inner_text("[role=alert]") == "This key is not accepted."
+    visit.page.wait_for_selector("[role=alert]:text-is('This key is not accepted.')")
     visit.page.fill("#key", KEY)
     visit.page.click("text=Come in")
     visit.page.wait_for_selector(".go .primary[aria-disabled=false]")
@@ -48,7 +48,7 @@ def test_in_and_out(visitor: Visitor, service: PageService, locked: tuple[str, s
     assert visit.page.locator("text=Sign out").count() == (page == "key")
     if page == "key":
         visit.page.click("text=Sign out")
-        assert visit.page.is_visible("#key")
+        visit.page.wait_for_selector("#key")
 
 
 @pytest.mark.parametrize("locked", ["open"], indirect=True)

@@ -280,10 +280,10 @@ def test_the_mask_of_the_result_is_laid_over_it(visit: Visit) -> None:
     visit.try_on()
     button = visit.page.locator("#stage [data-action=mask]")
     assert button.inner_text() == "What changed"
-    assert not visit.page.is_visible(".tint")
+    visit.page.wait_for_selector(".tint", state="hidden")
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
-    assert visit.page.is_visible(".tint")
+    visit.page.wait_for_selector(".tint")
     button.click()
     assert not visit.page.is_visible(".tint")
 

@@ -57,7 +57,7 @@ def test_with_a_key(visitor: Visitor, service: PageService, locked_url: str) -> 
     assert "csrf_token" not in service.forms[-1], "the gateway's own"
     visit.page.goto(locked_url)
     visit.page.click("text=Sign out")
-    assert visit.page.is_visible("#key")
+    visit.page.wait_for_selector("#key")
 
 
 def test_a_refusal_is_a_page(visitor: Visitor, service: PageService, stub_url: str) -> None:
@@ -69,4 +69,4 @@ def test_a_refusal_is_a_page(visitor: Visitor, service: PageService, stub_url: s
     visit.page.click(".go .primary")
     assert "Nobody was found in your photo." in visit.page.inner_text("[role=alert]")
     visit.page.click("text=Back to the page")
-    assert visit.page.is_visible("#tryon")
+    visit.page.wait_for_selector("#tryon")

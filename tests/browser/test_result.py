@@ -138,10 +138,10 @@ def test_looks_can_be_removed_one_by_one_and_all_at_once(visit: Visit) -> None:
         visit.page.check(".tile input[data-name='polo_green.jpg']", force=True)
     visit.page.click("[data-action=history]")
     visit.page.click(".look >> nth=0 >> .remove")
-    assert visit.page.locator(".look").count() == 2
+    visit.page.wait_for_function("document.querySelectorAll('.look').length === 2")
     for _ in range(2):
         visit.page.click("#looks [data-action=clear]")
-    assert visit.page.locator(".look").count() == 0
+    visit.page.wait_for_selector(".look", state="detached")
     visit.page.click("#looks [data-action=close]")
     visit.page.reload()
     visit.page.click("[data-action=history]")
