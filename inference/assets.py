@@ -10,9 +10,9 @@ import secrets
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from inference.checks import AssetKind, Checks
 from inference.pictures import Picture
@@ -82,6 +82,14 @@ class Usage:
     photos: int
     prepared: int
 
+    @classmethod
+    def of(cls, pictures: Sequence[Picture]) -> Self:
+        return cls(
+            count=len(pictures),
+            photos=sum(picture.photo_bytes for picture in pictures),
+            prepared=sum(picture.prepared_bytes for picture in pictures),
+        )
+
 
 class AssetStore:
     """Safe for several threads."""
@@ -141,11 +149,7 @@ class AssetStore:
         with self._lock:
             self._purge()
             pictures = [asset.picture for asset in self._assets.values()]
-        return Usage(
-            count=len(pictures),
-            photos=sum(picture.photo_bytes for picture in pictures),
-            prepared=sum(picture.prepared_bytes for picture in pictures),
-        )
+        return Usage.of(pictures)
 
     def delete(self, asset_id: str, *, owner: str | None = None) -> Asset:
         """Forget at once; raises ``expired`` or ``not-found``."""

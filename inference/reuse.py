@@ -115,11 +115,7 @@ class Reuse:
         with self._lock:
             self._purge()
             pictures = [kept.picture for kept in self._kept.values()]
-        return Usage(
-            count=len(pictures),
-            photos=sum(picture.photo_bytes for picture in pictures),
-            prepared=sum(picture.prepared_bytes for picture in pictures),
-        )
+        return Usage.of(pictures)
 
     def _purge(self) -> None:
         now = self._now()
