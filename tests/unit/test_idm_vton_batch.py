@@ -36,6 +36,7 @@ from preprocess.decode import Limits, decode  # noqa: E402
 from preprocess.errors import InputError  # noqa: E402
 from preprocess.types import Mask, Photo  # noqa: E402
 from tests.bad_inputs import garment_photo, person_photo  # noqa: E402
+from tests.contract.conftest import until  # noqa: E402
 from tests.fakes import FakePreparation, garment, person  # noqa: E402
 
 CANVAS = (64, 96)
@@ -315,6 +316,7 @@ def test_what_fails_together_is_drawn_one_by_one(
     with ExitStack() as stack:
         blocker = stack.enter_context(pool.turn(SPEC.name, asked[0], PARAMS, lambda: False))
         blocker.wait()
+        until(lambda: engine.sizes == [1])  # it runs alone: who comes now is no part of its batch
         turns = [stack.enter_context(pool.turn(SPEC.name, each, PARAMS, lambda: False)) for each in asked]
         engine.gate.set()
         for turn in turns:
