@@ -164,11 +164,13 @@ class Histories(RuleBasedStateMachine):
             for name in job.files:
                 assert self.store.read_result(job.id, name)
 
+    # In the order in which they came, not in that of their random ids: the same picks are the same history.
+
     def _held(self, pick: int) -> str:
-        return sorted(self.held)[pick % len(self.held)]
+        return list(self.held)[pick % len(self.held)]
 
     def _seen(self, pick: int) -> str:
-        return sorted(self.seen)[pick % len(self.seen)]
+        return list(self.seen)[pick % len(self.seen)]
 
 
 def _reachable(start: State) -> set[State]:
