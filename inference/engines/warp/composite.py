@@ -52,6 +52,8 @@ class Composed:
     rgb: Rgb
     alpha: Alpha
     """``(H, W)`` 0 = untouched photo pixel."""
+    cover: Alpha
+    """``(H, W)`` how much of each pixel shows the new garment."""
     metrics: Mapping[str, float]
 
 
@@ -74,9 +76,11 @@ def compose(person: Person, body: Body, warped: WarpedGarment) -> Composed:
     full = np.zeros(person.matte.alpha.shape, np.float32)
     rgb[scene.box.window] = np.clip(np.rint(dressed.picture), 0, 255).astype(np.uint8)
     full[scene.box.window] = alpha
+    cover = np.zeros_like(full)
+    cover[scene.box.window] = dressed.cover * (1 - np.maximum(front.head, front.skin))
     trimmed = float(np.maximum(warped.alpha - even.alpha, 0.0).sum()) / body.shoulder_width**2
     metrics = {**measures(scene, front, stripped, dressed), "trimmed": trimmed}
-    return Composed(rgb=rgb, alpha=full, metrics=metrics)
+    return Composed(rgb=rgb, alpha=full, cover=cover, metrics=metrics)
 
 
 def bare_limbs(scene: Scene, usual: Sides[Limb]) -> Sides[Limb]:
