@@ -11,6 +11,7 @@ from preprocess.garment.category import resolve
 from preprocess.garment.collar import find_collar
 from preprocess.garment.cutout import cut_out
 from preprocess.garment.landmarks import measure_top
+from preprocess.garment.lower import measure_lower
 from preprocess.garment.outline import trace
 from preprocess.types import Category, Frame, Garment, Notice, Photo, Rgb
 
@@ -53,9 +54,10 @@ def prepare_garment(
     """Cut a garment out of its product photo and measure it.
 
     ``category`` ``auto`` takes the one the silhouette shows. Landmarks and collar are measured for
-    ``upper`` only. ``kind`` ``auto`` counts as ``flat``: whether a person wears the garment is for the
-    caller's person detector. Raises :class:`~preprocess.errors.InputError` ``no-garment``, or
-    ``category-conflict`` when the photo clearly shows another category than the one given.
+    ``upper``, those of ``lower`` for ``lower``. ``kind`` ``auto`` counts as ``flat``: whether a person
+    wears the garment is for the caller's person detector. Raises
+    :class:`~preprocess.errors.InputError` ``no-garment``, or ``category-conflict`` when the photo clearly
+    shows another category than the one given.
     """
     frame = working_frame(photo, max_side)
     image = _scaled(photo, frame)
@@ -70,6 +72,7 @@ def prepare_garment(
         return Garment(
             photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
             sleeve_length="sleeveless", landmarks=None, collar=None,
+            lower=measure_lower(outline, alpha, image) if resolved == "lower" else None,
             cutout_confidence=cutout.confidence, description=description, notices=notices,
         )  # fmt: skip
     measured = measure_top(alpha, image, outline)
