@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -111,6 +111,8 @@ class TriedOn:
     confidence: float
     """0..1, of this garment alone."""
     notices: tuple[Notice, ...]
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """What the confidence was judged from, by name."""
 
 
 class PutOn(Protocol):
