@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -21,9 +21,9 @@ from inference.engines.base import (
 )
 from inference.engines.warp import upper
 from inference.engines.warp.spec import SPEC
-from inference.engines.warp.types import STAGES, PutOn
+from inference.engines.warp.types import STAGES, PutOn, Step, TriedOn
 from preprocess.errors import InputError
-from preprocess.types import Garment
+from preprocess.types import Garment, Person
 
 T = TypeVar("T")
 
@@ -68,8 +68,7 @@ class WarpEngine:
         person = prepared.person
         alpha = np.zeros(person.matte.alpha.shape, np.float32)
         confidence, notices = 1.0, []
-        for garment in garments:
-            tried_on = WEARS[garment.category](person, garment, step)
+        for tried_on in put_on_each(person, garments, step):
             person = tried_on.person
             alpha = np.maximum(alpha, tried_on.alpha)
             confidence *= tried_on.confidence
@@ -86,6 +85,14 @@ class WarpEngine:
             confidence=round(confidence, 2),
             notices=tuple(notices),
         )
+
+
+def put_on_each(person: Person, garments: tuple[Garment, ...], step: Step) -> Iterator[TriedOn]:
+    """Every garment on the person who wears those before it."""
+    for garment in garments:
+        tried_on = WEARS[garment.category](person, garment, step)
+        person = tried_on.person
+        yield tried_on
 
 
 def in_order(garments: tuple[Garment, ...]) -> tuple[Garment, ...]:
