@@ -211,8 +211,8 @@ def test_opening_takes_label_and_inner_back_but_no_front(garments: Prepared, nam
 def test_bottoms_and_dresses_are_told_from_tops(garments: Prepared, name: str, category: str) -> None:
     garment = garments(name)
     assert garment.category == category
-    assert garment.landmarks is None
-    assert garment.collar is None
+    assert (garment.landmarks is None) == (garment.collar is None) == (category == "lower")
+    assert garment.lower is not None
 
 
 @pytest.mark.parametrize("name", ["skirt_navy", "trousers_denim"])
