@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from preprocess.garment import collar
+from preprocess.garment.curves import candidates
 from preprocess.garment.dress import MeasuredDress, measure_dress
+from preprocess.garment.evidence import Scores
+from preprocess.garment.neckview import CLEAR, GRID_U, GRID_V, NeckView
 from preprocess.garment.outline import trace
 from preprocess.types import Garment, Rgb
 
@@ -101,3 +105,19 @@ def test_sample(garments: Prepared) -> None:
     assert heights == sorted(heights)
     assert garment.lower.waist == garment.landmarks.hem
     assert garment.lower.confidence > 0.9
+
+
+@pytest.mark.parametrize(("best", "deepest"), [(0.6, 0.3), (1.2, 1.0)])
+def test_on_busy_prints_a_deep_neckline_must_be_seen_clearly(best: float, deepest: float) -> None:
+    """Where most curves find edges, one that is hardly better than the others is a print's."""
+    curves = candidates(pointed_only=False)
+    depth = np.array([shape.depth for shape in curves.shapes])
+    seen = np.full(len(depth), 0.6, np.float32)
+    total = np.where(np.abs(depth - 1.0) < 0.05, best, 0.2)
+    scores = Scores(total=total, seen=seen, worth=seen, label=np.zeros_like(seen))
+    grid = np.ones((GRID_V, GRID_U), np.float32)
+    flat = np.zeros((GRID_V, GRID_U, 3), np.float32)
+    view = NeckView(lab=flat, gu=flat, gv=flat, cloth=grid, clear=CLEAR[1], label_above=0 * grid)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collar, "_refine", lambda _, shape: (shape, best if shape.depth > 0.9 else 0.2))
+        assert depth[collar._choose(view, curves, scores)] == pytest.approx(deepest, abs=0.2)
