@@ -20,6 +20,7 @@ from inference.engines.base import (
     Stopped,
 )
 from inference.engines.warp import upper
+from inference.engines.warp.lower import put_on as lower
 from inference.engines.warp.spec import SPEC
 from inference.engines.warp.types import STAGES, PutOn, Step, TriedOn
 from preprocess.errors import InputError
@@ -27,7 +28,7 @@ from preprocess.types import Garment, Person
 
 T = TypeVar("T")
 
-WEARS: Mapping[str, PutOn] = {"upper": upper.put_on}
+WEARS: Mapping[str, PutOn] = {"lower": lower.put_on, "upper": upper.put_on}
 """What puts on each category, in the order in which they are worn: tops hang over trousers or are tucked
 into them, and only what lies under them can be known before."""
 
