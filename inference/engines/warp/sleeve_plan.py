@@ -46,6 +46,8 @@ _LOOSE = 0.4
 """Share of the cloth beyond that which stands away sideways."""
 _LOOSEST = 1.5
 """Widest a sleeve may hang, in arm radii."""
+_LIES_ON = 0.5
+"""Length of the arm, in shoulder widths, over which cloth that lies on the shoulder comes to stand away."""
 _SHOULDER_TURN = 0.05
 """Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
 _ARMPIT_TURN = 0.12
@@ -129,7 +131,9 @@ def _hanging(
         outline = np.maximum(strong, weak * near + strong * (1 - near))
         arm = np.interp(a, probe, outline) + _SKIN_GAP * body.shoulder_width
         loose = _LOOSE * np.maximum(0.0, cloth * wearing.fit.scale - _WRAP * arm)
-        widths.append(np.minimum(arm + loose, _LOOSEST * arm))
+        loose = np.minimum(loose, (_LOOSEST - 1) * arm)
+        released = np.clip(a / (_LIES_ON * body.shoulder_width), 0.0, 1.0)
+        widths.append(arm + loose * released**2 * (3 - 2 * released))
     return widths[0], widths[1]
 
 
