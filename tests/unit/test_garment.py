@@ -95,6 +95,17 @@ def test_drawn_shirts_of_any_colour_are_cut_out(
     assert (found & truth).sum() / (found | truth).sum() > 0.93
 
 
+def test_pale_flowers_at_the_outline_are_cloth() -> None:
+    picture, truth = drawn_shirt((90, 150, 220), (236, 236, 232)), drawn_outline() > 127
+    flowers = np.zeros(truth.shape, np.uint8)
+    for y in range(90, 400, 26):
+        for x in range(64 + 13 * (y // 26 % 2), 340, 26):
+            cv2.circle(flowers, (x, y), 8, 1, -1, cv2.LINE_AA)
+    picture[(flowers > 0) & truth] = (236, 236, 232)
+    found = cut_out(picture).alpha > 0.5
+    assert (found & truth).sum() / (found | truth).sum() > 0.96
+
+
 def test_confidence_falls_with_contrast() -> None:
     clear = cut_out(drawn_shirt((20, 30, 90), (235, 235, 235))).confidence
     faint = cut_out(drawn_shirt((236, 236, 234), (236, 236, 236))).confidence
