@@ -82,11 +82,17 @@ class Limb:
         return np.asarray(edge * (self.along < BEYOND - 0.02), np.float32)
 
 
-def place_limb(arm: Arm, shape: tuple[int, ...], unit: float) -> Limb:
-    """The field of one arm with the usual width; ``unit`` is the shoulder width in pixels."""
+def place_limb(
+    arm: Arm, shape: tuple[int, ...], unit: float, widths: tuple[Profile, Profile] = ADULT_HALF_WIDTH
+) -> Limb:
+    """The field of one arm with the usual width; ``unit`` is the shoulder width in pixels.
+
+    ``widths``: half widths in units against ``along``. With those of a leg, and hip, knee, ankle and toe as
+    the joints, it is the field of a leg.
+    """
     axis, normal = _axis(arm)
     along, distance = _coordinates(axis, normal, shape)
-    profile = np.interp(GRID, *ADULT_HALF_WIDTH) * unit
+    profile = np.interp(GRID, *widths) * unit
     return Limb(
         axis=axis,
         normal=normal,
