@@ -57,6 +57,8 @@ _BAND_FROM = 0.15
 """Where its rays begin, in shoulder widths off the spine: beside buttons and bellies."""
 _BLOUSED = 0.7
 """Most by which tucked cloth widens per length above the waistband."""
+_LEAST_GATHERED = 0.8
+"""Share of the width that cloth keeps when it is tucked in: less is a waistband that was badly seen."""
 _ARMPIT_ROWS = 3
 """Rows below the armpit over which the sides fall back to the level of the middle."""
 _ARMPIT_LEVEL = (0.18, 0.53)
@@ -90,8 +92,10 @@ class Fit:
     """Share of the rows whose sides were seen in the photo."""
 
 
-def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette) -> Fit:
-    """Place the landmarks of a top on a body."""
+def fit_garment(
+    marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette, *, flat: bool = True
+) -> Fit:
+    """Place the landmarks of a top on a body; ``flat``: they were measured on a product photo."""
     scale, along, ease = scale_of(marks, body)
     neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))
     shoulder = Sides(
@@ -102,7 +106,7 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
     hem, tucked = hem_of(marks, person, body, along, top)
     neck_y = mean_y(marks.neck)
     hem_y = max(mean_y(marks.hem), neck_y + 1.0)
-    fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body)
+    fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body, flat=flat)
     heights, levels, side_levels = _rows(marks, fall)
     cloth = cloth_half_widths(marks, heights) * scale
     left, left_seen = _half_widths(silhouette, body, side_levels, cloth, -1.0)
@@ -111,7 +115,10 @@ def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette:
         limits = [_gathered(person, body, side_levels, outward) for outward in (-1.0, 1.0)]
         if not np.isfinite(limits).all():
             limits = [np.min(limits, axis=0)] * 2  # what hides one end of the band shows the other
-        left, right = (np.minimum(*pair) for pair in zip((left, right), limits, strict=True))
+        left, right = (
+            np.maximum(np.minimum(widths, limit), _LEAST_GATHERED * widths)
+            for widths, limit in zip((left, right), limits, strict=True)
+        )
     armpits = on_spine(body, float(side_levels[0]))
     return Fit(
         scale=scale,
