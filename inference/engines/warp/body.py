@@ -36,7 +36,7 @@ _NECK_HALF = (0.16, 0.22, 0.30)
 """Half the width of the neck where it meets the shoulder slope, in shoulder widths: least, usual, most."""
 _NECK_HEIGHT = (0.13, 0.21, 0.38)
 """How far that point lies above the shoulder joints, in shoulder widths: square to sloping shoulders."""
-_BELOW_CHIN = 0.05
+_BELOW_CHIN = 0.12
 """The neck is at least this long, in shoulder widths, whatever hair makes of the outline."""
 _COLUMNS = np.linspace(0.46, 0.10, 55)
 """Where the outline is read, from the shoulder towards the neck, in shoulder widths off the spine."""
