@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from preprocess.errors import InputError
 from preprocess.garment.lower import leg_gap, measure_lower
 from preprocess.garment.outline import trace
-from preprocess.garment.silhouette import main_pieces
+from preprocess.garment.silhouette import main_pieces, morph
 from preprocess.garment.stance import Stance
 from preprocess.garment.worn_fill import evenly_lit, fill_hidden
 from preprocess.garment.worn_top import WornTop, measure_worn_top, torso_region
@@ -26,6 +26,8 @@ PARTS = {"upper": ("upper",), "lower": ("lower",), "dress": ("upper", "lower")}
 """Labels of the parsing that are each category's cloth."""
 IN_FRONT, BARE = ("hair", "hands"), ("left_arm", "right_arm")
 """Labels that lie before cloth; bare arms tell besides where a sleeve ends."""
+THREAD = 0.02
+"""Half the width of the thinnest cloth, in units: straps."""
 LEAST = 0.012
 """Share of the picture below which there is no such garment."""
 MOST_HIDDEN = 0.25
@@ -34,7 +36,7 @@ SHOWN_HIDDEN = 0.08
 """Share from which that is told."""
 TURNED = (0.36, 0.46)
 """Shoulder width over torso: refused below the first, told below the second (frontal: .51 to .73)."""
-DEEP = (1.9, 1.3)
+DEEP = (2.4, 1.25)
 """The same for the difference of the shoulders' depth, in shoulder widths."""
 SEATED = 0.45
 """Hips to knees in torso lengths below which somebody sits (standing: .75 to .95)."""
@@ -70,13 +72,17 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
     notices.append(doubt)
     if resolved not in PARTS:
         raise InputError("option-unsupported", f"a garment of category {resolved!r} cannot be taken off")
-    own = _own(person, resolved)
+    own = _own(person, stance.unit, resolved)
     hem, cut = _hem(stance, own, resolved)
     before, arms = (np.minimum(person.parsing.weight(*names), 1.0) for names in (IN_FRONT, BARE))
     top = measure_worn_top(own, before, arms, stance, hem) if resolved != "lower" else None
-    cloth = _filled(person, stance, own, _hidden(own, before + arms, top, hem if resolved != "upper" else None))
+    cloth = _filled(
+        person, stance, own, _hidden(own, before + arms, top, hem if resolved != "upper" else None)
+    )
     if cloth.hidden > SHOWN_HIDDEN:
-        notices.append(_notice("garment-partly-hidden", "hair, hands or arms hide part of the garment in its photo"))
+        notices.append(
+            _notice("garment-partly-hidden", "hair, hands or arms hide part of the garment in its photo")
+        )
     told = tuple(notice for notice in (*notices, cut) if notice is not None)
     seen = 0.9 * (1 - cloth.hidden) * 0.85 ** len(told)
     return Garment(
@@ -135,16 +141,18 @@ def _lowest(weight: Alpha) -> int:
     return int(rows[-1]) if len(rows) else 0
 
 
-def _own(person: Person, category: Category) -> Alpha:
+def _own(person: Person, unit: float, category: Category) -> Alpha:
     """Matte of what shows of the garment; raises ``no-garment``."""
     own = person.parsing.weight(*PARTS[category]) * person.matte.alpha
     solid = main_pieces(own > 0.5, 0.15) if (own > 0.5).any() else own > 0.5
     if solid.mean() < LEAST:
         raise InputError(
             "no-garment",
-            f"nothing of category {category} can be seen on the person in the photo; send another photo of the "
-            "garment, or say its category",
+            f"nothing of category {category} can be seen on the person in the photo; send another photo "
+            "of the garment, or say its category",
         )
+    # what is as thin as a thread beside a leg or an arm is a shadow, not cloth
+    solid = main_pieces(morph(solid, cv2.MORPH_OPEN, THREAD * unit), 0.15)
     return np.where(_grown(solid, 3), own, np.float32(0)).astype(np.float32)
 
 
@@ -154,7 +162,10 @@ def _hidden(own: Alpha, before: Alpha, top: WornTop | None, start: float | None)
     region = torso_region(top.landmarks, own.shape) if top is not None else np.zeros(own.shape, bool)
     if start is not None:
         solid = own > 0.5
-        between = np.logical_or.accumulate(solid, axis=1) & np.logical_or.accumulate(solid[:, ::-1], axis=1)[:, ::-1]
+        between = (
+            np.logical_or.accumulate(solid, axis=1)
+            & np.logical_or.accumulate(solid[:, ::-1], axis=1)[:, ::-1]
+        )
         if top is not None:
             between[: int(start)] = False
         region = region | between
@@ -169,7 +180,7 @@ def _filled(person: Person, stance: Stance, own: Alpha, missing: Bool) -> _Cloth
             "no-garment",
             f"hair, hands or arms hide {hidden:.0%} of the garment; send a photo that shows all of its front",
         )
-    axis = stance.spine(np.arange(own.shape[0]) + 0.5).astype(np.float32)
+    axis = stance.spine(np.arange(own.shape[0], dtype=np.float64) + 0.5).astype(np.float32)
     image = evenly_lit(person.image, own, axis, stance.unit)
     image = fill_hidden(image, own, missing, axis, stance.unit)
     return _Cloth(alpha=np.maximum(own, missing.astype(np.float32)), hidden=hidden, image=image)
@@ -198,7 +209,11 @@ def _hem(stance: Stance, alpha: Alpha, category: Category) -> tuple[float, Notic
         return float(last), cut
     if category == "dress":
         return _dress_waist(alpha, stance), cut
-    column = np.abs(np.arange(alpha.shape[1])[None] + 0.5 - stance.spine(np.arange(height) + 0.5)[:, None])
+    column = np.abs(
+        np.arange(alpha.shape[1])[None]
+        + 0.5
+        - stance.spine(np.arange(height, dtype=np.float64) + 0.5)[:, None]
+    )
     rows = np.flatnonzero(((alpha > 0.5) & (column < 0.3 * stance.unit)).sum(axis=1) > 0.25 * stance.unit)
     hem = float(rows[-1] + 1) if len(rows) else float(last)
     if cut is not None and hem < stance.row(LEAST_TOP):

@@ -22,8 +22,10 @@ EDGE = 0.03
 """Hidden parts are grown by this, in units: their soft edge carries skin."""
 LOW = 0.12
 """Standard deviation, in units, of what counts as light rather than cloth when a patch is fitted in."""
-LIT = 0.12
-"""Difference of the logarithms of both sides' light from which it is evened out: one side is 12 % brighter."""
+LIT = 0.25
+"""Difference of the logarithms of both sides' light from which it is evened out: strong light from a side."""
+DARKEST = 0.03
+"""Light of cloth below which its shades say nothing."""
 MOST_LIT = 0.5
 
 
@@ -42,7 +44,7 @@ def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: floa
     columns = np.arange(width, dtype=np.float32)[None] + 0.5
     x = 2 * axis[:, None] - columns - 0.5
     y = np.repeat(np.arange(height, dtype=np.float32)[:, None], width, axis=1)
-    mirror = cv2.remap(whole, x, y, cv2.INTER_LINEAR)
+    mirror = np.asarray(cv2.remap(whole, x, y, cv2.INTER_LINEAR), np.float32)
     there = cv2.remap(known, x, y, cv2.INTER_LINEAR) > 0.95
     light = np.maximum(known, 1e-3)
     sigma = LOW * unit
@@ -59,7 +61,8 @@ def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: floa
         filled[taken] = (_low(base, light, sigma) + detail)[taken]
     soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0)[..., None]
     soft = np.maximum(soft, hole[..., None])
-    return np.clip(np.rint(whole * (1 - soft) + filled * soft), 0, 255).astype(np.uint8)
+    mixed = whole * (1 - soft) + filled * soft
+    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
 
 
 def evenly_lit(image: Rgb, cloth: Alpha, axis: Float, unit: float) -> Rgb:
@@ -79,14 +82,19 @@ def evenly_lit(image: Rgb, cloth: Alpha, axis: Float, unit: float) -> Rgb:
         return image
     colours = np.linalg.norm(np.median(lab[left][:, 1:], axis=0) - np.median(lab[right][:, 1:], axis=0))
     linear = np.log(
-        np.maximum((image.astype(np.float32) / 255) ** 2.2 @ np.float32([0.21, 0.72, 0.07]), 0.004)
+        np.maximum((image.astype(np.float32) / 255) ** 2.2 @ np.array([0.21, 0.72, 0.07], np.float32), 0.004)
     )
     tilt = float(np.median(linear[right]) - np.median(linear[left]))
-    if abs(tilt) < LIT or abs(tilt) > 4 * MOST_LIT or colours > 8.0:
+    if (
+        np.median(linear[inside]) < np.log(DARKEST)
+        or abs(tilt) < LIT
+        or abs(tilt) > 4 * MOST_LIT
+        or colours > 8.0
+    ):
         return image
     slope = float(np.clip(tilt, -MOST_LIT, MOST_LIT)) / 0.6
     gain = np.exp(-slope * across / 2.2).astype(np.float32)
-    return np.clip(np.rint(image * gain[..., None]), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(image * gain[..., None]), 0, 255), np.uint8)
 
 
 def _low(values: Float, weight: Float, sigma: float) -> Float:

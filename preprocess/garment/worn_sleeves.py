@@ -21,12 +21,16 @@ LOOSEST = 2.4
 """Widest sleeve that is looked for, in usual radii."""
 LEAST = 0.14
 """A cover shorter than this share of the arm is the shoulder of a sleeveless garment."""
+ELBOW = 0.6
+"""Share of the arm up to which a sleeve hangs loose around it."""
 LONG = 0.3
 """Share of the forearm beyond which a sleeve counts as long."""
 AT_WRIST = 0.88
 """Share of the arm from which a sleeve ends at the wrist: hands hide the rest."""
 FREE = 0.22
 """Share of the arm from which its inner side is looked for; above it is the armpit."""
+ASSUMED = 1.25
+"""Inner radius of a sleeve against the torso, in usual radii, at most."""
 TOUCHING = 0.4
 """Share of a sleeve's inner side that is not seen from which on it lies against the torso."""
 
@@ -72,7 +76,7 @@ def worn_sleeve(
     places = np.arange(count) / BONE_POINTS
     inner_seen &= places > FREE
     outer = _completed(outer, outer_seen, inner, inner_seen, radii)
-    inner = _completed(inner, inner_seen, outer, outer_seen, radii)
+    inner = _completed(inner, inner_seen, np.minimum(outer, ASSUMED * radii), outer_seen, radii)
     start = int(np.searchsorted(places, 0.06))
     below = max(start + 1, int(np.searchsorted(places, FREE * min(1.0, reach / 0.4))))
     outer_line = _line(tip, bones[start:] + normals[start:] * outer[start:, None])
@@ -91,6 +95,14 @@ def worn_sleeve(
         length="long" if reach > elbow + LONG * (1 - elbow) else "short",
         seen=float(outer_seen.mean() * (1 - 0.5 * hidden)),
     )
+
+
+def cuff_row(stance: Stance, reach: float, arm: Arm) -> float:
+    """Row down to which a short sleeve hides the torso's side; a long one is told apart along its bones."""
+    if not 0 < reach < ELBOW:
+        return -np.inf
+    at = min(round(reach * BONE_POINTS), BONE_POINTS - 1)
+    return float(arm.bones()[at, 1] + 0.5 * _radii(stance.unit)[at])
 
 
 def arm_zone(shape: tuple[int, ...], stance: Stance, reach: float, arm: Arm) -> NDArray[np.bool_]:
@@ -119,8 +131,8 @@ def _normals(bones: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sampled(plane: Alpha, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    at = (points - 0.5).astype(np.float32).reshape(-1, 1, 2)
-    found = cv2.remap(plane, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = (np.ascontiguousarray(points[..., k].reshape(-1, 1) - 0.5, np.float32) for k in (0, 1))
+    found = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float64).reshape(points.shape[:-1])
 
 

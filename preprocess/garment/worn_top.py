@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -11,14 +12,15 @@ from numpy.typing import NDArray
 from preprocess.garment.collar import opening_mask
 from preprocess.garment.curves import COLUMNS, candidates, curve
 from preprocess.garment.neckview import neck_frame
-from preprocess.garment.stance import SIDES, Arm, Stance
-from preprocess.garment.worn_sleeves import LEAST, WornSleeve, arm_zone, reach_of, worn_sleeve
+from preprocess.garment.stance import SIDES, Arm, Side, Stance
+from preprocess.garment.worn_sleeves import LEAST, WornSleeve, arm_zone, cuff_row, reach_of, worn_sleeve
 from preprocess.types import Alpha, Collar, CollarKind, GarmentLandmarks, Sides, SleeveLength
 
 Point = tuple[float, float]
 Bool = NDArray[np.bool_]
 Rows = NDArray[np.float32]
 
+OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
 NECK_COLUMNS = (0.10, 0.52)
 """Where the collar meets the shoulder, in units off the spine."""
 NECK_USUAL = (0.26, 0.20)
@@ -36,10 +38,13 @@ ARMPIT_ALONG, ARMPIT_INWARD = 0.36, 0.07
 ARMPIT_LEVELS = (0.2, 0.42)
 ARMPIT_HALF = (0.44, 0.66)
 """Levels of the body and units off the spine between which armpits lie."""
-USUAL_HALF = ((0.0, 0.60), (0.25, 0.56), (0.62, 0.50), (1.0, 0.55), (1.5, 0.58))
+USUAL_LEVELS = (0.0, 0.25, 0.62, 1.0, 1.5)
+USUAL_HALF = (0.60, 0.56, 0.50, 0.55, 0.58)
 """Usual half width of a clothed torso in units, by level."""
 HALF_RANGE = (0.6, 1.9)
 """Measured half widths are believed within this range of the usual ones."""
+STRAY = 0.06
+"""Width, in units, up to which cloth seen beyond an arm is a shadow on it."""
 ROWS = 17
 SEEN_COLLAR = 0.4
 """Share of a collar's columns that must be seen for it to be trusted."""
@@ -71,8 +76,12 @@ def measure_worn_top(cloth: Alpha, before: Alpha, arms: Alpha, stance: Stance, h
         left=_tip(cloth, top, stance, neck.left, -1.0, sleeved),
         right=_tip(cloth, top, stance, neck.right, 1.0, sleeved),
     )
-    rows, outline = _sides(cloth, hidden, sleeves, stance, armpit, hem)
-    found: dict[str, WornSleeve] = {}
+    cuffs = Sides(
+        left=cuff_row(stance, reach["left"], stance.arms.left),
+        right=cuff_row(stance, reach["right"], stance.arms.right),
+    )
+    rows, outline = _sides(cloth, before, arms, sleeves, stance, armpit, cuffs, hem)
+    found: dict[Side, WornSleeve] = {}
     if sleeved:
         for side, outward in SIDES:
             arm: Arm = stance.arms[side]
@@ -95,7 +104,7 @@ def measure_worn_top(cloth: Alpha, before: Alpha, arms: Alpha, stance: Stance, h
     )
 
 
-def _alike(reaches: dict[str, float]) -> dict[str, float]:
+def _alike(reaches: dict[Side, float]) -> dict[Side, float]:
     """A sleeve hidden behind the body or in front of it ends where the other one does."""
     longer = max(reaches.values())
     return {side: longer if reach < 0.6 * longer else reach for side, reach in reaches.items()}
@@ -112,13 +121,13 @@ def _upper_edge(cloth: Alpha, hidden: Alpha, arms: Bool, stance: Stance) -> Rows
     edge[~zone.any(axis=0)] = np.nan
     above = np.clip(np.nan_to_num(edge).astype(int) - max(2, round(0.02 * stance.unit)), 0, height - 1)
     edge[hidden[above, np.arange(width)] > 0.5] = np.nan
-    return edge
+    return np.asarray(edge, np.float32)
 
 
 def _neck_points(top: Rows, stance: Stance) -> Sides[Point]:
     """Where the upper edge of the cloth is highest on each side: there a collar meets the neck."""
     spine = float(stance.spine(stance.row(-0.1)))
-    found: dict[str, Point | None] = {}
+    found: dict[Side, Point | None] = {}
     for side, outward in SIDES:
         near, far = (int(round(spine + outward * share * stance.unit)) for share in NECK_COLUMNS)
         columns = np.arange(near, far, int(outward))
@@ -131,9 +140,9 @@ def _neck_points(top: Rows, stance: Stance) -> Sides[Point]:
             at = highest[-1 if strapless else 0]
             found[side] = (float(columns[at]) + 0.5, float(edge[at]))
     usual = (NECK_USUAL[0] * stance.unit, stance.row(0.0) - NECK_USUAL[1] * stance.unit)
-    points: dict[str, Point] = {}
+    points: dict[Side, Point] = {}
     for side, outward in SIDES:
-        own, other = found[side], found["left" if outward > 0 else "right"]
+        own, other = found[side], found[OTHER[side]]
         if own is not None:
             points[side] = own
         elif other is not None:
@@ -177,22 +186,31 @@ def _armpit(stance: Stance, outward: float) -> Point:
 
 
 def _sides(
-    cloth: Alpha, hidden: Alpha, arms: Bool, stance: Stance, armpit: Sides[Point], hem: float
+    cloth: Alpha,
+    before: Alpha,
+    bare: Alpha,
+    sleeves: Bool,
+    stance: Stance,
+    armpit: Sides[Point],
+    cuffs: Sides[float],
+    hem: float,
 ) -> tuple[Rows, float]:
     """``(ROWS, 3)`` rows ``y, x_left, x_right`` of the torso, and the share of its outline that was seen."""
     start = (armpit.left[1] + armpit.right[1]) / 2
     ys = np.linspace(start, max(hem, start + 4), ROWS)
     spine = stance.spine(ys)
     levels = (ys - stance.shoulders[1]) / (stance.hips[1] - stance.shoulders[1])
-    usual = np.interp(levels, *zip(*USUAL_HALF, strict=True)) * stance.unit
+    usual = np.interp(levels, USUAL_LEVELS, USUAL_HALF) * stance.unit
+    strip = np.ones((1, max(3, round(STRAY * stance.unit))), np.uint8)
+    cloth = np.asarray(cv2.morphologyEx(cloth, cv2.MORPH_OPEN, strip), np.float32)
     halves, seen = {}, {}
     for side, outward in SIDES:
-        found = [_half(cloth, hidden, arms, y, x, outward) for y, x in zip(ys, spine, strict=True)]
+        found = [_half(cloth, before, bare, sleeves, y, x, outward) for y, x in zip(ys, spine, strict=True)]
         widths = np.array([np.nan if half is None else half for half in found])
-        good = (widths > HALF_RANGE[0] * usual) & (widths < HALF_RANGE[1] * usual)
+        good = (ys > cuffs[side]) & (widths > HALF_RANGE[0] * usual) & (widths < HALF_RANGE[1] * usual)
         halves[side], seen[side] = widths, good
-    for side, other in (("left", "right"), ("right", "left")):
-        good = seen[side]
+    for side, _ in SIDES:
+        good, other = seen[side], OTHER[side]
         if good.any():
             build = np.interp(ys, ys[good], (halves[side] / usual)[good])
         elif seen[other].any():
@@ -204,18 +222,26 @@ def _sides(
     return rows, float(np.mean([seen["left"], seen["right"]]))
 
 
-def _half(cloth: Alpha, hidden: Alpha, arms: Bool, y: float, spine: float, outward: float) -> float | None:
-    """Distance from the spine to the torso's edge in a row; None where something lies over the edge."""
+def _half(
+    cloth: Alpha, before: Alpha, bare: Alpha, arms: Bool, y: float, spine: float, outward: float
+) -> float | None:
+    """Distance from the spine to the torso's edge in a row, beside a bare arm too.
+
+    None where a sleeve, a hand or hair lies over it, or the frame cuts it off.
+    """
     height, width = cloth.shape
     row = int(np.clip(y, 0, height - 1))
     columns = np.arange(int(spine), width if outward > 0 else -1, int(outward))
-    body = (cloth[row, columns] > 0.5) | (hidden[row, columns] > 0.5)
-    gone = np.flatnonzero(~body | arms[row, columns])
-    if not len(gone):
-        return None  # cut by the frame
-    end = int(gone[0])
-    covered = arms[row, columns[end]] or (hidden[row, columns[max(0, end - 3) : end]] > 0.5).any()
-    return None if covered or end < 4 else float(end)
+    own = cloth[row, columns] > 0.5
+    over = arms[row, columns] | (before[row, columns] > 0.5)
+    outside = np.flatnonzero(~own & ~over & (bare[row, columns] <= 0.5))
+    if not len(outside):
+        return None
+    inside = np.flatnonzero(own[: outside[0]] & ~over[: outside[0]])
+    if not len(inside):
+        return None
+    end = int(inside[-1]) + 1
+    return None if over[end : end + 3].any() else float(end)
 
 
 def _calm(values: NDArray[np.float64]) -> NDArray[np.float64]:

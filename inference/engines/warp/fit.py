@@ -96,14 +96,14 @@ def fit_garment(
     marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette, *, flat: bool = True
 ) -> Fit:
     """Place the landmarks of a top on a body; ``flat``: they were measured on a product photo."""
-    scale, along, ease = scale_of(marks, body)
+    scale, along, ease = scale_of(marks, body, flat=flat)
     neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))
     shoulder = Sides(
         left=_shoulder_point(marks, body, scale, "left", neck.left),
         right=_shoulder_point(marks, body, scale, "right", neck.right),
     )
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
-    hem, tucked = hem_of(marks, person, body, along, top)
+    hem, tucked = hem_of(marks, person, body, along, top, flat=flat)
     neck_y = mean_y(marks.neck)
     hem_y = max(mean_y(marks.hem), neck_y + 1.0)
     fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body, flat=flat)

@@ -36,7 +36,7 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
     seen = garment.landmarks is not None
     marks = garment.landmarks or assumed_landmarks(garment.alpha)
     silhouette = Silhouette.of(person)
-    fit = fit_garment(marks, person, body, silhouette)
+    fit = fit_garment(marks, person, body, silhouette, flat=garment.kind == "flat")
     torso = torso_map(garment, marks, fit, body, silhouette)
     box = _box(fit, person, body, sleeved=marks.sleeves is not None)
     wearing = Wearing(
