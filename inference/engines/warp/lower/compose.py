@@ -23,6 +23,10 @@ _GHOST = 0.1
 """The same where the background is even, so that all of it may be painted anew."""
 _EVEN = 4.0
 """Levels of detail below which a background is even."""
+_ABOVE = 0.35
+"""Torso lengths above the waistband in which a bare midriff is looked for."""
+_MIDRIFF = 0.03
+"""Square half hips of bare skin there that are one."""
 _LEAST_CHANGE = 1.0
 """Levels: a smaller difference to the photo is no change."""
 _HEM = 0.04
@@ -64,8 +68,7 @@ def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     background = background_plate(view.photo, view.matte, view.unit)
     skin = leg_plate(person, view) * cast(laid.alpha, 0.07 * view.unit, 0.3)[..., None]
     under = mix(background, skin, layers.skin)
-    above = (view.upper + view.neck) * (view.level < laid.shape.waist + 0.1)
-    core = shrink(above > 0.9, 0.03 * view.unit)
+    core = shrink(_next_above(view, laid.shape.waist) > 0.9, 0.03 * view.unit)
     if core.any():
         under = mix(under, smooth_fill(view.photo, core), layers.above)
     picture = mix(view.photo, under, layers.removed)
@@ -77,13 +80,20 @@ def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     return _in_frame(person, laid, layers, picture, alpha, _metrics(view, laid, layers, background))
 
 
+def _next_above(view: View, waist: float) -> Alpha:
+    """What goes on down to a waistband lower than the old one: a bare midriff, else the top."""
+    near = (view.level > waist - _ABOVE) & (view.level < waist + 0.1)
+    bare = view.neck * near
+    return bare if (bare > 0.9).sum() > _MIDRIFF * view.unit**2 else (view.upper - view.sleeves) * near
+
+
 def layers_of(view: View, stance: Stance, laid: LaidLower) -> Layers:
     """Decide for every pixel what is in front, what goes and what lies under it."""
     shape = laid.shape
-    hanging = view.upper
+    hanging, misread = view.upper, np.zeros_like(view.upper)
     if shape.over_top:  # below the waistband only sleeves are left of a top that is tucked in
-        below = smoothstep(view.level, shape.waist + 0.04, shape.waist + 0.08)
-        hanging = np.maximum(view.upper * below, view.sleeves)
+        hanging = view.sleeves
+        misread = (view.upper - view.sleeves) * smoothstep(view.level, shape.waist + 0.04, shape.waist + 0.08)
     long_skirt = len(shape.meshes) == 1  # falls over the shoes it reaches, trousers break on them
     shoes = view.shoes * (1 - laid.alpha) if long_skirt else view.shoes
     front = np.clip(hanging + view.arms + view.head + shoes, 0.0, 1.0)
@@ -94,13 +104,13 @@ def layers_of(view: View, stance: Stance, laid: LaidLower) -> Layers:
     left, right = view.limbs.left, view.limbs.right
     along = np.where(np.abs(left.across) < np.abs(right.across), left.along, right.along)
     hidden = view.legs * (along < shape.hem + _HEM)
-    old = np.maximum(view.lower, hidden) > 0.3
+    old = np.maximum(view.lower + misread, hidden) > 0.3
     gone = grow(old, _SPILL * view.unit)
     clear = view.matte < 0.03
     if detail(view.photo, clear) < _EVEN:
         gone |= grow(old, _GHOST * view.unit) & (view.matte < 0.5)
     gone &= ~((view.legs > 0.7) & (along > shape.hem + _HEM) & ~grow(view.lower > 0.5, _SPILL * view.unit))
-    kept = np.clip(front + view.upper + view.neck, 0.0, 1.0)
+    kept = np.clip(front + view.upper - misread + view.neck, 0.0, 1.0)
     removed = blur(gone.astype(np.float32), 1.0) * (1 - kept)
     limbs = np.maximum(left.inside, right.inside) * smoothstep(along, shape.hem - 0.12, shape.hem - 0.08)
     inside = smoothstep(view.matte, 0.3, 0.7) * (view.level < shape.waist + 0.05)

@@ -9,8 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Bool, Float, blur, box_of, ellipse, mix, nearest
-from inference.engines.warp.lower.shape import Mesh, Shape, share_at
+from inference.engines.warp.fields import (
+    Bool,
+    Float,
+    blur,
+    box_of,
+    ellipse,
+    mix,
+    nearest,
+    smoothstep,
+    weighted_blur,
+)
+from inference.engines.warp.lower.shape import Mesh, Shape
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.mesh import mesh_map
 from inference.engines.warp.resample import Cloth, bleed, cloth_for
@@ -22,10 +32,10 @@ _MARGIN = 0.5
 """Half hips around old and new garment: enough background to continue into what is uncovered."""
 _OVERLAP = 3.0
 """Garment pixels by which the halves of trousers overlap down the front, so that no seam shows."""
-_SLIT = 0.12
+_SLIT = 0.09
 """Half the width, in half hips, of a slit between the thighs that is closed."""
-_TOUCHING = 0.6
-"""How far down the legs thighs and knees may touch."""
+_TOUCHING = (0.12, 0.28)
+"""How far down the legs thighs surely touch, and no longer do."""
 _IN_SLIT = 0.85
 """Brightness in there."""
 _PRESENT = 0.25
@@ -65,7 +75,7 @@ def lay(garment: Garment, marks: LowerLandmarks, shape: Shape, person: Person, s
         rgb[window] = mix(rgb[window], colours, np.where(alpha[window] > 0, cover, shown).astype(np.float32))
         alpha[window] = np.maximum(alpha[window], cover + alpha[window] * (1 - cover))
         across[window] = np.where(shown, columns, across[window])
-        leg[window] = np.where(shown, rows * shape.hem, leg[window])
+        leg[window] = np.where(shown, rows, leg[window])
     whole = float(garment.alpha.sum()) * shape.scale**2
     solid = np.ascontiguousarray(person.matte.alpha[box.window], np.float32)
     rgb, alpha = _closed(rgb, alpha, leg, solid, stance.half_hips)
@@ -74,12 +84,14 @@ def lay(garment: Garment, marks: LowerLandmarks, shape: Shape, person: Person, s
 
 def _closed(rgb: FloatRgb, alpha: Alpha, leg: Float, person: Alpha, unit: float) -> tuple[FloatRgb, Alpha]:
     """Close the slit between thighs that touch: narrow, and no background shows through it in the photo."""
-    thighs = ((alpha > 0.5) & (leg < _TOUCHING)).astype(np.uint8)
-    closed = cv2.morphologyEx(thighs, cv2.MORPH_CLOSE, ellipse(_SLIT * unit)) > 0
+    solid = (alpha > 0.5).astype(np.uint8)
+    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, ellipse(_SLIT * unit)) > 0
     slit = closed & (alpha < 0.98) & (person > 0.5)
     if not slit.any():
         return rgb, alpha
+    below = weighted_blur(leg, alpha, 0.2 * unit)
     fill = np.maximum(blur(slit.astype(np.float32), 0.8), slit) * (1 - alpha)
+    fill = np.asarray(fill * (1 - smoothstep(below, *_TOUCHING)), np.float32)
     cloth = blur(nearest(rgb, alpha > 0.95), 1.5) * _IN_SLIT
     total = np.asarray(np.clip(alpha + fill, 0.0, 1.0), np.float32)
     return mix(rgb, cloth, np.asarray(fill / np.maximum(total, 1e-3), np.float32)), total
@@ -110,7 +122,7 @@ def _drawn(
     cover = cloth.coverage(matte, drawn.source) * drawn.covered
     columns = mesh.target.shape[1] - 1
     across = drawn.grid[..., 1] / columns * 2 - 1
-    along = share_at(drawn.grid[..., 0], mesh)
+    along = np.interp(drawn.grid[..., 0], np.arange(len(mesh.leg)), mesh.leg)
     return window, (
         cloth.colours(drawn.source),
         cover.astype(np.float32),

@@ -11,10 +11,12 @@ from inference.engines.warp.dressed import dressed
 from inference.engines.warp.lower.compose import compose
 from inference.engines.warp.lower.confidence import DOUBTS, measures
 from inference.engines.warp.lower.lay import lay
-from inference.engines.warp.lower.shape import shape_of
-from inference.engines.warp.lower.stance import measure_stance
+from inference.engines.warp.lower.shape import Shape
+from inference.engines.warp.lower.skirt import shape_skirt
+from inference.engines.warp.lower.stance import Stance, measure_stance
+from inference.engines.warp.lower.trousers import shape_trousers
 from inference.engines.warp.types import Step, TriedOn
-from preprocess.types import Garment, Person
+from preprocess.types import Garment, LowerLandmarks, Person
 
 
 def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
@@ -22,9 +24,8 @@ def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
     marks = garment.lower
     if marks is None:
         raise ValueError("a lower garment needs landmarks: prepare it with the category lower")
-    bottom = float(np.flatnonzero((garment.alpha > 0.5).any(axis=1))[-1] + 1)
     stance = step("measure", lambda: measure_stance(person))
-    shape = shape_of(marks, bottom, person, stance)
+    shape = shape_of(garment, marks, person, stance)
     laid = step("lay", lambda: lay(garment, marks, shape, person, stance))
     composed = step("compose", lambda: compose(person, stance, laid))
     measured = measures(person, stance, garment, shape, composed.metrics)
@@ -37,3 +38,11 @@ def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
         notices=notices,
         measures=measured,
     )
+
+
+def shape_of(garment: Garment, marks: LowerLandmarks, person: Person, stance: Stance) -> Shape:
+    """Trousers have legs, skirts have none."""
+    if marks.legs is not None:
+        return shape_trousers(marks, marks.legs, person, stance)
+    bottom = float(np.flatnonzero((garment.alpha > 0.5).any(axis=1))[-1] + 1)
+    return shape_skirt(marks, bottom, person, stance)

@@ -10,15 +10,15 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import blur, grow, shrink
 from inference.engines.warp.limbs import GRID, Limb, measure_limb, place_limb
-from inference.engines.warp.lower.shape import LEG_WIDTHS, thigh_top
+from inference.engines.warp.lower.legs import LEG_WIDTHS, thigh_top
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.scene import Box
 from inference.engines.warp.silhouette import SIDES, SideName
 from inference.engines.warp.types import Arm, Body
 from preprocess.types import Alpha, Person, Sides
 
-_SLEEVE = 0.3
-"""Width of a sleeve at the forearm in shoulder widths."""
+_SLEEVE = 0.22
+"""Width of a sleeve in shoulder widths."""
 _CUFF = 0.3
 """Half hips below the ankle down to which a cuff may fall over the shoe."""
 _LEAST_CLOTH = 500
@@ -34,7 +34,7 @@ class View:
     matte: Alpha
     upper: Alpha
     sleeves: Alpha
-    """The part of ``upper`` that is round the forearms."""
+    """The part of ``upper`` that is round the arms."""
     lower: Alpha
     legs: Alpha
     shoes: Alpha
@@ -70,7 +70,7 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
         photo=photo,
         matte=np.ascontiguousarray(person.matte.alpha[window], np.float32),
         upper=upper,
-        sleeves=upper * _forearms(body, box),
+        sleeves=upper * _round_arms(body, box),
         lower=lower + cuffs,
         legs=legs,
         shoes=shoes - cuffs,
@@ -102,12 +102,12 @@ def like_cloth(photo: FloatRgb, lower: Alpha) -> Alpha:
     return np.asarray(cloth, np.float32)
 
 
-def _forearms(body: Body, box: Box) -> Alpha:
-    """1 round the bones from elbow to hand."""
+def _round_arms(body: Body, box: Box) -> Alpha:
+    """1 round the bones from shoulder to hand."""
     bones = np.zeros((box.y1 - box.y0, box.x1 - box.x0), np.uint8)
     origin = np.array([box.x0, box.y0])
     for arm in (body.arms.left, body.arms.right):
-        points = np.round(np.array([arm.elbow, arm.wrist, arm.hand]) - origin).astype(np.int32)
+        points = np.round(np.array([arm.shoulder, arm.elbow, arm.wrist, arm.hand]) - origin).astype(np.int32)
         cv2.polylines(
             bones, [points.reshape(-1, 1, 2)], False, 1, max(1, round(_SLEEVE * body.shoulder_width))
         )
