@@ -233,3 +233,14 @@ def test_beside_a_smaller_person_the_larger_one_is_taken(
     assert (hips < 768).all()
     matte = unframe(person.matte.alpha, person.frame, (person.photo.width, person.photo.height))
     assert matte[:, 790:].mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "top", "haired"),
+    [("p2_woman__base", 200, False), ("p4_man__base", 135, False), ("p3_woman__base", 200, True)],
+)
+def test_where_the_frame_cuts_the_head_shaded_skin_is_no_hair(
+    name: str, top: int, haired: bool, prepare: Prepare, picture: Callable[[str], Rgb]
+) -> None:
+    person = prepare(picture(f"people/{name}")[top:])
+    assert (person.parsing.region("hair").mean() > 0.001) == haired
