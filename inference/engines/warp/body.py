@@ -24,9 +24,9 @@ _TURNED_WIDTH = 0.5
 and sizes must not collapse with the projected shoulders."""
 _LEVEL_FROM = 0.8
 """Share of the yardstick from which the line through the shoulder joints is long enough for a direction."""
-_ACROMION = (-0.06, 0.20)
+_ACROMION = (-0.06, 0.32)
 """Distance of the shoulder's top from the joint in shoulder widths: a joint that the pose put on the outline
-or beyond it (sloping shoulders) to a padded seam."""
+or beyond it (sloping shoulders) to a padded seam on joints that it put too close together."""
 _ACROMION_ASSUMED = 0.10
 _WITHIN = 0.25
 """How far inside the joint the ray to the shoulder's top begins, in shoulder widths: surely on the body."""

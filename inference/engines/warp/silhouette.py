@@ -145,7 +145,9 @@ def arm_radii(
             for start, normal, limit in zip(starts, normals, 2 * most + within, strict=True)
         ]
         radii = np.array([np.nan if found is None else found for found in exits]) - within
-        radii[~((radii > least - within) & (radii < most))] = np.nan
+        # An old sleeve may be as wide as it likes, what is too wide for an arm is not one.
+        wide = (sign < 0) & clothed & (radii >= most)
+        radii[~((radii > least - within) & (radii < most) | wide)] = np.nan
         sides.append(radii)
     bare = np.concatenate([side[~clothed] / usual[~clothed] for side in sides])
     build = float(np.clip(np.nanmedian(bare), *_BUILD_RANGE)) if np.isfinite(bare).any() else 1.0
