@@ -86,31 +86,32 @@ def leg_gap(outline: Outline, alpha: Alpha) -> Float:
 
 def _outer(outline: Outline, ys: Float) -> Float:
     """``(n, 3)`` rows of the whole garment's outer ends at the heights ``ys``."""
-    rows = []
-    for y in ys:
-        runs = runs_of(outline.mask[int(np.clip(y, outline.top, outline.bottom - 1))])
-        rows.append((float(y), runs[0][0], runs[-1][1]))
-    return np.array(rows, np.float32)
+    rows = outline.mask[np.clip(ys, outline.top, outline.bottom - 1).astype(int)]
+    ends = rows.shape[1] - rows[:, ::-1].argmax(axis=1)
+    return np.stack([ys, rows.argmax(axis=1), ends], axis=1).astype(np.float32)
 
 
-def _usual_crotch(outline: Outline, waist: float, rise: float) -> float:
-    """y of the row that lies ``rise`` of its own width below the waist."""
+def _usual_crotches(outline: Outline, waist: float) -> list[float]:
+    """y of the rows that lie each ``RISE`` of their own width below the waist."""
     ys = np.arange(waist + 0.1 * outline.height, outline.bottom, dtype=np.float32)
     rows = _outer(outline, ys)
-    reached = (ys - waist) >= rise * (rows[:, 2] - rows[:, 1])
-    return float(ys[int(reached.argmax())]) if reached.any() else float(outline.bottom)
+    reached = [(ys - waist) >= rise * (rows[:, 2] - rows[:, 1]) for rise in RISE]
+    return [float(ys[int(found.argmax())]) if found.any() else float(outline.bottom) for found in reached]
 
 
-def _between(outline: Outline, alpha: Alpha, image: Rgb, waist: float) -> tuple[Float, float] | None:
+def _between(
+    outline: Outline, alpha: Alpha, image: Rgb, waist: float, *, skirt: bool
+) -> tuple[Float, float] | None:
     """``(rows, seen)``: the gap between the legs, continued up to the crotch along the line between them, and
-    0..1 how much of it was seen; None for a skirt."""
+    0..1 how much of it was seen; None for a skirt. ``skirt``: without any gap it is one, whatever lines show.
+    """
     gap = leg_gap(outline, alpha)
-    highest, usual, lowest = (_usual_crotch(outline, waist, rise) for rise in RISE)
+    highest, usual, lowest = _usual_crotches(outline, waist)
     top = float(gap[0, 0]) if len(gap) else outline.bottom
     if len(gap) and top <= lowest:
         return gap[gap[:, 0] >= highest], 1.0 if top >= highest else 0.7
-    if usual + 0.1 * outline.height > top:
-        return None  # too short to have legs that touch all the way
+    if usual + 0.1 * outline.height > top or (skirt and not len(gap)):
+        return None  # too short to have legs that touch all the way, or a button line
     wide = float(np.ptp(_outer(outline, np.array([usual], np.float32))[0, 1:]))
     middle = float(gap[0, 1:].mean()) if len(gap) else outline.axis
     line, seen = find_seam(image, middle, (usual, top), wide)
@@ -157,12 +158,23 @@ def _leg(outline: Outline, between: Float, side: Side) -> Leg:
     )
 
 
-def _evenness(outline: Outline, rows: Float) -> float:
+def _evenness(rows: Float) -> float:
     """0..1: do both sides run alike, about the middle of each row's own drift."""
     width = rows[:, 2] - rows[:, 1]
     drift = (rows[:, 1] + rows[:, 2]) / 2
     bend = drift - np.poly1d(np.polyfit(rows[:, 0], drift, 1))(rows[:, 0])
-    return float(np.clip(1.15 - 6.0 * np.abs(bend).max() / max(1.0, width.max()), 0.3, 1.0))
+    return float(np.clip(1.1 - 3.0 * np.abs(bend).max() / max(1.0, width.max()), 0.3, 1.0))
+
+
+def _sides(outline: Outline, waist: Sides[Point], end: float) -> Float:
+    """``(ROWS, 3)`` rows of the outline from the waist to the height ``end``."""
+    start = (waist.left[1] + waist.right[1]) / 2
+    fine = _outer(outline, np.linspace(start, end, 8 * ROWS, dtype=np.float32))
+    fine[0, 1:] = waist.left[0], waist.right[0]
+    for column in (1, 2):
+        fine[:, column] = _smooth(fine[:, [column, 0]], SMOOTH * outline.height)[:, 0]
+    kept = np.linspace(0, 8 * ROWS - 1, ROWS).round().astype(int)
+    return np.asarray(fine[kept], np.float32)
 
 
 def measure_lower(
@@ -173,9 +185,10 @@ def measure_lower(
 
     ``waist`` are the ends of a dress's waist; without them the upper edge is the waist.
     """
+    on_dress = waist is not None
     waist = waist or waist_ends(outline)
     start = (waist.left[1] + waist.right[1]) / 2
-    between = _between(outline, alpha, image, start)
+    between = _between(outline, alpha, image, start, skirt=on_dress)
     contour = outline.contour
     low = contour[contour[:, 1] > (outline.top + outline.bottom) / 2]
     if between is None:
@@ -187,20 +200,10 @@ def measure_lower(
         legs = Sides(left=_leg(outline, rows, "left"), right=_leg(outline, rows, "right"))
         hem = Sides(left=_point(legs.left.outer[-1]), right=_point(legs.right.outer[-1]))
         end = float(rows[0, 0])
-    fine = _outer(outline, np.linspace(start, end, 8 * ROWS, dtype=np.float32))
-    fine[0, 1:] = waist.left[0], waist.right[0]
-    calm = np.stack([_smooth(fine[:, [k, 0]], SMOOTH * outline.height)[:, 0] for k in (1, 2)], axis=1)
-    sides = np.concatenate([fine[:, :1], calm], axis=1)[
-        np.linspace(0, 8 * ROWS - 1, ROWS).round().astype(int)
-    ]
+    sides = _sides(outline, waist, end)
+    confidence = seen * _evenness(sides) * min(1.0, 0.25 + outline.symmetry)
     return LowerLandmarks(
-        waist=waist,
-        hem=hem,
-        sides=sides.astype(np.float32),
-        legs=legs,
-        confidence=float(
-            np.clip(seen * _evenness(outline, sides) * min(1.0, 0.25 + outline.symmetry), 0.0, 1.0)
-        ),
+        waist=waist, hem=hem, sides=sides, legs=legs, confidence=float(np.clip(confidence, 0.0, 1.0))
     )
 
 

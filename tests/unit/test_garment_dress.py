@@ -84,6 +84,13 @@ def test_a_straight_dress_gets_the_usual_waist_and_less_trust() -> None:
     assert straight.lower.confidence < fitted.lower.confidence
 
 
+def test_a_button_line_does_not_make_legs_of_a_skirt() -> None:
+    mask = sleeveless(SKIRT)
+    picture = np.where(mask[..., None], np.array((150, 60, 70), np.uint8), np.uint8(236))
+    cv2.line(picture, (350, 380), (350, 800), (60, 20, 30), 3, cv2.LINE_AA)
+    assert measure_dress(mask.astype(np.float32), picture, trace(mask)).lower.legs is None
+
+
 def test_jumpsuits_have_legs() -> None:
     legs = [(440, 370), (465, 480), (450, 850), (375, 850), (350, 540), (325, 850), (250, 850), (235, 480)]
     dress = measured(sleeveless([*legs, (260, 370)]))
