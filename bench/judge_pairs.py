@@ -64,6 +64,8 @@ def _deck(
     for turn in range(max(map(len, shelves))):
         for place, person in enumerate(people):
             wares = tuple(shelf[(place + turn) % len(shelf)] for shelf in shelves)
+            if person.name in [path.name for path in wares]:
+                continue  # a worn garment, and it is that person's own
             yield Pair(person=person, garments=wares, kind=kind)
 
 

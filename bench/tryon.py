@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from inference.engines.base import Engine, Params, Prepared, Runtime
 from inference.engines.warp.engine import create
+from inference.preparation import WORN
 from inference.restore import restore
 from preprocess.agnostic import agnostic_mask
 from preprocess.decode import Limits, decode
 from preprocess.garment import prepare_garment
+from preprocess.garment.worn import take_off
 from preprocess.geometry import unframe
-from preprocess.person import prepare_person
+from preprocess.person import person_score, prepare_person
 from preprocess.providers.embedded import EmbeddedProvider
 from preprocess.types import Garment, Notice, Person, Photo, Rgb
 
@@ -55,7 +57,10 @@ class FittingRoom:
         return prepare_person(photo, self.provider, self.engine.spec.canvas)
 
     def garment(self, photo: Photo) -> Garment:
-        return prepare_garment(photo)
+        """Of either kind, as the service tells them apart."""
+        if person_score(photo, self.provider) < WORN:
+            return prepare_garment(photo)
+        return take_off(self.person(photo))
 
     def dress(self, person: Person, *garments: Garment) -> Fitting:
         """Raises ``InputError`` as the service would refuse."""

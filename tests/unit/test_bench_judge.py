@@ -54,6 +54,12 @@ def test_kinds_without_garments_are_left_out_and_small_sets_run_out():
     assert len(pairs) == len(PEOPLE)
 
 
+def test_nobody_tries_on_what_they_wear():
+    pairs = deal(PEOPLE[:2], {"worn": PEOPLE}, 100, seed=0)
+    assert {pair.person for pair in pairs} == set(PEOPLE[:2])
+    assert all(pair.person not in pair.garments for pair in pairs)
+
+
 def test_people_are_halved_by_name_whatever_their_order():
     assert halves(["c", "a", "b"]) == {"a": "tuned", "b": "held out", "c": "tuned"}
 
