@@ -10,8 +10,8 @@ from typing import TypeVar, cast
 import numpy as np
 
 from inference.engines.base import MaskAlgorithm
-from inference.preparation import PhotoKindAsked, Preparation
-from preprocess.types import DensePose, Garment, Mask, Person, Photo
+from inference.preparation import CANVAS, WORN, PhotoKindAsked, Preparation
+from preprocess.types import DensePose, Garment, Mask, Person, Photo, PhotoKind
 
 T = TypeVar("T")
 
@@ -43,13 +43,22 @@ class Picture:
         return self._once(("densepose", canvas), lambda: preparation.densepose(person))
 
     def garment(
-        self, preparation: Preparation, *, category: str, kind: PhotoKindAsked, description: str
+        self, preparation: Preparation, *, category: str, kind: PhotoKind, description: str
     ) -> Garment:
-        made = self._once(
-            ("garment", category, kind),
-            lambda: preparation.garment(self.photo, category=category, kind=kind),
-        )
-        return dataclasses.replace(made, description=description)
+        """The garment of this picture: lying flat in it, or worn by the person it shows."""
+
+        def make() -> Garment:
+            if kind == "worn":
+                return preparation.worn(self.person(preparation, CANVAS), category=category)
+            return preparation.garment(self.photo, category=category)
+
+        return dataclasses.replace(self._once(("garment", category, kind), make), description=description)
+
+    def kind(self, preparation: Preparation, asked: PhotoKindAsked) -> PhotoKind:
+        """How the garment is shown; ``auto`` looks whether somebody wears it."""
+        if asked != "auto":
+            return asked
+        return "worn" if self.person_score(preparation) >= WORN else "flat"
 
     def person_score(self, preparation: Preparation) -> float:
         with self._lock:

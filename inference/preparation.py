@@ -34,8 +34,12 @@ class Preparation(Protocol):
         """Detect, frame to ``canvas`` (width, height), pose, parse."""
         ...
 
-    def garment(self, photo: Photo, *, category: str, kind: PhotoKindAsked) -> Garment:
-        """Cut the garment out; ``category`` and ``kind`` may be ``auto``."""
+    def garment(self, photo: Photo, *, category: str) -> Garment:
+        """Cut the garment out of its product photo; ``category`` may be ``auto``."""
+        ...
+
+    def worn(self, person: Person, *, category: str) -> Garment:
+        """Take the garment off who wears it; ``category`` may be ``auto``."""
         ...
 
     def agnostic(self, person: Person, category: str, algorithm: MaskAlgorithm) -> Mask:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 
@@ -48,15 +46,14 @@ def prepare_garment(
     photo: Photo,
     *,
     category: Category = "auto",
-    kind: Literal["auto", "flat", "worn"] = "auto",
     description: str = "",
     max_side: int = 1100,
 ) -> Garment:
     """Cut a garment out of its product photo and measure it.
 
     ``category`` ``auto`` takes the one the silhouette shows. Landmarks and collar are measured for
-    ``upper``, ``lower`` for ``lower`` and all of them for ``dress``. ``kind`` ``auto`` counts as ``flat``:
-    whether a person wears the garment is for the caller's person detector. Raises
+    ``upper``, ``lower`` for ``lower`` and all of them for ``dress``. Photos of somebody who wears the
+    garment are for :func:`preprocess.garment.worn.take_off`. Raises
     :class:`~preprocess.errors.InputError` ``no-garment``, or ``category-conflict`` when the photo clearly
     shows another category than the one given.
     """
@@ -68,12 +65,11 @@ def prepare_garment(
     resolved, notices = resolve(category, outline)
     if cutout.confidence < SURE:
         notices = (*notices, OUTLINE_UNSURE)
-    worn: Literal["flat", "worn"] = "worn" if kind == "worn" else "flat"
     top, lower = _measured(resolved, alpha, image, outline)
     if top is not None and top.cut:
         alpha = (alpha * cv2.GaussianBlur(top.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
     return Garment(
-        photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
+        photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind="flat",
         sleeve_length=top.sleeve_length if top else "sleeveless",
         landmarks=top.landmarks if top else None,
         collar=find_collar(image, alpha, top.landmarks, collared=top.collared) if top else None,

@@ -49,6 +49,18 @@ DRESS_WAIST = 0.68
 MUCH_SHOWN = 0.35
 """Share of the clothes below which the other garment goes unmentioned."""
 
+PARTLY_HIDDEN = Notice(
+    name="garment-partly-hidden",
+    detail="hair, hands or arms hide part of the garment in its photo; what they hide was filled in",
+)
+TURNED_A_LITTLE = Notice(
+    name="garment-turned",
+    detail="the garment is seen from the side a little; a photo of it from the front works better",
+)
+CROPPED = Notice(
+    name="garment-cropped", detail="the photo ends before the garment does; send one that shows all of it"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Cloth:
@@ -80,9 +92,7 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
         person, stance, own, _hidden(own, before + arms, top, hem if resolved != "upper" else None)
     )
     if cloth.hidden > SHOWN_HIDDEN:
-        notices.append(
-            _notice("garment-partly-hidden", "hair, hands or arms hide part of the garment in its photo")
-        )
+        notices.append(PARTLY_HIDDEN)
     told = tuple(notice for notice in (*notices, cut) if notice is not None)
     seen = 0.9 * (1 - cloth.hidden) * 0.85 ** len(told)
     return Garment(
@@ -92,10 +102,6 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
         lower=_lower(cloth, top, hem) if resolved != "upper" else None,
         cutout_confidence=float(np.clip(seen, 0.0, 1.0)), description=description, notices=told,
     )  # fmt: skip
-
-
-def _notice(name: str, detail: str) -> Notice:
-    return Notice(name=name, detail=detail)
 
 
 def _frontal(person: Person, stance: Stance) -> Notice | None:
@@ -108,9 +114,7 @@ def _frontal(person: Person, stance: Stance) -> Notice | None:
             "the person who wears the garment is turned away; send a photo of it from the front",
         )
     if min(shown, wide) < TURNED[1] or stance.depth > DEEP[1]:
-        return _notice(
-            "garment-turned", "the garment is seen from the side a little; a frontal photo works better"
-        )
+        return TURNED_A_LITTLE
     return None
 
 
@@ -130,9 +134,9 @@ def _category(person: Person, stance: Stance, claimed: Category) -> tuple[Catego
 
 
 def _unsure(taken: str, other: str) -> Notice:
-    return _notice(
-        "garment-category-unsure",
-        f"the photo shows more than one garment; category {taken} was taken, say {other} for the other",
+    return Notice(
+        name="garment-category-unsure",
+        detail=f"the photo shows more than one garment: {taken} was taken; say {other} for the other",
     )
 
 
@@ -190,11 +194,7 @@ def _hem(stance: Stance, alpha: Alpha, category: Category) -> tuple[float, Notic
     """Row of a top's hem, or of a dress's waist; a notice where the frame cuts the garment off."""
     height = alpha.shape[0]
     last = _lowest(alpha)
-    cut = (
-        _notice("garment-cropped", "the garment is cut off by the edge of its photo")
-        if last >= height - 2
-        else None
-    )
+    cut = CROPPED if last >= height - 2 else None
     if category == "lower":
         if last >= height - 2 and last < stance.row(1.6):
             raise InputError(

@@ -90,15 +90,9 @@ def test_cancel_is_heard_before_every_stage(person: Person, polo: Garment, allow
 
 def test_refusals_name_the_problem(person: Person, polo: Garment) -> None:
     engine = create()
-    cases = {
-        "shoes": (replace(polo, category="shoes"),),
-        "worn": (replace(polo, kind="worn"),),
-    }
-    for name, garments in cases.items():
-        with pytest.raises(InputError) as refused:
-            engine.run(prepared(person, *garments), Params(seed=0), silent, lambda: False)
-        assert refused.value.slug == "category-conflict", name
-        assert refused.value.field == "garment", name
+    with pytest.raises(InputError) as refused:
+        engine.run(prepared(person, replace(polo, category="shoes")), Params(seed=0), silent, lambda: False)
+    assert (refused.value.slug, refused.value.field) == ("category-conflict", "garment")
     with pytest.raises(InputError) as refused:
         engine.run(prepared(person, polo), Params(seed=0, samples=2), silent, lambda: False)
     assert refused.value.slug == "option-unsupported"

@@ -105,13 +105,6 @@ def in_order(garments: tuple[Garment, ...]) -> tuple[Garment, ...]:
                 f"warp has the categories {', '.join(sorted(WEARS))}, got {garment.category!r}",
                 field="garment",
             )
-        if garment.kind not in SPEC.photo_kinds:
-            raise InputError(
-                "category-conflict",
-                f"warp takes garment photos of the kind {', '.join(sorted(SPEC.photo_kinds))}, "
-                f"got a {garment.kind} one",
-                field="garment",
-            )
     order = list(WEARS)
     return tuple(sorted(garments, key=lambda garment: order.index(garment.category)))
 
