@@ -7,6 +7,7 @@ import numpy as np
 
 from preprocess.garment.category import resolve
 from preprocess.garment.collar import find_collar
+from preprocess.garment.crotch import clear_crotch
 from preprocess.garment.cutout import cut_out
 from preprocess.garment.dress import measure_dress
 from preprocess.garment.landmarks import Measured, measure_top
@@ -65,6 +66,8 @@ def prepare_garment(
     resolved, notices = resolve(category, outline)
     if cutout.confidence < SURE:
         notices = (*notices, OUTLINE_UNSURE)
+    if resolved == "lower":
+        alpha = clear_crotch(alpha, image, outline)
     top, lower = _measured(resolved, alpha, image, outline)
     if top is not None and top.cut:
         alpha = (alpha * cv2.GaussianBlur(top.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
