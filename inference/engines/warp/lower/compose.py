@@ -10,6 +10,7 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.background import background_plate, detail
 from inference.engines.warp.fields import blur, grow, largest_gap, mix, shrink, smooth_fill, smoothstep, unmix
+from inference.engines.warp.light import light_of, shaded
 from inference.engines.warp.lower.lay import LaidLower
 from inference.engines.warp.lower.light import cast, light_factor
 from inference.engines.warp.lower.skin import leg_plate
@@ -19,6 +20,8 @@ from preprocess.types import Alpha, Person, Rgb
 
 _SPILL = 0.035
 """Half hips around the old garment that still show its colour or its shadow."""
+_SEAM = 0.12
+"""Half hips over which painted skin runs into the seen one."""
 _GHOST = 0.1
 """The same where the background is even, so that all of it may be painted anew."""
 _EVEN = 4.0
@@ -64,7 +67,7 @@ class Layers:
 def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     """Dress the person in a garment laid on them. Deterministic."""
     view = view_of(person, stance, laid.box)
-    layers = layers_of(view, stance, laid)
+    layers = layers_of(view, stance, laid, person.waist)
     background = background_plate(view.photo, view.matte, view.unit)
     skin = leg_plate(person, view) * cast(laid.alpha, 0.07 * view.unit, 0.3)[..., None]
     under = mix(background, skin, layers.skin)
@@ -72,8 +75,9 @@ def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     if core.any():
         under = mix(under, smooth_fill(view.photo, core), layers.above)
     picture = mix(view.photo, under, layers.removed)
-    light = light_factor(view, laid, layers.front)
-    picture = mix(picture, np.clip(laid.rgb * light[..., None], 0, 255), layers.cover)
+    light = light_of(person, stance.body)
+    factor = light_factor(view, laid, layers.front, light)
+    picture = mix(picture, shaded(laid.rgb, factor, light), layers.cover)
     own = unmix(view.photo, np.maximum(layers.front, 1 - view.matte), 0.1 * view.unit)
     picture = mix(picture, own, layers.front * smoothstep(layers.removed + layers.cover, 0.0, 0.3))
     alpha = _changed(view.photo, picture, view.unit)
@@ -87,7 +91,7 @@ def _next_above(view: View, waist: float) -> Alpha:
     return bare if (bare > 0.9).sum() > _MIDRIFF * view.unit**2 else (view.upper - view.sleeves) * near
 
 
-def layers_of(view: View, stance: Stance, laid: LaidLower) -> Layers:
+def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) -> Layers:
     """Decide for every pixel what is in front, what goes and what lies under it."""
     shape = laid.shape
     hanging, misread = view.upper, np.zeros_like(view.upper)
@@ -100,7 +104,7 @@ def layers_of(view: View, stance: Stance, laid: LaidLower) -> Layers:
     cover = laid.alpha * (1 - front)
     if not shape.over_top:  # what is wider than the top must not show beside it
         hem = _hem_of_top(view, stance, laid)
-        cover = cover * np.maximum(smoothstep(view.level, hem - 0.02, hem + 0.03), view.matte)
+        cover = cover * np.maximum(smoothstep(view.level, hem - 0.005, hem + 0.01), view.matte)
     left, right = view.limbs.left, view.limbs.right
     along = np.where(np.abs(left.across) < np.abs(right.across), left.along, right.along)
     hidden = view.legs * (along < shape.hem + _HEM)
@@ -111,7 +115,12 @@ def layers_of(view: View, stance: Stance, laid: LaidLower) -> Layers:
         gone |= grow(old, _GHOST * view.unit) & (view.matte < 0.5)
     gone &= ~((view.legs > 0.7) & (along > shape.hem + _HEM) & ~grow(view.lower > 0.5, _SPILL * view.unit))
     kept = np.clip(front + view.upper - misread + view.neck, 0.0, 1.0)
-    removed = blur(gone.astype(np.float32), 1.0) * (1 - kept)
+    if shape.over_top and shape.waist > person_waist:  # the edge of the old waistband goes too
+        kept = kept * ~grow(old, _SPILL * view.unit)
+        kept = np.maximum(kept, front)
+    removed = blur(gone.astype(np.float32), 1.0)
+    seam = blur(grow(old, 0.5 * _SEAM * view.unit).astype(np.float32), 0.5 * _SEAM * view.unit)
+    removed = np.maximum(removed, seam * view.legs) * (1 - kept)
     limbs = np.maximum(left.inside, right.inside) * smoothstep(along, shape.hem - 0.12, shape.hem - 0.08)
     inside = smoothstep(view.matte, 0.3, 0.7) * (view.level < shape.waist + 0.05)
     body = np.abs(_beside(stance, laid)) < 1.0

@@ -34,9 +34,11 @@ _OVERLAP = 3.0
 """Garment pixels by which the halves of trousers overlap down the front, so that no seam shows."""
 _SLIT = 0.09
 """Half the width, in half hips, of a slit between the thighs that is closed."""
+_LONG = 0.3
+"""Shorts end above this share of the legs: below them bare thighs meet, not cloth."""
 _TOUCHING = (0.12, 0.28)
 """How far down the legs thighs surely touch, and no longer do."""
-_IN_SLIT = 0.85
+_IN_SLIT = 0.75
 """Brightness in there."""
 _PRESENT = 0.25
 """A weight below this is not part of the old garment when the box is drawn."""
@@ -78,7 +80,8 @@ def lay(garment: Garment, marks: LowerLandmarks, shape: Shape, person: Person, s
         leg[window] = np.where(shown, rows, leg[window])
     whole = float(garment.alpha.sum()) * shape.scale**2
     solid = np.ascontiguousarray(person.matte.alpha[box.window], np.float32)
-    rgb, alpha = _closed(rgb, alpha, leg, solid, stance.half_hips)
+    if shape.hem > _LONG:
+        rgb, alpha = _closed(rgb, alpha, leg, solid, stance.half_hips)
     return LaidLower(box=box, rgb=rgb, alpha=alpha, across=across, leg=leg, shape=shape, whole_area=whole)
 
 

@@ -6,21 +6,12 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import (
-    Bool,
-    Float,
-    blur,
-    mix,
-    shrink,
-    smooth_fill,
-    smoothstep,
-    weighted_blur,
-)
+from inference.engines.warp.fields import Bool, Float, blur, grow, mix, shrink, smooth_fill, smoothstep
 from inference.engines.warp.grain import grain, grain_spread
-from inference.engines.warp.limbs import Limb, unrolled
+from inference.engines.warp.limbs import Limb
 from inference.engines.warp.lower.view import View
 from inference.engines.warp.skin import of_skin_colour
-from preprocess.types import Alpha, Person
+from preprocess.types import Person
 
 _ENOUGH = 0.004
 """Share of the picture that must be skin of one kind before its colour is taken."""
@@ -32,12 +23,10 @@ _EDGE_SHADE = 0.34
 """Darkening of a round leg at its silhouette, read off the bare legs of the development people."""
 _MEAN_SHADE = 0.9
 """Mean of that shading over a leg: the colour it is laid on is a mean too."""
-_UNSHADOWED = 0.05
-"""Leg lengths beside the old hem from which the skin is out of its shadow."""
-_DRAWN = 0.25
-"""How fast the tones beyond the old hem are used up."""
-_RUNS_ON = (0.35, 0.7)
-"""Leg lengths from the bare stretch over which its tones fade into the mean colour."""
+_SHADOWED = 0.12
+"""Half hips beside the old hem in which the skin lies in its shadow."""
+_FADES = 2.0
+"""Half hips from the seen skin at which its local tones are forgotten, all but their mean."""
 _KNEE = 0.06
 """Depth of the shading round the kneecap, as a share of brightness."""
 
@@ -58,30 +47,21 @@ def leg_plate(person: Person, view: View) -> FloatRgb:
         shade = np.where(own, _round(limb) / _MEAN_SHADE, shade)
     tint = np.array([0.85, 1.05, 1.1], np.float32)  # grazing light is redder: blue falls faster than red
     plate = plate * (1 - (1 - shade)[..., None] * tint)
-    bare = shrink(view.legs > 0.9, 0.03 * view.unit)
-    soft = weighted_blur(view.photo, bare.astype(np.float32), 0.03 * view.unit)
-    for limb, own in ((view.limbs.left, nearest), (view.limbs.right, ~nearest)):
-        plate = mix(plate, *_carried_on(soft, bare, limb, own))
+    plate = _joined(np.asarray(plate, np.float32), view)
     noise = grain(view.matte.shape, max(spread, 0.8))
     return np.asarray(np.clip(plate + noise[..., None], 0.0, 255.0), np.float32)
 
 
-def _carried_on(soft: FloatRgb, bare: Bool, limb: Limb, own: Bool) -> tuple[FloatRgb, Alpha]:
-    """``(colours, weight)``: the tones across the leg, at the edge of its bare stretch, run on beyond it.
-
-    They are read from a short way inside, stretched, so that a knee is not seen twice.
-    """
-    if limb.seen is None:
-        return soft, np.zeros(bare.shape, np.float32)
-    first, last = limb.seen
-    edges = first + _UNSHADOWED, last - _UNSHADOWED / 2
-    before, after = np.maximum(edges[0] - limb.along, 0.0), np.maximum(limb.along - edges[1], 0.0)
-    source = np.clip(limb.along, *edges) + _DRAWN * before - _DRAWN * after
-    at = unrolled(limb, source.astype(np.float32), np.clip(limb.across, -0.9, 0.9))
-    colours = cv2.remap(soft, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    known = cv2.remap(bare.astype(np.float32), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    weight = blur(np.asarray(known, np.float32), 3.0) * (1 - smoothstep(before + after, *_RUNS_ON)) * own
-    return np.asarray(colours, np.float32), np.asarray(weight, np.float32)
+def _joined(plate: FloatRgb, view: View) -> FloatRgb:
+    """The plate with the tones of the legs that are seen, so that no line shows where they meet: what it
+    differs by there is carried on over the legs, ever weaker."""
+    bare = shrink(view.legs > 0.9, 0.03 * view.unit) & ~grow(view.lower > 0.5, _SHADOWED * view.unit)
+    if bare.mean() < _ENOUGH:
+        return plate
+    missing = smooth_fill(blur(view.photo, 0.02 * view.unit) - plate, bare)
+    distance = cv2.distanceTransform((~bare).astype(np.uint8), cv2.DIST_L2, 5)
+    near = 1 - 0.7 * smoothstep(np.asarray(distance, np.float32), 0.3 * view.unit, _FADES * view.unit)
+    return np.asarray(plate + missing * near[..., None], np.float32)
 
 
 def _far(core: Bool) -> Float:

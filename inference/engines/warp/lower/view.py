@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import blur, grow, shrink
-from inference.engines.warp.limbs import GRID, Limb, measure_limb, place_limb
+from inference.engines.warp.fields import blur, ellipse, grow, shrink, smoothstep
+from inference.engines.warp.limbs import Limb, measure_limb, place_limb
 from inference.engines.warp.lower.legs import LEG_WIDTHS, thigh_top
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.scene import Box
@@ -21,6 +21,8 @@ _SLEEVE = 0.22
 """Width of a sleeve in shoulder widths."""
 _CUFF = 0.3
 """Half hips below the ankle down to which a cuff may fall over the shoe."""
+_THREAD = 0.03
+"""Half hips: thinner parts of a shoe are the edges of a cuff that was taken off it."""
 _LEAST_CLOTH = 500
 _PLAIN = 14.0
 """Median Lab distance from its median colour up to which a cloth is plain."""
@@ -65,16 +67,20 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     shoes = parsing.weight("shoes")
     ankles = max(joints.ankle[1] for joints in (stance.legs.left, stance.legs.right)) - box.y0
     above = (ys - box.y0 < ankles + _CUFF * stance.half_hips).astype(np.float32)
-    cuffs = shoes * above * like_cloth(photo, lower)
+    kept = shoes * (1 - above * like_cloth(photo, lower))
+    solid = cv2.morphologyEx(
+        (kept > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_THREAD * stance.half_hips)
+    )
+    kept = kept * grow(solid > 0, 2.0)
     return View(
         photo=photo,
         matte=np.ascontiguousarray(person.matte.alpha[window], np.float32),
         upper=upper,
         sleeves=upper * _round_arms(body, box),
-        lower=lower + cuffs,
+        lower=lower + shoes - kept,
         legs=legs,
-        shoes=shoes - cuffs,
-        arms=parsing.weight("hands", "left_arm", "right_arm"),
+        shoes=kept,
+        arms=smoothstep(parsing.weight("hands", "left_arm", "right_arm"), 0.2, 0.8),
         head=parsing.weight("hair", "face"),
         neck=parsing.weight("neck"),
         level=(-from_top / body.torso_length).astype(np.float32),
@@ -134,6 +140,4 @@ def _limb(stance: Stance, side: SideName, shape: tuple[int, ...], box: Box) -> L
         hand=joints.toe - origin,
         visible=1.0,
     )
-    limb = place_limb(bones, shape, stance.half_hips)
-    profile = np.interp(GRID, *LEG_WIDTHS) * stance.half_hips
-    return replace(limb, profile=profile, half_width=np.interp(limb.along, GRID, profile).astype(np.float32))
+    return place_limb(bones, shape, stance.half_hips, LEG_WIDTHS)
