@@ -132,3 +132,17 @@ def test_bared_arms_are_no_flat_plates_and_nothing_far_away_is_touched(
             light[bared & (limb.across * way > 0.5) & (limb.across * way < 0.75)].mean() for way in (-1, 1)
         ]
         assert min(sides) < 0.97 * middle
+
+
+def test_the_field_of_an_arm_has_no_seam_beyond_its_shoulder() -> None:
+    """Above the joint the signed distance changes sides: an interpolated zero there would be a middle."""
+    bone = Arm(
+        shoulder=np.array([103.0, 100.0]),
+        elbow=np.array([100.0, 200.0]),
+        wrist=np.array([104.0, 300.0]),
+        hand=np.array([104.0, 320.0]),
+        visible=1.0,
+    )
+    limb = place_limb(bone, (340, 200), 160.0)
+    assert not limb.inside[:60].any()
+    assert limb.inside[130:280, 100:104].min() == 1.0
