@@ -46,14 +46,19 @@ _CHEST = (0.3, 0.42)
 _EVEN = (0.03, 0.10)
 """Residual of the fit as a share of brightness: below it the old top was plain, above printed."""
 
+_OF_PRODUCT = 0.65
+"""Share of the light that is added: product photos bring some round of their own. Brightness across a
+rendered try-on then agrees with its truth."""
+
 _WHITE = 238.0
 """Level of the lightest part of a brightly lit photo, white background or white cloth."""
 
-_FOLLOW = 0.45
+_FOLLOW = 0.5
 """How far the garment follows a dimmer scene: print colours must stay within delta E 5 of the product's."""
 
-_GREY = 40.0
-"""Levels between the channels up to which a light pixel counts as grey."""
+_GREY = (24.0, 0.6)
+"""Levels between the channels up to which a pixel counts as grey, and share of the lightest level from which
+it tells the colour of the light: darker greys are as often coloured cloth."""
 
 _LIGHTEST = 85
 """Percentile of brightness from which greys tell the colour of the light."""
@@ -117,7 +122,8 @@ def turned(across: Float, depth: float = _DEPTH) -> tuple[Float, Float]:
 def form(light: Light, across: Float, depth: float = _DEPTH) -> Float:
     """Factor about 1 of the light on a round body part; ``across`` is -1..1 from its left to its right."""
     sideways, facing = turned(across, depth)
-    return np.asarray(1.0 + light.side * sideways - light.edge * (1.0 - facing), np.float32)
+    added = light.side * sideways - light.edge * (1.0 - facing)
+    return np.asarray(1.0 + _OF_PRODUCT * added, np.float32)
 
 
 def across_rows(alpha: Alpha, shoulders: bool = False) -> Float:
@@ -187,9 +193,9 @@ def _on_cloth(bright: Float, cloth: Bool, body: Body, prior: Float) -> Float:
 def _gain(photo: FloatRgb, bright: Float, no_skin: Bool) -> Float:
     lightest = float(np.percentile(bright, 98))
     exposure = float(np.clip(1.0 - _FOLLOW * (1.0 - lightest / _WHITE), 0.8, 1.0))
-    grey = bright > np.percentile(bright, _LIGHTEST)
+    grey = bright > max(float(np.percentile(bright, _LIGHTEST)), _GREY[1] * lightest)
     grey &= no_skin
-    grey &= photo.max(axis=-1) - photo.min(axis=-1) < _GREY
+    grey &= photo.max(axis=-1) - photo.min(axis=-1) < _GREY[0]
     if grey.sum() < _MIN_AREA:
         return np.full(3, exposure, np.float32)
     tint = photo[grey].mean(axis=0)
