@@ -41,8 +41,8 @@ class EmbeddedPreparation:
     def load(self) -> None:
         self._bodies()
 
-    def person_score(self, photo: Photo) -> float:
-        return person_score(photo, self._bodies())
+    def person_score(self, photo: Photo, *, closely: bool) -> float:
+        return person_score(photo, self._bodies(), closely=closely)
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
         return prepare_person(photo, self._bodies(), canvas)

@@ -23,7 +23,7 @@ class Picture:
         self.photo = photo
         self._lock = threading.RLock()
         self._prepared: dict[tuple[object, ...], object] = {}
-        self._person_score: float | None = None
+        self._scores: dict[bool, float] = {}
 
     def person(self, preparation: Preparation, canvas: tuple[int, int]) -> Person:
         return self._once(("person", canvas), lambda: preparation.person(self.photo, canvas))
@@ -58,13 +58,17 @@ class Picture:
         """How the garment is shown; ``auto`` looks whether somebody wears it."""
         if asked != "auto":
             return asked
-        return "worn" if self.person_score(preparation) >= WORN else "flat"
+        return "worn" if self._score(preparation, closely=False) >= WORN else "flat"
 
     def person_score(self, preparation: Preparation) -> float:
+        """Is somebody visible, however small."""
+        return self._score(preparation, closely=True)
+
+    def _score(self, preparation: Preparation, *, closely: bool) -> float:
         with self._lock:
-            if self._person_score is None:
-                self._person_score = preparation.person_score(self.photo)
-            return self._person_score
+            if closely not in self._scores:
+                self._scores[closely] = preparation.person_score(self.photo, closely=closely)
+            return self._scores[closely]
 
     def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         with self._lock:

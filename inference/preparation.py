@@ -26,8 +26,11 @@ class Preparation(Protocol):
         """Bring the models into memory; raises ``EngineUnavailable`` naming the command that fetches them."""
         ...
 
-    def person_score(self, photo: Photo) -> float:
-        """0..1: is somebody in the picture; cheap. Products alone stay below :data:`WORN`."""
+    def person_score(self, photo: Photo, *, closely: bool) -> float:
+        """0..1: is somebody in the picture; cheap. Products alone stay below :data:`WORN`.
+
+        ``closely``: a small figure counts; who wears a garment in its photo fills it.
+        """
         ...
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:

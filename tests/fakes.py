@@ -158,7 +158,7 @@ class FakePreparation:
         if self.load_error is not None:
             raise self.load_error
 
-    def person_score(self, photo: Photo) -> float:
+    def person_score(self, photo: Photo, *, closely: bool) -> float:
         self.counts["person_score"] += 1
         return 0.9 if photo.sha256 in self.people else 0.1
 

@@ -18,7 +18,9 @@ from preprocess.notices import person_notices
 from preprocess.person import person_score, prepare_person
 from preprocess.pose import LEFT_HIP, LEFT_KNEE, RIGHT_HIP, RIGHT_KNEE
 from preprocess.providers.base import BodyEstimate, Detection
-from preprocess.providers.embedded import EmbeddedProvider
+from preprocess.providers.embedded import EmbeddedProvider, detector
+from preprocess.providers.embedded.detector import detect
+from preprocess.providers.embedded.network import Network
 from preprocess.types import Frame, Person, Photo, Rgb
 
 CANVAS = (768, 1024)
@@ -62,11 +64,36 @@ def test_score_tells_people_from_products(provider: EmbeddedProvider, picture: C
     assert score(picture("garments/tshirt_print")) < 0.2
 
 
+def test_who_wears_a_garment_is_looked_for_once(
+    provider: EmbeddedProvider, picture: Callable[[str], Rgb], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small figures are no matter then; those in long strips are large ones."""
+    looks = []
+
+    def counted(network: Network, rgb: Rgb) -> list[Detection]:
+        looks.append(rgb.shape)
+        return detect(network, rgb)
+
+    monkeypatch.setattr(detector, "detect", counted)
+    product, figure = picture("garments/tshirt_print"), picture("people/p4_man__base")
+    strip = placed(figure, (4 * figure.shape[1], figure.shape[0]), (0, 0))
+
+    def score(rgb: Rgb, closely: bool) -> float:
+        looks.clear()
+        return person_score(Photo(rgb=rgb, sha256="", format="PNG"), provider, closely=closely)
+
+    assert score(product, False) == score(product, True) == 0
+    assert len(looks) == 15
+    score(product, False)
+    assert len(looks) == 1
+    assert score(strip, False) > 0.65
+
+
 def test_score_of_a_large_photo_costs_no_more(picture: Callable[[str], Rgb]) -> None:
     seen = []
 
     class Blind:
-        def find_people(self, rgb: Rgb) -> list[Detection]:
+        def find_people(self, rgb: Rgb, *, closely: bool = True) -> list[Detection]:
             seen.append(rgb.shape)
             return []
 
