@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from inference.engines.warp import confidence
 from inference.engines.warp.doubts import Doubt, weighed
+from inference.engines.warp.evidence import clefts
 
 FALLING = Doubt(name="dim", detail="too dim", measure="light", start=0.8, full=0.4, factor=0.5)
 
@@ -70,3 +72,15 @@ def test_of_two_doubts_with_one_name_the_graver_counts() -> None:
 
 def test_trifles_lower_the_confidence_without_a_word() -> None:
     assert weighed({"light": 0.78}, [FALLING]) == (0.97, ())
+
+
+def test_only_torn_cloth_has_clefts() -> None:
+    cloth = np.zeros((300, 300), np.float32)
+    cloth[60:260, 80:220] = 1.0
+    cloth[60:160, 20:60] = cloth[60:160, 240:280] = 1.0  # sleeves, a gap beside them
+    cloth[60:80, 20:280] = 1.0
+    assert clefts(cloth, unit=140.0) < 0.004
+    torn = cloth.copy()
+    torn[100:180, 110:116] = 0.0
+    torn[90:200, 180:185] = 0.0
+    assert clefts(torn, unit=140.0) > 0.01

@@ -146,9 +146,9 @@ OF_PICTURE = (
         name="old-garment-larger",
         detail="much of the old garment had to be painted over",
         measure="uncovered",
-        start=0.38,
-        full=0.5,
-        factor=0.8,
+        start=0.22,
+        full=0.42,
+        factor=0.55,
     ),
     Doubt(
         name="gaps-closed",
@@ -173,6 +173,14 @@ OF_PICTURE = (
         start=0.012,
         full=0.03,
         factor=0.65,
+    ),
+    Doubt(
+        name="outline-torn",
+        detail="the garment came out torn at its edge",
+        measure="clefts",
+        start=0.007,
+        full=0.014,
+        factor=0.45,
     ),
     Doubt(
         name="layered-clothes",
