@@ -158,7 +158,7 @@ def _steps(person: bytes, garments: list[bytes]) -> Callable[[], tuple[Seconds, 
         products = [watch.timed("decode", decode)(garment, Limits()) for garment in garments]
         body = watch.timed("person", prepare_person)(photo, Watched(), engine.spec.canvas)
         for product in products:
-            watch.timed("worn?", person_score)(product, provider)
+            watch.timed("worn?", person_score)(product, provider, closely=False)
         cut = tuple(watch.timed("garment", prepare_garment)(product) for product in products)
         for one in cut:
             watch.timed("mask", agnostic_mask)(body, one.category)
