@@ -58,7 +58,7 @@ class FittingRoom:
 
     def garment(self, photo: Photo) -> Garment:
         """Of either kind, as the service tells them apart."""
-        if person_score(photo, self.provider) < WORN:
+        if person_score(photo, self.provider, closely=False) < WORN:
             return prepare_garment(photo)
         return take_off(self.person(photo))
 
