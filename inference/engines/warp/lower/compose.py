@@ -204,5 +204,6 @@ def _metrics(view: View, laid: LaidLower, layers: Layers, background: FloatRgb) 
         "top_over": float((laid.alpha * view.upper).sum()) / area,
         "background_texture": detail(view.photo, clear),
         "old_garment": old / area,
+        "old_pattern": view.pattern,
         "garment_shown": area / max(laid.whole_area, 1.0),
     }

@@ -108,6 +108,14 @@ OF_PICTURE = (
         factor=0.8,
     ),
     Doubt(
+        name="old-garment-patterned",
+        detail="the old garment is patterned: bits of it may remain beside arms and hands",
+        measure="old_pattern",
+        start=20.0,
+        full=30.0,
+        factor=0.8,
+    ),
+    Doubt(
         name="background-filled",
         detail="a busy background had to be painted in",
         measure="busy_background_filled",
