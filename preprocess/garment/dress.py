@@ -26,6 +26,10 @@ NARROW = 0.03
 """Narrowness over the chest's width from which a waist counts as seen."""
 ASSUMED = 0.75
 """Trust in a waist that was put where proportions have it."""
+LEGS = 0.35
+"""Share of the height above which a gap in the middle is the neck, below it parts two legs."""
+LOWEST = 0.7
+"""Share of the height below which no waist lies: something must hang from it."""
 SLEEVED = 0.06
 """Share of the greatest width by which a dress is at once narrower where its sleeves part from it."""
 
@@ -44,8 +48,8 @@ def _widths(outline: Outline) -> Float:
     found = []
     for y in range(int(outline.top), int(outline.bottom)):
         runs = runs_of(outline.mask[y])
-        middle = [run for run in runs if run[0] <= outline.axis <= run[1]]
-        legs = y > (outline.top + outline.bottom) / 2
+        middle = [run for run in runs if 0.2 < (outline.axis - run[0]) / (run[1] - run[0]) < 0.8]
+        legs = y > outline.top + LEGS * outline.height
         left, right = middle[0] if middle else (runs[0][0], runs[-1][1]) if legs else (0.0, 0.0)
         found.append(right - left)
     return np.array(found, np.float32)
@@ -68,7 +72,7 @@ def waist_row(outline: Outline) -> tuple[float, float]:
     the usual height; narrowness over the chest's width, 0 for a straight one."""
     widths = _widths(outline)
     start = _armpits(widths)
-    chest = float(widths[start])
+    chest = max(1.0, float(widths[start]))
     widths[:start] = chest
     calm = cv2.GaussianBlur(
         widths.reshape(-1, 1), (0, 0), 0.02 * chest, borderType=cv2.BORDER_REPLICATE
@@ -78,7 +82,9 @@ def waist_row(outline: Outline) -> tuple[float, float]:
     spread = round(SPREAD * chest)
     beside = (calm[np.maximum(rows - spread, 0)] + calm[np.minimum(rows + spread, len(rows) - 1)]) / 2
     narrow = (beside - calm) / chest
-    allowed = (below > WAIST[0]) & (below < WAIST[2]) & (rows < len(rows) - spread)
+    allowed = (below > WAIST[0]) & (below < WAIST[2]) & (rows < LOWEST * len(rows))
+    if not allowed.any():  # as short as a top
+        return outline.top + LOWEST * outline.height, 0.0
     best = int(np.where(allowed, narrow - UNUSUAL * (below - WAIST[1]) ** 2, -np.inf).argmax())
     return outline.top + best, float(max(0.0, narrow[best]))
 

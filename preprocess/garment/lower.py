@@ -28,6 +28,8 @@ BRIDGE = 0.012
 """Height of threads across the gap that do not end it, as a share of the garment's height."""
 SHORTEST_GAP = 0.05
 """A gap lower than this share of the height is a dent of a skirt's hem."""
+LOWEST_HEM = 0.7
+"""Share of the height below which the shorter leg ends: a gap that ends higher is a neck."""
 RISE = (0.42, 0.68, 0.95)
 """Least, usual and greatest height from crotch to waist over the width at the crotch: shorts have .52, jeans
 .65, high flared trousers .8."""
@@ -81,7 +83,8 @@ def leg_gap(outline: Outline, alpha: Alpha) -> Float:
             if missed > BRIDGE * outline.height:
                 break
     rows = np.array(found[::-1], np.float32).reshape(-1, 3)
-    return rows if len(rows) > SHORTEST_GAP * outline.height else rows[:0]
+    long = len(rows) > SHORTEST_GAP * outline.height
+    return rows if long and rows[-1, 0] > outline.top + LOWEST_HEM * outline.height else rows[:0]
 
 
 def _outer(outline: Outline, ys: Float) -> Float:
@@ -109,7 +112,8 @@ def _between(
     highest, usual, lowest = _usual_crotches(outline, waist)
     top = float(gap[0, 0]) if len(gap) else outline.bottom
     if len(gap) and top <= lowest:
-        return gap[gap[:, 0] >= highest], 1.0 if top >= highest else 0.7
+        rows = gap[gap[:, 0] >= highest]
+        return (rows, 1.0 if top >= highest else 0.7) if len(rows) > 1 else None
     if usual + 0.1 * outline.height > top or (skirt and not len(gap)):
         return None  # too short to have legs that touch all the way, or a button line
     wide = float(np.ptp(_outer(outline, np.array([usual], np.float32))[0, 1:]))

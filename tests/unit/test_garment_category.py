@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from preprocess.errors import InputError
 from preprocess.garment.category import classify, resolve
+from preprocess.garment.dress import measure_dress
+from preprocess.garment.lower import measure_lower
 from preprocess.garment.outline import trace
 
 Half = list[tuple[int, int]]
@@ -105,3 +107,24 @@ def test_doubtful_shapes_leave_the_claim_with_a_notice(claimed: str, shape: Half
     category, notices = resolve(claimed, trace(silhouette(shape)))
     assert category == claimed
     assert [notice.name for notice in notices] == ["garment-category-unsure"]
+
+
+@pytest.mark.parametrize("shape", [*LOWER.values(), *DRESSES.values(), *UPPER.values()])
+def test_a_doubtful_claim_never_breaks_the_measures(shape: Half) -> None:
+    mask = silhouette(shape)
+    alpha, outline = mask.astype(np.float32), trace(mask)
+    picture = np.where(mask[..., None], np.uint8(90), np.uint8(240)).repeat(3, axis=2)
+    dress = measure_dress(alpha, picture, outline)
+    for rows in (dress.top.landmarks.sides, dress.lower.sides, measure_lower(outline, alpha, picture).sides):
+        assert np.isfinite(rows).all()
+        assert (np.diff(rows[:, 0]) > 0).all()
+
+
+def test_jumpsuits_are_measured_down_to_their_hems() -> None:
+    mask = silhouette(DRESSES["jumpsuit"])
+    picture = np.where(mask[..., None], np.uint8(90), np.uint8(240)).repeat(3, axis=2)
+    dress = measure_dress(mask.astype(np.float32), picture, trace(mask))
+    assert dress.lower.waist.left[1] == pytest.approx(290, abs=15)
+    assert dress.lower.legs is not None
+    assert dress.lower.legs.left.inner[0, 1] == pytest.approx(440, abs=15)
+    assert dress.lower.hem.left == pytest.approx((300, 930), abs=5)
