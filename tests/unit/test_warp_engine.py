@@ -43,7 +43,7 @@ def silent(stage: str, step: int, steps: int) -> None:
 def test_spec_says_what_it_is() -> None:
     assert SPEC.preview
     assert SPEC.commercial_use
-    assert SPEC.categories == {"upper", "lower"}
+    assert SPEC.categories == {"upper", "lower", "dress"}
     assert "steps" not in SPEC.options
     assert "samples" not in SPEC.options
 

@@ -20,6 +20,7 @@ from inference.engines.base import (
     Stopped,
 )
 from inference.engines.warp import upper
+from inference.engines.warp.dress import put_on as dress
 from inference.engines.warp.lower import put_on as lower
 from inference.engines.warp.spec import SPEC
 from inference.engines.warp.types import STAGES, PutOn, Step, TriedOn
@@ -28,7 +29,7 @@ from preprocess.types import Garment, Person
 
 T = TypeVar("T")
 
-WEARS: Mapping[str, PutOn] = {"lower": lower.put_on, "upper": upper.put_on}
+WEARS: Mapping[str, PutOn] = {"dress": dress.put_on, "lower": lower.put_on, "upper": upper.put_on}
 """What puts on each category, in the order in which they are worn: tops hang over trousers or are tucked
 into them, and only what lies under them can be known before."""
 

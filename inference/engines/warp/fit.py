@@ -7,6 +7,7 @@ body's outline plus what loose cloth adds, and the surplus turns out of sight at
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,8 +93,18 @@ class Fit:
     """Share of the rows whose sides were seen in the photo."""
 
 
+HemRule = Callable[..., tuple[float, bool]]
+"""What :func:`hem_of` is: where the garment ends, and whether the bottoms lie over it."""
+
+
 def fit_garment(
-    marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette, *, flat: bool = True
+    marks: GarmentLandmarks,
+    person: Person,
+    body: Body,
+    silhouette: Silhouette,
+    *,
+    flat: bool = True,
+    ends: HemRule = hem_of,
 ) -> Fit:
     """Place the landmarks of a top on a body; ``flat``: they were measured on a product photo."""
     scale, along, ease = scale_of(marks, body, flat=flat)
@@ -103,7 +114,7 @@ def fit_garment(
         right=_shoulder_point(marks, body, scale, "right", neck.right),
     )
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
-    hem, tucked = hem_of(marks, person, body, along, top, flat=flat)
+    hem, tucked = ends(marks, person, body, along, top, flat=flat)
     neck_y = mean_y(marks.neck)
     hem_y = max(mean_y(marks.hem), neck_y + 1.0)
     fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body, flat=flat)

@@ -46,7 +46,7 @@ def shape_skirt(marks: LowerLandmarks, bottom: float, person: Person, stance: St
         level = waist + (y - sides[0, 0]) * long / torso
         most = stance.half_hips * EASE + max(0.0, level - held) * torso * _HELD
         cloth = (right - left) / 2 * scale
-        spot, halves = _row(stance, lines, level, cloth if over_top else min(cloth, most))
+        spot, halves = skirt_row(stance, lines, level, cloth if over_top else min(cloth, most))
         ends = [spot - stance.across * halves[0], spot + stance.across * halves[1]]
         rows.append([[np.array([left, y]), np.array([right, y])], ends])
     return Shape(
@@ -70,7 +70,7 @@ def _scale(sides: Array, waist: float, stance: Stance) -> tuple[float, float]:
     return scale * float(np.clip(tight, 1.0, _WIDER)), tight
 
 
-def _row(
+def skirt_row(
     stance: Stance, lines: Sides[LegLine], level: float, cloth: float
 ) -> tuple[Vec, tuple[float, float]]:
     """Middle and half widths of a row: at least as wide as the hips above, as the legs below."""
