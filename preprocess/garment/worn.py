@@ -195,20 +195,19 @@ def _hem(stance: Stance, alpha: Alpha, category: Category) -> tuple[float, Notic
     height = alpha.shape[0]
     last = _lowest(alpha)
     cut = CROPPED if last >= height - 2 else None
+    if category != "upper" and cut is not None:  # how much longer it is cannot be known
+        raise InputError(
+            "body-not-visible", "the photo ends above the hem; send one that shows the whole garment"
+        )
     if category == "lower":
-        if last >= height - 2 and last < stance.row(1.6):
-            raise InputError(
-                "body-not-visible",
-                "the photo ends above the knees; send one that shows the whole garment",
-            )
         if stance.thigh < SEATED * stance.torso:
             raise InputError(
                 "body-not-visible",
                 "the person who wears the garment sits; send a photo of somebody who stands in it",
             )
-        return float(last), cut
+        return float(last), None
     if category == "dress":
-        return _dress_waist(alpha, stance), cut
+        return _dress_waist(alpha, stance), None
     column = np.abs(
         np.arange(alpha.shape[1])[None]
         + 0.5
