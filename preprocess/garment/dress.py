@@ -30,6 +30,8 @@ LEGS = 0.35
 """Share of the height above which a gap in the middle is the neck, below it parts two legs."""
 LOWEST = 0.7
 """Share of the height below which no waist lies: something must hang from it."""
+STRAPLESS_TRUST = 0.4
+"""Trust in the neck and shoulders of a dress that has none."""
 SLEEVED = 0.06
 """Share of the greatest width by which a dress is at once narrower where its sleeves part from it."""
 
@@ -114,6 +116,16 @@ def _lengthened(bodice: Bool, waist: float, ends: tuple[float, float]) -> Bool:
     return longer
 
 
+def _strapless(top: Measured, outline: Outline) -> bool:
+    """Do the upper corners end both the neck and the shoulders, with cloth all the way between them."""
+    marks = top.landmarks
+    neck, shoulders = (pair.right[0] - pair.left[0] for pair in (marks.neck, marks.shoulder))
+    chest = marks.armpit.right[0] - marks.armpit.left[0]
+    middle = outline.run(outline.top + 0.15 * chest, outline.axis)
+    closed = middle is not None and middle[1] - middle[0] > 0.7 * shoulders
+    return marks.sleeves is None and neck > 0.85 * shoulders and closed
+
+
 def measure_dress(alpha: Alpha, image: Rgb, outline: Outline) -> MeasuredDress:
     """Landmarks of a dress from its matte ``(H, W)`` and picture ``uint8 (H, W, 3)`` of the same frame;
     ``outline`` is traced from the matte."""
@@ -124,7 +136,8 @@ def measure_dress(alpha: Alpha, image: Rgb, outline: Outline) -> MeasuredDress:
     left, right = (float(top.landmarks.sides[-1, k]) for k in (1, 2))
     ends = Sides(left=(left, waist), right=(right, waist))
     trust = ASSUMED + (1 - ASSUMED) * min(1.0, narrow / NARROW)
-    marks = replace(top.landmarks, hem=ends, confidence=top.landmarks.confidence * trust)
+    bare = STRAPLESS_TRUST if _strapless(top, outline) else 1.0
+    marks = replace(top.landmarks, hem=ends, confidence=top.landmarks.confidence * trust * bare)
     lower = measure_lower(trace(skirt), alpha * skirt, image, waist=ends)
     return MeasuredDress(
         top=replace(top, landmarks=marks), lower=replace(lower, confidence=lower.confidence * trust)

@@ -128,3 +128,11 @@ def test_jumpsuits_are_measured_down_to_their_hems() -> None:
     assert dress.lower.legs is not None
     assert dress.lower.legs.left.inner[0, 1] == pytest.approx(440, abs=15)
     assert dress.lower.hem.left == pytest.approx((300, 930), abs=5)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("strapless", False), ("slip", True), ("bodycon", True)])
+def test_a_dress_without_shoulders_is_hardly_trusted(name: str, trusted: bool) -> None:
+    mask = silhouette(DRESSES[name])
+    picture = np.where(mask[..., None], np.uint8(90), np.uint8(240)).repeat(3, axis=2)
+    confidence = measure_dress(mask.astype(np.float32), picture, trace(mask)).top.landmarks.confidence
+    assert confidence > 0.8 if trusted else confidence < 0.5
