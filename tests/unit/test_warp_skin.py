@@ -72,7 +72,7 @@ def test_shaded_skin_gets_redder_not_grey() -> None:
 
 def test_texture_is_the_skins_own_without_repeating_its_shading() -> None:
     rng = np.random.default_rng(3)
-    fine = blur(rng.normal(0.0, 5.0, (300, 300)).astype(np.float32), 1.0)
+    fine = blur(rng.normal(0.0, 4.0, (300, 300)).astype(np.float32), 1.0)
     ramp = np.linspace(-30.0, 30.0, 300, dtype=np.float32)
     photo = np.clip(150.0 + fine + ramp, 0, 255)[..., None].repeat(3, axis=-1).astype(np.float32)
     source = np.zeros((300, 300), bool)
@@ -81,7 +81,7 @@ def test_texture_is_the_skins_own_without_repeating_its_shading() -> None:
     target[40:260, 170:280] = True
     texture = pores(photo, (source,), target, 250.0)
     real = (fine / 150.0)[source].std()
-    assert texture[target].std() == pytest.approx(real, rel=0.35)
+    assert texture[target].std() == pytest.approx(min(real, 0.012), rel=0.12)
     assert abs(blur(texture, 12.0)[100:200, 200:250]).max() < 0.3 * real
     assert not texture[:40].any()
     np.testing.assert_array_equal(texture, pores(photo, (source,), target, 250.0))

@@ -37,9 +37,9 @@ Places = NDArray[np.int64]
 def pores(photo: FloatRgb, sources: tuple[Bool, ...], target: Bool, unit: float) -> Float:
     """``float32 (h, w)`` relative deviations of brightness in the box of ``target``, 0 elsewhere.
 
-    Patches from random places of the first source that is large enough, each faded into its neighbours;
-    divided by the norm of the fading weights, the mixture keeps the contrast of the skin (Heitz and Neyret,
-    High-Performance By-Example Noise, 2018). Without a source it is the photo's grain.
+    Patches from random places of the first source that is large enough, each faded into its neighbours. The
+    squares of the fading weights sum to 1, so that the mixture keeps the contrast of the skin (Heitz and
+    Neyret, High-Performance By-Example Noise, 2018). Without a source it is the photo's grain.
     """
     texture = np.zeros(target.shape, np.float32)
     window = box_of(target)
@@ -75,8 +75,7 @@ def _woven(detail: Float, places: Places, target: Bool, side: int) -> Float:
     step = side // 2
     fade = np.sin(np.pi * (np.arange(side) + 0.5) / side)
     window = np.outer(fade, fade).astype(np.float32)
-    padded = (height + 2 * side, width + 2 * side)
-    total, norm = np.zeros(padded, np.float32), np.full(padded, 1e-6, np.float32)
+    total = np.zeros((height + 2 * side, width + 2 * side), np.float32)
     wanted = cv2.copyMakeBorder(target.astype(np.uint8), step, 2 * side, step, 2 * side, cv2.BORDER_CONSTANT)
     corners = [
         (y, x)
@@ -88,7 +87,6 @@ def _woven(detail: Float, places: Places, target: Bool, side: int) -> Float:
     for (y, x), (row, column) in zip(corners, chosen, strict=True):
         spot = np.s_[y : y + side, x : x + side]
         total[spot] += detail[row : row + side, column : column + side] * window
-        norm[spot] += window**2
     inner = np.s_[step : step + height, step : step + width]
-    woven = total[inner] / np.sqrt(norm[inner])
-    return np.asarray(woven * min(1.0, _STRONGEST / max(float(woven.std()), 1e-6)), np.float32)
+    woven = total[inner]
+    return np.asarray(woven * min(1.0, _STRONGEST / max(float(woven[target].std()), 1e-6)), np.float32)
