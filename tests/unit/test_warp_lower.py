@@ -130,6 +130,7 @@ def test_a_waistband_takes_the_place_of_the_old_one_below_a_tucked_top(
 ) -> None:
     person = tucked(people(FULL), 0.8)
     tried_on = put_on(person, garments(TROUSERS), lambda _, work: work())
+    assert tried_on.measures["over_top"] == 1
     assert tried_on.person.waist == pytest.approx(0.8, abs=0.05)
     spot = measure_stance(person).axis(0.86)
     assert tried_on.person.parsing.weight("lower")[int(spot[1]), int(spot[0])] > 0.9
