@@ -60,7 +60,7 @@ def test_dimmer_photos_dim_the_garment_and_no_more_than_a_fifth(dressed: tuple[P
     person, body = dressed
     gains = [float(light_of(exposed(person, share), body).gain.mean()) for share in (1.0, 0.8, 0.6, 0.4, 0.2)]
     assert all(later <= earlier + 0.002 for earlier, later in zip(gains, gains[1:], strict=False))
-    assert gains[0] > gains[2]
+    assert gains[0] > gains[2] + 0.04
     assert gains[-1] >= 0.8 * 0.97
 
 
@@ -118,10 +118,10 @@ def test_rows_run_from_edge_to_edge() -> None:
 
 
 def test_made_folds_are_subtle_keep_the_mean_and_mirror() -> None:
-    x, y = np.meshgrid(np.linspace(-0.6, 0.6, 121), np.linspace(0, 1.4, 141))
-    x, y = x.astype(np.float32), y.astype(np.float32)
+    grid = np.mgrid[0:1.4:141j, -0.6:0.6:121j].astype(np.float32)
+    y, x = grid[0], grid[1]
     creases = torso_creases(0.5, 1.0, 0.42)
-    height = crease_heights(x, y, creases) + waves(x, y, 1.4, 0.5)
+    height = np.asarray(crease_heights(x, y, creases) + waves(x, y, 1.4, 0.5), np.float32)
     folds = relief(height, 100.0, FROM_RIGHT)
     back = relief(height[:, ::-1].copy(), 100.0, FROM_LEFT)
     assert np.allclose(folds, back[:, ::-1], atol=1e-5)
@@ -141,7 +141,7 @@ def test_old_folds_are_taken_from_plain_cloth_only() -> None:
     inside = np.s_[60:140, 60:140]
     assert np.corrcoef(found.factor[inside].mean(axis=0), fold[60:140])[0, 1] > 0.9
     assert found.known[inside].mean() > 0.5
-    stripes = np.broadcast_to((180.0 + 24.0 * fold)[None, :, None], (200, 200, 3)).astype(np.float32)
+    stripes = np.broadcast_to((180.0 + 4.0 * fold)[None, :, None], (200, 200, 3)).astype(np.float32)
     assert old_folds(stripes, worn, 200.0).known[inside].mean() < 0.05
     assert np.allclose(old_folds(plain, np.zeros_like(worn), 200.0).factor, 1.0)
 
