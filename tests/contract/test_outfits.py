@@ -70,6 +70,17 @@ def test_two_tops_cannot_be_worn_together(client: httpx.Client, categories: tupl
     assert "garment[0] (upper) and garment[1] (upper)" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("other", ["tshirt_print", "skirt_navy"])
+def test_a_dress_leaves_no_room_for_a_top_or_a_skirt(client: httpx.Client, other: str) -> None:
+    dress = sample("garment", "garments/dress_floral")
+
+    alone, both = ask(client, dress), ask(client, dress, sample("garment", f"garments/{other}"))
+
+    assert mask_of(alone).any()
+    assert (both.status_code, both.json()["type"]) == (422, "urn:cabine:error:category-conflict")
+    assert "garment[0] (dress) and garment[1]" in both.json()["detail"]
+
+
 def test_a_garment_comes_off_the_person_who_wears_it(client: httpx.Client) -> None:
     worn = sample("garment", "people/p1_man__tshirt_print")
 
