@@ -20,9 +20,9 @@ _CHEST_INNER = (-0.5, 0.0, 0.5)
 _CHEST_ROWS = (0.4, 0.75)
 """Rows of inner control points between neck points and armpits, so that the chest stays as flat as the
 cloth."""
-_SQUEEZE_RANGE = (0.92, 1.0)
+_SQUEEZE_RANGE = (0.92, 1.03)
 """How far the scale across follows the one along: cloth that is gathered falls in folds, which does not make
-it narrower, and cloth that is drawn out in length does not grow wider."""
+it narrower; cloth drawn out in length grows a little wider, so that a print keeps its shape."""
 _ROUND_HIPS = 0.025
 """How far the sides of a hem lie above its middle, in shoulder widths: it goes round the hips, which cameras
 look down on."""
