@@ -72,8 +72,9 @@ bench: setup ## speed, memory and quality of the warp engine; tables here, JSON 
 load: setup ## throughput, delays, 500 clients that follow jobs, overload: both services, real processes; JSON in bench/results/
 	@python -m bench.load
 
-quality: bench ## the same, and the tables into docs/quality.md
+quality: bench ## the same, and the tables and sheets into docs/quality.md and docs/images
 	@python -m bench.report
+	@python -m bench.truth_sheets
 
 OUT ?= out/sheet.png
 EACH ?= 1

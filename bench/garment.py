@@ -60,6 +60,8 @@ def row_of(path: Path, truth: Path | None) -> Row:
         "collar": garment.collar.kind if garment.collar else None,
         "cutout conf": garment.cutout_confidence,
         "landmarks conf": garment.landmarks.confidence if garment.landmarks else None,
+        "lower": None if garment.lower is None else "legs" if garment.lower.legs else "skirt",
+        "lower conf": garment.lower.confidence if garment.lower else None,
         "collar conf": garment.collar.confidence if garment.collar else None,
         "cpu s": seconds,
     }

@@ -133,10 +133,12 @@ def compare(picture: Rgb, garment: BoolMask, pair: Pair) -> Measures:
     """A picture, whose upper clothes cover ``garment``, against the truth."""
     detail = _stripe_measures if "stripes" in pair.name else _print_measures
     return {
-        "SSIM": metrics.ssim(picture, pair.truth, pair.body),
+        "garment IoU": metrics.iou(garment, pair.upper),
+        "SSIM body": metrics.ssim(picture, pair.truth, pair.body),
+        "SSIM garment": metrics.ssim(picture, pair.truth, pair.upper),
         "MAE body": metrics.mean_error(picture, pair.truth, pair.body),
         "MAE garment": metrics.mean_error(picture, pair.truth, pair.upper),
-        "garment IoU": metrics.iou(garment, pair.upper),
+        "edges px": metrics.chamfer(picture, pair.upper, pair.truth, pair.upper),
         **detail(picture, pair),
     }
 
@@ -219,7 +221,8 @@ def new_garment(picture: Rgb, pair: Pair, room: FittingRoom) -> BoolMask:
     The same rule for every answer: what was left of the old garment does not count, whoever left it.
     """
     change = np.abs(picture.astype(np.int16) - pair.person).max(axis=-1)
-    return room.upper_clothes(picture) & (cv2.medianBlur(change.astype(np.uint8), 5) > LEAST_CHANGE)
+    changed = cv2.medianBlur(change.astype(np.uint8), 5) > LEAST_CHANGE
+    return np.asarray(room.upper_clothes(picture) & changed)
 
 
 def tables(reports: dict[str, dict[str, Measures]]) -> tuple[Table, ...]:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from inference.engines.base import Engine, Params, Prepared, Runtime
 from inference.engines.warp.engine import create
+from inference.preparation import WORN
 from inference.restore import restore
 from preprocess.agnostic import agnostic_mask
 from preprocess.decode import Limits, decode
 from preprocess.garment import prepare_garment
+from preprocess.garment.worn import take_off
 from preprocess.geometry import unframe
-from preprocess.person import prepare_person
+from preprocess.person import person_score, prepare_person
 from preprocess.providers.embedded import EmbeddedProvider
 from preprocess.types import Garment, Notice, Person, Photo, Rgb
 
@@ -54,11 +56,19 @@ class FittingRoom:
     def person(self, photo: Photo) -> Person:
         return prepare_person(photo, self.provider, self.engine.spec.canvas)
 
-    def dress(self, person: Person, garment: Garment) -> Fitting:
+    def garment(self, photo: Photo) -> Garment:
+        """Of either kind, as the service tells them apart."""
+        if person_score(photo, self.provider, closely=False) < WORN:
+            return prepare_garment(photo)
+        return take_off(self.person(photo))
+
+    def dress(self, person: Person, *garments: Garment) -> Fitting:
         """Raises ``InputError`` as the service would refuse."""
         start = time.perf_counter()
         prepared = Prepared(
-            person=person, garments=(garment,), agnostic=(agnostic_mask(person, garment.category),)
+            person=person,
+            garments=garments,
+            agnostic=tuple(agnostic_mask(person, garment.category) for garment in garments),
         )
         result = self.engine.run(prepared, Params(seed=0), lambda *_: None, lambda: False)
         restored = restore(person.photo, result.images[0])
@@ -66,7 +76,11 @@ class FittingRoom:
             rgb=restored.rgb,
             mask=restored.mask,
             confidence=result.confidence,
-            notices=(*person.notices, *garment.notices, *result.notices),
+            notices=(
+                *person.notices,
+                *(notice for garment in garments for notice in garment.notices),
+                *result.notices,
+            ),
             seconds=time.perf_counter() - start,
         )
 
@@ -76,10 +90,11 @@ class FittingRoom:
         size = (person.photo.width, person.photo.height)
         return np.asarray(unframe(person.parsing.weight("upper"), person.frame, size) > 0.5)
 
-    def try_on(self, person: bytes, garment: bytes) -> Fitting:
-        """From the bytes of two files."""
+    def try_on(self, person: bytes, *garments: bytes) -> Fitting:
+        """From the bytes of files."""
         start = time.perf_counter()
         fitting = self.dress(
-            self.person(decode(person, Limits())), prepare_garment(decode(garment, Limits()))
+            self.person(decode(person, Limits())),
+            *(self.garment(decode(garment, Limits())) for garment in garments),
         )
         return Fitting(**{**vars(fitting), "seconds": time.perf_counter() - start})

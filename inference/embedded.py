@@ -11,9 +11,9 @@ from pathlib import Path
 from inference.config import Settings
 from inference.engines.base import EngineSpec, EngineUnavailable, MaskAlgorithm
 from inference.engines.registry import Requirement
-from inference.preparation import PhotoKindAsked
 from preprocess.agnostic import agnostic_mask
 from preprocess.garment import prepare_garment
+from preprocess.garment.worn import take_off
 from preprocess.models import ModelsError, verify
 from preprocess.person import person_score, prepare_person
 from preprocess.providers.artefacts import Artefacts
@@ -41,14 +41,17 @@ class EmbeddedPreparation:
     def load(self) -> None:
         self._bodies()
 
-    def person_score(self, photo: Photo) -> float:
-        return person_score(photo, self._bodies())
+    def person_score(self, photo: Photo, *, closely: bool) -> float:
+        return person_score(photo, self._bodies(), closely=closely)
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
         return prepare_person(photo, self._bodies(), canvas)
 
-    def garment(self, photo: Photo, *, category: str, kind: PhotoKindAsked) -> Garment:
-        return prepare_garment(photo, category=category, kind=kind)
+    def garment(self, photo: Photo, *, category: str) -> Garment:
+        return prepare_garment(photo, category=category)
+
+    def worn(self, person: Person, *, category: str) -> Garment:
+        return take_off(person, category=category)
 
     def agnostic(self, person: Person, category: str, algorithm: MaskAlgorithm) -> Mask:
         if algorithm == "default":

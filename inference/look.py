@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.assets import Asset
 from inference.pictures import Picture
-from inference.preparation import CANVAS, WORN, Preparation
+from inference.preparation import CANVAS, Preparation
 from preprocess.errors import InputError
 from preprocess.pose import (
     LEFT_ELBOW,
@@ -63,9 +63,9 @@ def _person(picture: Picture, preparation: Preparation) -> Look:
 
 
 def _garment(picture: Picture, preparation: Preparation) -> Look:
-    if picture.person_score(preparation) >= WORN:
+    if picture.kind(preparation, "auto") == "worn":
         return Look(category=None, refusal=None, warnings=(GARMENT_WORN,))
-    garment = picture.garment(preparation, category="auto", kind="auto", description="")
+    garment = picture.garment(preparation, category="auto", kind="flat", description="")
     return Look(category=garment.category, refusal=None, warnings=garment.notices)
 
 

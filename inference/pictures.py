@@ -10,8 +10,8 @@ from typing import TypeVar, cast
 import numpy as np
 
 from inference.engines.base import MaskAlgorithm
-from inference.preparation import PhotoKindAsked, Preparation
-from preprocess.types import DensePose, Garment, Mask, Person, Photo
+from inference.preparation import CANVAS, WORN, PhotoKindAsked, Preparation
+from preprocess.types import DensePose, Garment, Mask, Person, Photo, PhotoKind
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class Picture:
         self.photo = photo
         self._lock = threading.RLock()
         self._prepared: dict[tuple[object, ...], object] = {}
-        self._person_score: float | None = None
+        self._scores: dict[bool, float] = {}
 
     def person(self, preparation: Preparation, canvas: tuple[int, int]) -> Person:
         return self._once(("person", canvas), lambda: preparation.person(self.photo, canvas))
@@ -43,19 +43,32 @@ class Picture:
         return self._once(("densepose", canvas), lambda: preparation.densepose(person))
 
     def garment(
-        self, preparation: Preparation, *, category: str, kind: PhotoKindAsked, description: str
+        self, preparation: Preparation, *, category: str, kind: PhotoKind, description: str
     ) -> Garment:
-        made = self._once(
-            ("garment", category, kind),
-            lambda: preparation.garment(self.photo, category=category, kind=kind),
-        )
-        return dataclasses.replace(made, description=description)
+        """The garment of this picture: lying flat in it, or worn by the person it shows."""
+
+        def make() -> Garment:
+            if kind == "worn":
+                return preparation.worn(self.person(preparation, CANVAS), category=category)
+            return preparation.garment(self.photo, category=category)
+
+        return dataclasses.replace(self._once(("garment", category, kind), make), description=description)
+
+    def kind(self, preparation: Preparation, asked: PhotoKindAsked) -> PhotoKind:
+        """How the garment is shown; ``auto`` looks whether somebody wears it."""
+        if asked != "auto":
+            return asked
+        return "worn" if self._score(preparation, closely=False) >= WORN else "flat"
 
     def person_score(self, preparation: Preparation) -> float:
+        """Is somebody visible, however small."""
+        return self._score(preparation, closely=True)
+
+    def _score(self, preparation: Preparation, *, closely: bool) -> float:
         with self._lock:
-            if self._person_score is None:
-                self._person_score = preparation.person_score(self.photo)
-            return self._person_score
+            if closely not in self._scores:
+                self._scores[closely] = preparation.person_score(self.photo, closely=closely)
+            return self._scores[closely]
 
     def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         with self._lock:

@@ -26,16 +26,23 @@ class Preparation(Protocol):
         """Bring the models into memory; raises ``EngineUnavailable`` naming the command that fetches them."""
         ...
 
-    def person_score(self, photo: Photo) -> float:
-        """0..1: is somebody in the picture; cheap. Products alone stay below :data:`WORN`."""
+    def person_score(self, photo: Photo, *, closely: bool) -> float:
+        """0..1: is somebody in the picture; cheap. Products alone stay below :data:`WORN`.
+
+        ``closely``: a small figure counts; who wears a garment in its photo fills it.
+        """
         ...
 
     def person(self, photo: Photo, canvas: tuple[int, int]) -> Person:
         """Detect, frame to ``canvas`` (width, height), pose, parse."""
         ...
 
-    def garment(self, photo: Photo, *, category: str, kind: PhotoKindAsked) -> Garment:
-        """Cut the garment out; ``category`` and ``kind`` may be ``auto``."""
+    def garment(self, photo: Photo, *, category: str) -> Garment:
+        """Cut the garment out of its product photo; ``category`` may be ``auto``."""
+        ...
+
+    def worn(self, person: Person, *, category: str) -> Garment:
+        """Take the garment off who wears it; ``category`` may be ``auto``."""
         ...
 
     def agnostic(self, person: Person, category: str, algorithm: MaskAlgorithm) -> Mask:

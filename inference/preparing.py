@@ -9,7 +9,7 @@ import numpy as np
 from inference.engines.base import EngineSpec, MaskAlgorithm, Params, Prepared
 from inference.opening import Opened, named
 from inference.pictures import Picture
-from inference.preparation import WORN, Preparation
+from inference.preparation import Preparation
 from inference.problems import Problem
 from inference.restore import Mask8
 from inference.selection import Choice
@@ -70,28 +70,22 @@ def prepare_garments(
     spec, garments = choice.spec, []
     for index, (request, picture) in enumerate(zip(requests, pictures, strict=True)):
         name = garment_field(index, len(requests))
-        if request.photo == "auto" and "worn" not in spec.photo_kinds:
-            refuse_worn(picture, preparation, field=name, taker=spec.name)
+        kind = picture.kind(preparation, request.photo)
+        if kind == "worn" and "worn" not in spec.photo_kinds:
+            raise Problem(
+                "option-unsupported",
+                f"This photo shows a person; {spec.name} takes the garment alone, lying flat or on a ghost "
+                "mannequin. If nobody is in it, send photo=flat.",
+                field=name,
+            )
         with named(name):
             garment = picture.garment(
-                preparation, category=request.category, kind=request.photo, description=request.description
+                preparation, category=request.category, kind=kind, description=request.description
             )
         check_category(garment.category, choice, field=name, seen=True)
         garments.append(garment)
     check_conflicts([garment.category for garment in garments])
     return tuple(garments)
-
-
-def refuse_worn(picture: Picture, preparation: Preparation, *, field: str, taker: str) -> None:
-    """Raise ``option-unsupported`` for a photo of somebody wearing the garment; ``taker`` needs it alone."""
-    if picture.person_score(preparation) < WORN:
-        return
-    raise Problem(
-        "option-unsupported",
-        f"This photo shows a person; {taker} takes the garment alone, lying flat or on a ghost "
-        "mannequin. If nobody is in it, send photo=flat.",
-        field=field,
-    )
 
 
 def agnostic_masks(

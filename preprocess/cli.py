@@ -11,6 +11,7 @@ from preprocess.artefacts import write_garment, write_person
 from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
 from preprocess.garment import prepare_garment
+from preprocess.garment.worn import take_off
 from preprocess.models import DEFAULT_DIRECTORY, ModelsError
 from preprocess.person import prepare_person
 from preprocess.providers.artefacts import Artefacts
@@ -35,6 +36,9 @@ def main(
     garment: Annotated[
         bool, typer.Option("--garment", help="The photo shows a garment, not a person.")
     ] = False,
+    worn: Annotated[
+        bool, typer.Option("--worn", help="With --garment: somebody wears it, take it off.")
+    ] = False,
     category: Annotated[
         Literal["auto", "upper", "lower", "dress"], typer.Option(help="Of a garment.")
     ] = "auto",
@@ -58,7 +62,10 @@ def main(
     """Write every artefact of a photo, each with its convention tag and its frame."""
     try:
         picture = decode(photo.read_bytes(), Limits())
-        if garment:
+        if garment and worn:
+            person = _person(picture, (width, height), EmbeddedProvider(models, threads))
+            written = write_garment(take_off(person, category=category), out)
+        elif garment:
             written = write_garment(prepare_garment(picture, category=category), out)
         else:
             person = _person(picture, (width, height), EmbeddedProvider(models, threads))

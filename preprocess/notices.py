@@ -6,7 +6,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.pose import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, seen_from_behind
+from preprocess.pose import (
+    LEFT_HIP,
+    LEFT_KNEE,
+    LEFT_SHOULDER,
+    MIN_VISIBILITY,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_SHOULDER,
+    seen_from_behind,
+)
 from preprocess.types import Alpha, Notice, Pose, Rgb
 
 # Set on 40 photos of people, each as it is, blurred and darkened.
@@ -15,6 +24,9 @@ TURNED = (
     0.45  # shoulder width over torso: .51 to .73 from the front, so the body is turned by about 50 degrees
 )
 BLURRED = 0.75  # sharp photos have 1.28 and more, Gaussian blur of sigma 2 leaves .35 to .73
+SEATED = (
+    0.45  # thigh along the spine over torso: .13 to .27 for those who sit, .60 and more for those who stand
+)
 TOO_DARK = 70  # 95th percentile of luma on the figure: 120 and more in normal photos
 
 
@@ -29,6 +41,9 @@ def person_notices(image: Rgb, pose: Pose, matte: Alpha) -> tuple[Notice, ...]:
     if seen_from_behind(pose) or shoulders < TURNED * torso:
         detail = "the person is turned away; garments sit best on a photo taken from the front"
         found.append(Notice(name="turned-away", detail=detail))
+    if _thigh_drop(pose) < SEATED:
+        detail = "the person sits; what is worn below the waist needs a photo of somebody standing"
+        found.append(Notice(name="seated", detail=detail))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     figure = matte > 0.5
     if pose.frame.scale <= 1 and figure.any() and _sharpness(grey, figure) < BLURRED:
@@ -43,6 +58,20 @@ def _torso_length(pose: Pose) -> float:
     pairs = [[LEFT_SHOULDER, RIGHT_SHOULDER], [LEFT_HIP, RIGHT_HIP]]
     shoulders, hips = pose.points[pairs].mean(axis=1)
     return float(np.hypot(*(hips - shoulders)))
+
+
+def _thigh_drop(pose: Pose) -> float:
+    """How far the higher of the visible knees lies below its hip, along the spine, in torso lengths; 1 when
+    none is seen."""
+    pairs = [[LEFT_SHOULDER, RIGHT_SHOULDER], [LEFT_HIP, RIGHT_HIP]]
+    shoulders, hips = pose.points[pairs].mean(axis=1)
+    down = (hips - shoulders) / max(float(((hips - shoulders) ** 2).sum()), 1e-6)
+    drops = [
+        float((pose.points[knee] - pose.points[hip]) @ down)
+        for hip, knee in ((LEFT_HIP, LEFT_KNEE), (RIGHT_HIP, RIGHT_KNEE))
+        if pose.visibility[knee] >= MIN_VISIBILITY
+    ]
+    return min(drops, default=1.0)
 
 
 def _sharpness(grey: NDArray[np.float32], figure: NDArray[np.bool_]) -> float:

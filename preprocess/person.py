@@ -64,11 +64,11 @@ def prepare_person(photo: Photo, provider: BodyProvider, canvas: Size) -> Person
     )
 
 
-def person_score(photo: Photo, provider: BodyProvider) -> float:
+def person_score(photo: Photo, provider: BodyProvider, *, closely: bool = True) -> float:
     """0..1: is somebody in the picture. Detector and landmarks together: either alone takes a ghost mannequin
-    for a person."""
+    for a person. Not ``closely``: small figures do not matter."""
     view = frame_image(photo.rgb, _overview(photo))
-    found = provider.find_people(view)
+    found = provider.find_people(view, closely=closely)
     return found[0].score * provider.estimate(view, found[0]).score if found else 0.0
 
 

@@ -265,6 +265,34 @@ class Sleeve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Leg:
+    """One leg of flat trousers or shorts, in pixels of the garment's frame."""
+
+    outer: Points
+    """Edge from the height of the crotch to the hem's outer corner."""
+    inner: Points
+    """Edge from the crotch to the hem's inner corner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowerLandmarks:
+    """Landmarks of what is worn below the waist, lying flat and upright, in pixels of the garment's frame;
+    viewer's sides. On a dress: its part below the waist."""
+
+    waist: Sides[tuple[float, float]]
+    """Ends of the upper edge."""
+    hem: Sides[tuple[float, float]]
+    """Outer ends of the lower edge (of both legs)."""
+    sides: NDArray[np.float32]
+    """``(n, 3)`` rows ``y, x_left, x_right`` of the outline from the waist to the crotch, to the hem of a
+    skirt."""
+    legs: Sides[Leg] | None
+    """None for a skirt."""
+    confidence: float
+    """0..1: were waist, crotch and hems seen, and do both sides mirror each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Collar:
     """The neck opening of a flat garment, in pixels of the garment's frame."""
 
@@ -290,9 +318,11 @@ class Garment:
     kind: PhotoKind
     sleeve_length: SleeveLength
     landmarks: GarmentLandmarks | None
-    """None for categories whose landmarks are not measured."""
+    """Of a top, or of a dress down to its waist; None where there is no such part, or it was not measured."""
     collar: Collar | None
     cutout_confidence: float
     """0..1: contrast with the background, evenness of the background, smoothness of the outline."""
+    lower: LowerLandmarks | None = None
+    """Of trousers and skirts, or of a dress from its waist down."""
     description: str = ""
     notices: tuple[Notice, ...] = field(default=())

@@ -1,6 +1,8 @@
-"""A try-on of the samples over HTTP: start both services, upload, compose, write ``demo/result.png``, stop.
+"""Try-ons of the samples over HTTP: start both services, upload, compose, write the pictures, stop.
 
-    python -m scripts.demo [--person FILE] [--garment FILE] [--out DIR]
+    python -m scripts.demo [--person FILE] [--garment FILE ...] [--out DIR]
+
+By default a shirt (``demo/result.png``), then an outfit of two garments in one request (``demo/outfit.png``).
 
 The same two processes as ``make run``, on free ports; their log goes to ``demo/services.log``.
 """
@@ -22,7 +24,10 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-PERSON, GARMENT = Path("samples/people/p2_woman__base.jpg"), Path("samples/garments/tshirt_print.jpg")
+PEOPLE, GARMENTS = Path("samples/people"), Path("samples/garments")
+PERSON, GARMENT = PEOPLE / "p2_woman__base.jpg", GARMENTS / "tshirt_print.jpg"
+OUTFIT_PERSON = PEOPLE / "p4_man__base.jpg"
+OUTFIT = (GARMENTS / "polo_green.jpg", GARMENTS / "trousers_denim.jpg")
 HONCHO = Path(sys.executable).with_name("honcho")
 READY_WITHIN_S = 60
 """Loading libraries and models takes 2 to 10 s; a machine that needs a minute has another problem."""
@@ -31,30 +36,37 @@ STOP_WITHIN_S = 20
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--person", type=Path, default=PERSON)
-    parser.add_argument("--garment", type=Path, default=GARMENT)
+    parser.add_argument("--person", type=Path)
+    parser.add_argument("--garment", type=Path, nargs="+", help="several are put on together")
     parser.add_argument("--out", type=Path, default=Path("demo"))
     options = parser.parse_args()
     out: Path = options.out
+    wanted = {"result": (PERSON, (GARMENT,)), "outfit": (OUTFIT_PERSON, OUTFIT)}
+    if options.person or options.garment:
+        wanted = {"result": (options.person or PERSON, tuple(options.garment or (GARMENT,)))}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the clean-up below
     out.mkdir(exist_ok=True)
     start = time.perf_counter()
     try:
         with services(out / "services.log") as gateway:
             print(f"services ready on {gateway} after {time.perf_counter() - start:.1f} s")
-            answer = try_on(gateway, options.person, options.garment)
+            for name, (person, garments) in wanted.items():
+                write(out, name, person, garments, try_on(gateway, person, garments))
     except (requests.RequestException, RuntimeError) as error:
         print(f"demo failed: {error}\nlog of the services: {out / 'services.log'}", file=sys.stderr)
         return 1
-    (out / "result.png").write_bytes(answer.content)
-    side_by_side(options.person, options.garment, answer.content).save(out / "side_by_side.png")
+    print(f"done in {time.perf_counter() - start:.1f} s")
+    return 0
+
+
+def write(out: Path, name: str, person: Path, garments: tuple[Path, ...], answer: requests.Response) -> None:
+    """The picture, and beside what it was made of; what the service says of it is printed."""
+    (out / f"{name}.png").write_bytes(answer.content)
+    side_by_side(person, garments, answer.content).save(out / f"{name}_side_by_side.png")
     told = answer.headers
     print(f"engine {told['X-Cabine-Engine']} (a preview), confidence {told['X-Cabine-Confidence']}")
     print(f"warnings: {told['X-Cabine-Warnings'] or 'none'}")
-    print(
-        f"{out / 'result.png'} and {out / 'side_by_side.png'} written in {time.perf_counter() - start:.1f} s"
-    )
-    return 0
+    print(f"{out / name}.png and {out / name}_side_by_side.png written")
 
 
 @contextmanager
@@ -98,8 +110,8 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"the services were not ready within {READY_WITHIN_S} s")
 
 
-def try_on(gateway: str, person: Path, garment: Path) -> requests.Response:
-    """Upload the person once, then try the garment on; raises ``RuntimeError`` with the service's words."""
+def try_on(gateway: str, person: Path, garments: tuple[Path, ...]) -> requests.Response:
+    """Upload the person once, then try the garments on; raises ``RuntimeError`` with the service's words."""
     session = local()
     uploaded = session.post(
         f"{gateway}/upload", files={"image": person.read_bytes()}, data={"kind": "person"}, timeout=60
@@ -109,7 +121,10 @@ def try_on(gateway: str, person: Path, garment: Path) -> requests.Response:
     print(f"uploaded {person.name}: {asset['width']}x{asset['height']}, checks {asset['checks']}")
     composed = session.post(
         f"{gateway}/compose",
-        files={"person": (None, asset["id"]), "garment": (garment.name, garment.read_bytes())},
+        files=[
+            ("person", (None, asset["id"])),
+            *(("garment", (garment.name, garment.read_bytes())) for garment in garments),
+        ],
         timeout=120,
     )
     refuse_problem(composed)
@@ -128,9 +143,9 @@ def refuse_problem(response: requests.Response) -> None:
         raise RuntimeError(f"{response.status_code} from {response.request.path_url}: {response.text[:500]}")
 
 
-def side_by_side(person: Path, garment: Path, result: bytes) -> Image.Image:
-    pictures = [Image.open(person), Image.open(garment), Image.open(io.BytesIO(result))]
-    height = pictures[2].height
+def side_by_side(person: Path, garments: tuple[Path, ...], result: bytes) -> Image.Image:
+    pictures = [Image.open(path) for path in (person, *garments)] + [Image.open(io.BytesIO(result))]
+    height = pictures[-1].height
     scaled = [
         picture.convert("RGB").resize((round(picture.width * height / picture.height), height))
         for picture in pictures

@@ -18,21 +18,28 @@ SAMPLES, OUT = Path("samples"), Path("docs/images")
 TRY_ONS = (
     ("p2_woman__base", "tshirt_print"),
     ("p1_man__base", "longsleeve_stripes"),
-    ("p4_man__base", "polo_green"),
+    ("p4_man__base", "polo_green", "trousers_denim"),
+    ("p4_man__base", "skirt_navy"),
+    ("p3_woman__base", "dress_floral"),
 )
+"""A person and what is put on together."""
 CELL = (360, 480)
 CAPTION = 30
 BACKGROUND, INK = (250, 250, 248), (60, 60, 60)
-TITLES = ("photo", "garment", "result", "mask")
 
 
-def strip(person: Rgb, garment: Rgb, fitting: Fitting) -> Image.Image:
-    """Photo, garment, result and mask side by side with a line of words."""
-    sheet = Image.new("RGB", (len(TITLES) * CELL[0], CELL[1] + CAPTION), BACKGROUND)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=16)
+def strip(person: Rgb, garments: list[Rgb], fitting: Fitting) -> Image.Image:
+    """Photo, garments, result and mask side by side with a line of words."""
     mask = np.repeat(fitting.mask[..., None], 3, axis=2)
-    titles = [*TITLES[:2], f"result, confidence {fitting.confidence:.2f}", TITLES[3]]
-    for i, (pixels, title) in enumerate(zip((person, garment, fitting.rgb, mask), titles, strict=True)):
+    cells = [
+        (person, "photo"),
+        *((garment, "garment") for garment in garments),
+        (fitting.rgb, f"result, confidence {fitting.confidence:.2f}"),
+        (mask, "mask"),
+    ]
+    sheet = Image.new("RGB", (len(cells) * CELL[0], CELL[1] + CAPTION), BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=16)
+    for i, (pixels, title) in enumerate(cells):
         picture = Image.fromarray(pixels)
         picture.thumbnail(CELL, Image.Resampling.LANCZOS)
         sheet.paste(picture, (i * CELL[0] + (CELL[0] - picture.width) // 2, (CELL[1] - picture.height) // 2))
@@ -43,15 +50,13 @@ def strip(person: Rgb, garment: Rgb, fitting: Fitting) -> Image.Image:
 def main() -> None:
     room = FittingRoom.open()
     OUT.mkdir(parents=True, exist_ok=True)
-    for person_name, garment_name in TRY_ONS:
-        person, garment = (
-            (SAMPLES / folder / f"{name}.jpg").read_bytes()
-            for folder, name in (("people", person_name), ("garments", garment_name))
-        )
-        fitting = room.try_on(person, garment)
-        photos = (decode(data, Limits()).rgb for data in (person, garment))
-        path = OUT / f"{person_name.split('_')[0]}_{garment_name}.jpg"
-        strip(*photos, fitting).save(path, quality=86)
+    for person_name, *garment_names in TRY_ONS:
+        person = (SAMPLES / "people" / f"{person_name}.jpg").read_bytes()
+        garments = [(SAMPLES / "garments" / f"{name}.jpg").read_bytes() for name in garment_names]
+        fitting = room.try_on(person, *garments)
+        shown, *products = (decode(data, Limits()).rgb for data in (person, *garments))
+        path = OUT / f"{person_name.split('_')[0]}_{'_'.join(garment_names)}.jpg"
+        strip(shown, products, fitting).save(path, quality=86)
         print(f"{path}: confidence {fitting.confidence:.2f}, {path.stat().st_size / 1000:.0f} KB")
 
 

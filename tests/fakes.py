@@ -39,6 +39,7 @@ from preprocess.types import (
     Notice,
     Person,
     Photo,
+    PhotoKind,
     Pose,
 )
 from tests.bad_inputs import garment_photo, person_photo
@@ -157,7 +158,7 @@ class FakePreparation:
         if self.load_error is not None:
             raise self.load_error
 
-    def person_score(self, photo: Photo) -> float:
+    def person_score(self, photo: Photo, *, closely: bool) -> float:
         self.counts["person_score"] += 1
         return 0.9 if photo.sha256 in self.people else 0.1
 
@@ -167,7 +168,11 @@ class FakePreparation:
             raise InputError("no-person", "nobody was found in the photo; show the whole upper body")
         return person(photo, canvas)
 
-    def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+    def worn(self, person: Person, *, category: str) -> Garment:
+        self.counts["worn"] += 1
+        return garment(person.photo, category="upper" if category == "auto" else category, kind="worn")
+
+    def garment(self, photo: Photo, *, category: str) -> Garment:
         self.counts["garment"] += 1
         if photo.rgb.std() < BLANK:
             raise InputError("no-garment", "no garment stands out from the background")
@@ -231,7 +236,7 @@ def person(photo: Photo, canvas: tuple[int, int]) -> Person:
     )
 
 
-def garment(photo: Photo, *, category: str = "upper") -> Garment:
+def garment(photo: Photo, *, category: str = "upper", kind: PhotoKind = "flat") -> Garment:
     frame = fit_canvas((0, 0, photo.width, photo.height), (photo.width, photo.height), CANVAS)
     return Garment(
         photo=photo,
@@ -239,7 +244,7 @@ def garment(photo: Photo, *, category: str = "upper") -> Garment:
         image=frame_image(photo.rgb, frame),
         alpha=np.ones((frame.height, frame.width), np.float32),
         category=category,
-        kind="flat",
+        kind=kind,
         sleeve_length="short",
         landmarks=None,
         collar=None,

@@ -15,13 +15,12 @@ from starlette.responses import Response
 from inference.dispatch import Ticket
 from inference.encode import encode_grey, encode_rgb, encode_rgba
 from inference.engines.base import MaskAlgorithm
-from inference.form import MASK_ALGORITHMS, Form, missing
+from inference.form import MASK_ALGORITHMS, PHOTO_KINDS, Form, missing
 from inference.form import source as source_of
 from inference.middleware import owner_of
 from inference.opening import named, open_picture
 from inference.pictures import Picture
 from inference.preparation import CANVAS, PhotoKindAsked
-from inference.preparing import refuse_worn
 from inference.routes.accept import JSON, preferred
 from inference.routes.forms import IMAGE, IMAGE_OR_ASSET, UPLOAD_REFUSALS, body, refusals
 from inference.schemas import FrameBody, GarmentAnswer, MaskAnswer, ParseAnswer, PoseAnswer, warning_bodies
@@ -37,8 +36,6 @@ router = APIRouter(tags=["preprocess"], prefix="/v1/preprocess")
 
 PNG = "image/png"
 POSE_TAGS = ("blaze33", "coco18", "body25")
-CUT_KINDS = ("auto", "flat")
-"""Garments are cut out of product photos; nothing here takes one off somebody who wears it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +117,12 @@ async def mask(request: Request) -> Response:
     "/garment",
     summary="A garment cut out of its photo",
     openapi_extra=_image("garment", "category", "photo"),
-    responses=_answers(GarmentAnswer, "no-garment"),
+    responses=_answers(
+        GarmentAnswer, "no-garment", "no-person", "several-people", "body-not-visible", "category-conflict"
+    ),
 )
 async def garment(request: Request) -> Response:
-    """A product photo; the PNG has an alpha channel. `photo`: `auto` (default) or `flat`."""
+    """The PNG has an alpha channel. `photo`: `flat`, `worn` by somebody, or `auto` (default)."""
     return await answer(request, "garment", ("category", "photo"), cut_garment)
 
 
@@ -168,9 +167,8 @@ def make_mask(form: Form, picture: Picture, service: Service) -> Artefact:
 
 def cut_garment(form: Form, picture: Picture, service: Service) -> Artefact:
     category = form.choice("category", ("auto", *sorted(service.form_limits.categories))) or "auto"
-    kind = cast(PhotoKindAsked, form.choice("photo", CUT_KINDS) or "auto")
-    if kind == "auto":
-        refuse_worn(picture, service.tools.preparation, field="garment", taker="the cut-out")
+    asked = cast(PhotoKindAsked, form.choice("photo", PHOTO_KINDS) or "auto")
+    kind = picture.kind(service.tools.preparation, asked)
     cut = picture.garment(service.tools.preparation, category=category, kind=kind, description="")
     png = encode_rgba(cut.image, np.rint(cut.alpha * 255).astype(np.uint8))
     return Artefact(

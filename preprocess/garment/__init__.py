@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 
 from preprocess.garment.category import resolve
 from preprocess.garment.collar import find_collar
+from preprocess.garment.crotch import clear_crotch
 from preprocess.garment.cutout import cut_out
-from preprocess.garment.landmarks import measure_top
-from preprocess.garment.outline import trace
-from preprocess.types import Category, Frame, Garment, Notice, Photo, Rgb
+from preprocess.garment.dress import measure_dress
+from preprocess.garment.landmarks import Measured, measure_top
+from preprocess.garment.lower import measure_lower
+from preprocess.garment.outline import Outline, trace
+from preprocess.types import Alpha, Category, Frame, Garment, LowerLandmarks, Notice, Photo, Rgb
 
 __all__ = ["prepare_garment"]
 
@@ -46,16 +47,16 @@ def prepare_garment(
     photo: Photo,
     *,
     category: Category = "auto",
-    kind: Literal["auto", "flat", "worn"] = "auto",
     description: str = "",
     max_side: int = 1100,
 ) -> Garment:
     """Cut a garment out of its product photo and measure it.
 
     ``category`` ``auto`` takes the one the silhouette shows. Landmarks and collar are measured for
-    ``upper`` only. ``kind`` ``auto`` counts as ``flat``: whether a person wears the garment is for the
-    caller's person detector. Raises :class:`~preprocess.errors.InputError` ``no-garment``, or
-    ``category-conflict`` when the photo clearly shows another category than the one given.
+    ``upper``, ``lower`` for ``lower`` and all of them for ``dress``. Photos of somebody who wears the
+    garment are for :func:`preprocess.garment.worn.take_off`. Raises
+    :class:`~preprocess.errors.InputError` ``no-garment``, or ``category-conflict`` when the photo clearly
+    shows another category than the one given.
     """
     frame = working_frame(photo, max_side)
     image = _scaled(photo, frame)
@@ -65,19 +66,30 @@ def prepare_garment(
     resolved, notices = resolve(category, outline)
     if cutout.confidence < SURE:
         notices = (*notices, OUTLINE_UNSURE)
-    worn: Literal["flat", "worn"] = "worn" if kind == "worn" else "flat"
-    if resolved != "upper":
-        return Garment(
-            photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
-            sleeve_length="sleeveless", landmarks=None, collar=None,
-            cutout_confidence=cutout.confidence, description=description, notices=notices,
-        )  # fmt: skip
-    measured = measure_top(alpha, image, outline)
-    if measured.cut:
-        alpha = (alpha * cv2.GaussianBlur(measured.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
+    if resolved == "lower":
+        alpha = clear_crotch(alpha, image, outline)
+    top, lower = _measured(resolved, alpha, image, outline)
+    if top is not None and top.cut:
+        alpha = (alpha * cv2.GaussianBlur(top.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
     return Garment(
-        photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind=worn,
-        sleeve_length=measured.sleeve_length, landmarks=measured.landmarks,
-        collar=find_collar(image, alpha, measured.landmarks, collared=measured.collared),
+        photo=photo, frame=frame, image=image, alpha=alpha, category=resolved, kind="flat",
+        sleeve_length=top.sleeve_length if top else "sleeveless",
+        landmarks=top.landmarks if top else None,
+        collar=find_collar(image, alpha, top.landmarks, collared=top.collared) if top else None,
+        lower=lower,
         cutout_confidence=cutout.confidence, description=description, notices=notices,
     )  # fmt: skip
+
+
+def _measured(
+    category: Category, alpha: Alpha, image: Rgb, outline: Outline
+) -> tuple[Measured | None, LowerLandmarks | None]:
+    """What a garment of this category has of a top and of a lower garment."""
+    if category == "lower":
+        return None, measure_lower(outline, alpha, image)
+    if category == "dress":
+        dress = measure_dress(alpha, image, outline)
+        return dress.top, dress.lower
+    if category == "upper":
+        return measure_top(alpha, image, outline), None
+    return None, None

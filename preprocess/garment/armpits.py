@@ -20,6 +20,10 @@ ARMHOLE = 0.47
 """Depth of an armhole below the shoulder tip over the chest's width, laid flat (size charts: .42 to .52)."""
 LOWEST_ARMPIT = 0.66
 """A notch lower than this (same measure) is the end of a sleeve lying on the torso, not the armpit."""
+SHALLOWEST_ARMHOLE, DEEPEST_ARMHOLE = 0.3, 0.7
+"""The same of a sleeveless garment, below its highest point: straps included."""
+KINK = 0.02
+"""Share of the chest's width by which the end of an armhole sticks out at least, to be seen."""
 MIRROR_MISS = 0.10
 """Share of the garment's width by which two sides may differ before one of them is taken for wrong."""
 
@@ -88,7 +92,10 @@ def _armpit(outline: Outline, hem: float, side: Side) -> Armpit | None:
 def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
     """End of the armhole of a sleeveless garment: the row where its side stops widening."""
     sign = sign_of(side)
-    ys = np.arange(int(outline.top + 0.04 * outline.height), int(outline.top + 0.5 * (hem - outline.top)))
+    middle = outline.run((outline.top + hem) / 2, outline.axis) or (outline.left, outline.right)
+    chest = middle[1] - middle[0]
+    lowest = outline.top + min(DEEPEST_ARMHOLE * chest, 0.75 * (hem - outline.top))
+    ys = np.arange(int(outline.top + 0.04 * outline.height), int(lowest))
     edge = []
     for row in ys:
         runs = runs_of(outline.mask[row])
@@ -96,10 +103,13 @@ def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
         edge.append((outer - outline.axis) * sign)
     column = np.array(edge, np.float32).reshape(-1, 1)
     reach = cv2.GaussianBlur(column, (0, 0), 0.008 * outline.height).ravel()
-    # the kink farthest outside the straight line from the shoulder's narrowest point to the hem
+    # the kink farthest outside the straight line from the shoulder's narrowest point to the last row
     start = int(reach[: len(reach) * 2 // 3].argmin()) if len(reach) > 3 else 0
-    chord = np.linspace(reach[start], reach[-1], len(reach) - start)
-    index = start + int(np.argmax(reach[start:] - chord))
+    kink = reach[start:] - np.linspace(reach[start], reach[-1], len(reach) - start)
+    index = start + int(kink.argmax())
+    # straight from the shoulder's corner down: where armholes usually end
+    if kink.max() < KINK * chest or ys[index] < outline.top + SHALLOWEST_ARMHOLE * chest:
+        index = int(np.clip(outline.top + ARMHOLE * chest - ys[0], 0, len(ys) - 1))
     y = float(ys[index])
     return Armpit(
         point=(outline.axis + sign * float(reach[index]), y),
@@ -114,7 +124,9 @@ def _on_straps(outline: Outline) -> bool:
     """Does the garment hang on straps: near its top nothing but two narrow pieces."""
     y = int(outline.top + 0.07 * outline.height)
     runs = [run for run in runs_of(outline.mask[y]) if run[1] - run[0] > 0.01 * outline.width]
-    narrow = all(run[1] - run[0] < 0.22 * outline.width for run in runs)
+    # near the hem there are no sleeves in the row of the torso
+    torso = outline.run(outline.top + 0.9 * outline.height, outline.axis) or (outline.left, outline.right)
+    narrow = all(run[1] - run[0] < 0.22 * (torso[1] - torso[0]) for run in runs)
     return (
         narrow and any(run[1] < outline.axis for run in runs) and any(run[0] > outline.axis for run in runs)
     )

@@ -15,12 +15,22 @@ DRESS_LENGTH = 2.5
 
 FLARE = (1.3, 1.5)
 """Hem over waist from which a skirt flares (tops reach 1.3), and what more of it counts as extra length."""
+CURVED = 0.08
+"""Dip of the upper edge over its length that a curved waistband reaches; necklines go deeper."""
+HIGH_CROTCH = 0.56
+"""Share of the height that the legs of long trousers exceed (.62 and more); jumpsuits have less than .5."""
+LEGS_TOGETHER = 2.7
+"""Height over width from which a plain upper edge is that of trousers, legs together; dresses reach 2.9 only
+with a neckline."""
 CONTRADICTED = 0.9
 """Confidence from which a caller's category is contradicted; on 29 tops none came near for another one."""
 UNSURE = 0.7
 """Confidence below which the result carries a notice."""
-OPPOSED = {"upper": {"lower", "dress"}, "lower": {"dress"}, "dress": {"lower"}}
-"""Recognised categories that contradict a claimed one. ``upper`` is what remains, it contradicts nothing."""
+SHOWN = {"upper": "a top", "lower": "trousers, shorts or a skirt", "dress": "a dress or jumpsuit"}
+OPPOSED = {"upper": {"lower", "dress"}, "lower": {"dress", "upper"}, "dress": {"lower"}}
+"""Recognised categories that contradict a claimed one."""
+DOUBTED = {**OPPOSED, "dress": {"lower", "upper"}}
+"""... and that cast doubt on it: laid flat, a short dress is no longer than a shirt."""
 
 
 def _widths(outline: Outline, shares: tuple[float, ...]) -> list[float]:
@@ -72,10 +82,10 @@ def _top_dip(outline: Outline) -> float:
     )
 
 
-def _side_dents(outline: Outline) -> float:
-    """How far arms or shoulders stick out above a narrower part, as a share of the width: 0 for skirts,
-    trousers."""
-    rows = np.linspace(0.04, 0.6, 57)
+def _side_dents(outline: Outline, end: float = 0.6) -> float:
+    """How far arms or shoulders stick out above a narrower part, down to the share ``end`` of the height, as
+    a share of the width: 0 for skirts, trousers."""
+    rows = np.linspace(0.04, end, 57)
     widths = []
     for share in rows:
         runs = runs_of(outline.mask[int(outline.top + share * outline.height)])
@@ -95,6 +105,36 @@ def _chest(outline: Outline) -> float:
     return float(np.percentile(widths, 20))
 
 
+def _bottom(outline: Outline, flat: float, aspect: float) -> float:
+    """0..1: is it a skirt, or trousers whose legs lie together; 0 where neck, shoulders or sleeves show."""
+    if flat < 0.93:
+        return 0.0
+    dip, dents = _top_dip(outline), _side_dents(outline)
+    upper_end, hips, middle, low = _widths(outline, (0.06, 0.3, 0.5, 0.95))
+    widening = low > 1.15 * upper_end and middle > 1.03 * upper_end
+    if dents < 0.03 and widening and dip < 0.05:
+        return 0.9 if aspect > 0.8 and dip < 0.03 else 0.7
+    if dents < 0.01 and low > 1.35 * upper_end and dip < CURVED:
+        return 0.7
+    if dip > 0.03 or outline.width > 1.4 * upper_end:
+        return 0.0
+    if aspect > LEGS_TOGETHER and _side_dents(outline, 0.12) < 0.01:
+        return 0.7
+    hipped = hips > 1.08 * upper_end and _side_dents(outline, 0.25) < 0.01
+    return 0.75 if aspect > 1.0 and hipped and dents < 0.2 else 0.0  # a pencil skirt; sleeves end abruptly
+
+
+def _sleeved(outline: Outline) -> bool:
+    """Do sleeves stick out or hang down beside a torso: then it is no skirt and no trousers."""
+    if _side_dents(outline) > 0.3:
+        return True
+    rows = np.linspace(outline.top + 0.3 * outline.height, outline.bottom - 1, 60)
+    parts = [
+        [run for run in runs_of(outline.mask[int(y)]) if run[1] - run[0] > 0.05 * outline.width] for y in rows
+    ]
+    return sum(len(runs) == 3 for runs in parts) > 0.2 * len(parts)
+
+
 def classify(outline: Outline) -> tuple[Category, float]:
     """``(category, confidence)`` of a cut-out garment; ``upper``, ``lower`` or ``dress``, confidence 0..1.
 
@@ -103,20 +143,21 @@ def classify(outline: Outline) -> tuple[Category, float]:
     """
     legs = leg_gap(outline)
     flat = _flat_top(outline)
-    dents = _side_dents(outline)
     aspect = outline.height / max(1.0, outline.width)
     if legs > 0.1 and flat > 0.85:
+        if aspect > 2.0 and legs < HIGH_CROTCH and _top_dip(outline) > CURVED:
+            return "dress", 0.8  # a jumpsuit
         return "lower", min(1.0, 0.75 + legs)
-    upper_end, middle, low = _widths(outline, (0.06, 0.5, 0.95))
-    widening = low > 1.15 * upper_end and middle > 1.03 * upper_end
-    dip = _top_dip(outline)
-    if flat > 0.93 and dents < 0.03 and widening and dip < 0.05:
-        return "lower", 0.9 if aspect > 0.8 and dip < 0.03 else 0.7
+    bottom = _bottom(outline, flat, aspect)
+    if bottom:
+        return "lower", bottom
+    _, middle, low = _widths(outline, (0.06, 0.5, 0.95))
     flare = FLARE[1] * max(0.0, low / max(1.0, middle) - FLARE[0])
     length = outline.height / max(1.0, _chest(outline)) + flare
     if length > DRESS_LENGTH:
         return "dress", float(np.clip(0.5 + (length - DRESS_LENGTH), 0.0, 0.95))
-    return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, 0.95))
+    # without sleeves it is what remains, which contradicts nothing
+    return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, 0.95 if _sleeved(outline) else 0.85))
 
 
 def resolve(claimed: Category, outline: Outline) -> tuple[Category, tuple[Notice, ...]]:
@@ -128,13 +169,13 @@ def resolve(claimed: Category, outline: Outline) -> tuple[Category, tuple[Notice
     seen, confidence = classify(outline)
     if claimed == "auto":
         return seen, () if confidence >= UNSURE else (_unsure(seen, seen),)
-    if seen not in OPPOSED.get(claimed, set()):
+    if seen not in DOUBTED.get(claimed, set()):
         return claimed, ()
-    if confidence >= CONTRADICTED:
+    if seen in OPPOSED[claimed] and confidence >= CONTRADICTED:
         raise InputError(
             "category-conflict",
-            f"the category is {claimed!r}, but the photo clearly shows a garment of category {seen!r}; "
-            "send the photo that belongs to it, or leave the category out",
+            f"the category is {claimed!r}, but the photo clearly shows {SHOWN[seen]}: "
+            f"send category={seen} with it, category=auto, or the photo of {SHOWN[claimed]}",
         )
     return claimed, (_unsure(claimed, seen),) if confidence >= UNSURE else ()
 

@@ -7,18 +7,24 @@ import numpy as np
 
 from preprocess.garment.backdrop import Bool
 from preprocess.garment.curves import COLUMNS, Curves, Shape, candidates, curve, lay_out
-from preprocess.garment.evidence import USUAL_DEPTH, Scores, weigh
-from preprocess.garment.neckview import NeckFrame, NeckView, neck_frame, rectify, see_through_depth
+from preprocess.garment.evidence import LABEL_COST, USUAL_DEPTH, Scores, weigh
+from preprocess.garment.neckview import CLEAR, NeckFrame, NeckView, neck_frame, rectify, see_through_depth
 from preprocess.types import Alpha, Collar, CollarKind, GarmentLandmarks, Points, Rgb
 
 DOUBTFUL = 0.45
 """Scores below this are chance: then an ordinary crew neck that takes the label along is assumed."""
+BUSY = 0.3
+"""Median worth of all candidates above which the cloth's print offers edges everywhere: scores must exceed
+``DOUBTFUL`` by as much."""
 ORDINARY = (0.2, 0.62)
 """Depths of ordinary crew necks."""
 LABEL_LEFT = 0.05
 """Share of the label that may stay below it: more is not taken along."""
-PRIOR = 0.3
-"""What a depth unlike the usual one costs then, per unit of depth."""
+PRIOR, BUSY_PRIOR = 0.3, 1.5
+"""What a depth unlike the usual one costs then, per unit of depth; the same on busy prints, see
+:func:`_shallow`."""
+FACING = 0.12
+"""Height, in v, of the inner back that shows above a high front."""
 RIB = (0.04, 0.11)
 """Mean distance, in v, between the two edges of a collar's rib."""
 RIB_SEEN = 0.6
@@ -44,6 +50,14 @@ def _ordinary(curves: Curves, scores: Scores) -> int | None:
     return int(np.where(allowed, scores.total - PRIOR * np.abs(depth - USUAL_DEPTH), -np.inf).argmax())
 
 
+def _shallow(view: NeckView, curves: Curves, scores: Scores) -> int:
+    """The likeliest high neckline, for busy prints, which show edges and label-like marks everywhere: cloth
+    lost below a curve that is too deep is worse than an inner back that stays."""
+    depth = np.array([shape.depth for shape in curves.shapes])
+    expected = float(np.median(see_through_depth(view, COLUMNS))) + FACING
+    return int(np.argmax(scores.total + LABEL_COST * scores.label - BUSY_PRIOR * np.abs(depth - expected)))
+
+
 def _upper_edge(curves: Curves, scores: Scores, first: int) -> int | None:
     """A rib in another colour has two strong edges, the upper one is the front edge: it, if it is no
     weaker."""
@@ -63,9 +77,13 @@ def _choose(view: NeckView, curves: Curves, scores: Scores) -> int:
     pointed = _pointed(curves)
     families = [family for family in (pointed, ~pointed) if family.any()]
     best = [int(np.where(family, scores.total, -np.inf).argmax()) for family in families]
+    # on dark plain cloth, too, faint edges seem to be everywhere
+    chance = max(0.0, float(np.median(scores.worth)) - BUSY) * view.clear / CLEAR[1]
     if max(scores.total[best]) < DOUBTFUL:
         ordinary = _ordinary(curves, scores)
         return best[0] if ordinary is None else ordinary
+    if max(scores.total[best]) < DOUBTFUL + chance:
+        return _shallow(view, curves, scores)
     refined = [_refine(view, curves.shapes[index])[1] for index in best]
     first = best[int(np.argmax(refined))]
     upper = _upper_edge(curves, scores, first)

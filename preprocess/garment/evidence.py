@@ -23,6 +23,12 @@ BANDS = (0.03, 0.06, 0.09)
 """Distances from the curve, in v, at which cloth on both sides is compared."""
 LABEL = (0.6, 0.34)
 """Half width and depth within which a neck label may lie just above the front edge."""
+SEE_THROUGH = 0.2
+"""Depth v to which the neck must be open to the background to show little of its inner back..."""
+INNER = 0.1
+"""... and mean height, in v, of the inner back below it that costs nothing."""
+LABEL_COST = 0.9
+"""What a label left below the curve costs."""
 LABEL_DOUBT = 0.3
 """How much a change of cloth counts there: labels differ from the back panel by design."""
 
@@ -119,7 +125,10 @@ def weigh(view: NeckView, curves: Curves) -> Scores:
     parting, change = _parting(view, curves)
     odd = 0.04 * (shapes[:, 3] < 0.9) + 0.2 * np.abs(shapes[:, 4]) + 0.04 * (shapes[:, 1] == UPRIGHT[0])
     odd += np.where(shapes[:, 0] > DEEP[0], np.maximum(0.0, DEEP[1] - seen), 0.0)
-    missed = np.maximum(0.0, see_through_depth(view, COLUMNS) - curves.across).mean(axis=1)
+    visible = see_through_depth(view, COLUMNS)
+    missed = np.maximum(0.0, visible - curves.across).mean(axis=1)
+    beyond = np.maximum(0.0, curves.across - visible)[:, visible > SEE_THROUGH].sum(axis=1) / len(visible)
     label = _left_label(view, curves)
-    score = worth + 0.45 * parting - 0.5 * change - usual - odd - 8.0 * missed - 0.9 * label
+    odd += 2.0 * np.maximum(0.0, beyond - INNER)
+    score = worth + 0.45 * parting - 0.5 * change - usual - odd - 8.0 * missed - LABEL_COST * label
     return Scores(total=score.astype(np.float64), seen=seen, worth=worth, label=label)

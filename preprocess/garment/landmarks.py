@@ -148,11 +148,11 @@ def _even_rows(rows: Float, axis: float) -> Float:
     return rows
 
 
-def measure_top(alpha: Alpha, image: Rgb, outline: Outline) -> Measured:
+def measure_top(alpha: Alpha, image: Rgb, outline: Outline, hem: float | None = None) -> Measured:
     """Landmarks of an upper garment from its matte ``(H, W)`` and picture ``uint8 (H, W, 3)`` of the same
-    frame; ``outline`` is traced from the matte."""
+    frame; ``outline`` is traced from the matte. ``hem`` is where it ends, if that is known."""
     body = alpha > 0.5
-    hem, cut = hem_row(outline, image)
+    hem, cut = hem_row(outline, image) if hem is None else (hem, False)
     if cut:
         body = _without_brief(body, outline, hem)
         outline = trace(body)

@@ -128,6 +128,9 @@ def snap(lab: Lab, mask: Bool, backdrop: Backdrop, side: int) -> Bool:
     inside = cv2.distanceTransform((mask & ~bare).astype(np.uint8), cv2.DIST_L2, 5)
     thick = cv2.dilate(inside, disc(reach))  # thin straps keep a core too
     like, shadow = _like_ground(lab, mask, backdrop, side)
+    within = (inside > 2.0 * reach) & (inside < 5.0 * reach)
+    if like[within].sum() > CLOTH_TOO * within.sum():
+        like[:] = False  # pale flowers at the outline are cloth, as those inside are
     cloth = (inside > np.minimum(reach, 0.6 * thick)) & ~like
     ground = ~morph(mask, cv2.MORPH_DILATE, reach / 2) | morph(bare, cv2.MORPH_ERODE, 1.0)
     # a shadow with hard edges of its own lies along the outline; prints of its colour lie inside

@@ -18,6 +18,7 @@ from preprocess.parsing.regions import LOWER, UPPER, first_appearance
 from preprocess.parsing.skin import Skin, skin_model
 from preprocess.parsing.surfaces import Surfaces, classify
 from preprocess.parsing.waist import colour_change, waist_of_labels
+from preprocess.parsing.waistline import straightened
 from preprocess.types import Alpha, FaceRegion, LabelMap, Mask, Notice, Pose, Rgb
 
 WORKING_HEIGHT = 560
@@ -65,8 +66,10 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     waist, change = colour_change(codes, fields.along, _torso_clothes(codes, fields, person, skin))
     guide = Guide.of(working, GUIDE_RADIUS, GUIDE_EPSILON, step=2)
     parsed = classify(codes, guide, fields, solid, first_appearance(codes, fields, solid, skin, waist), waist)
-    waist, purity = _waist(fields, person, parsed.surface) or (waist, 1.0)
-    parts = part_labels(parsed.surface, fields, waist, person)
+    waist, _ = _waist(fields, person, parsed.surface) or (waist, 1.0)
+    surface = straightened(parsed.surface, lab, codes, fields, person, waist)
+    waist, purity = _waist(fields, person, surface) or (waist, 1.0)
+    parts = part_labels(surface, fields, waist, person)
     soft = soft_labels(image, working, parts, matte)
     seen = np.where(person, parts, 0).astype(np.uint8)
     return Parsing(
@@ -76,7 +79,7 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
             frame=pose.frame,
             labels=soft.argmax(-1).astype(np.uint8),
             soft=soft,
-            confidence=label_confidence(seen, parsed.surface, codes, fields, parsed.appearance, waist),
+            confidence=label_confidence(seen, surface, codes, fields, parsed.appearance, waist),
         ),
         waist=waist,
         waist_confidence=round(change * purity, 3),

@@ -17,6 +17,9 @@ from preprocess.types import Alpha
 SURFACES = ("skin", "upper", "lower", "hair", "shoes")
 SKIN, UPPER, LOWER, HAIR, SHOES = range(5)
 MIN_SEEDS = 40
+UNSEEN_HAIR = 0.08
+"""Likelihood of every colour as hair where none was seen for sure (heads cut off by the frame): a shaded neck
+has more of skin than this, long hair less."""
 
 Region = NDArray[np.bool_]
 
@@ -73,7 +76,7 @@ def scores(codes: Codes, layout: Layout, appearance: Appearance, waist: float) -
         appearance.skin.likelihood(codes) * _where_skin(layout, waist),
         colour(appearance.upper, 0.06, 0.06) * _where_upper(layout, waist),
         colour(appearance.lower, 0.04, 0.15) * _where_lower(layout, waist),
-        colour(appearance.hair, 0.0, 0.2) * _where_hair(layout),
+        colour(appearance.hair, 0.0, UNSEEN_HAIR) * _where_hair(layout),
         colour(appearance.shoes, 0.02, 0.0) * _where_shoes(layout),
     )
     return np.stack(planes, -1).astype(np.float32) + 1e-4

@@ -54,8 +54,11 @@ class BodyEstimate:
 class BodyProvider(Protocol):
     """Finds people and estimates their bodies; safe to call from several threads."""
 
-    def find_people(self, rgb: Rgb) -> list[Detection]:
-        """People in ``uint8 (H, W, 3)``, best score first; empty when there is nobody."""
+    def find_people(self, rgb: Rgb, *, closely: bool = True) -> list[Detection]:
+        """People in ``uint8 (H, W, 3)``, best score first; empty when there is nobody.
+
+        Not ``closely``: small figures do not matter, which costs less where there is nobody.
+        """
         ...
 
     def estimate(self, rgb: Rgb, detection: Detection) -> BodyEstimate:

@@ -37,9 +37,9 @@ class Watched(FakePreparation):
         self.photos.append(weakref.ref(photo))
         return super().person(photo, canvas)
 
-    def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+    def garment(self, photo: Photo, *, category: str) -> Garment:
         self.photos.append(weakref.ref(photo))
-        return super().garment(photo, category=category, kind=kind)
+        return super().garment(photo, category=category)
 
     def forgotten(self) -> bool:
         gc.collect()

@@ -152,18 +152,17 @@ def test_garment_is_cut_out(rig: Rig) -> None:
     assert (words["tag"], words["frame"]["width"]) == ("garment", 96)
 
 
-def test_photo_of_somebody_is_no_garment_to_cut_out(rig: Rig) -> None:
-    """Refused as a try-on refuses it; who knows better says so."""
+def test_garments_are_cut_out_of_photos_of_people_too(rig: Rig) -> None:
     parts = [file("garment", person_photo())]
 
-    refused = rig.client.post("/v1/preprocess/garment", files=parts)
-    insisted = rig.client.post("/v1/preprocess/garment", files=[*parts, value("photo", "flat")])
-    worn = rig.client.post("/v1/preprocess/garment", files=[*parts, value("photo", "worn")])
+    kinds = {}
+    for asked in ("auto", "flat", "worn"):
+        answer = rig.client.post(
+            "/v1/preprocess/garment", files=[*parts, value("photo", asked)], headers=JSON
+        )
+        kinds[asked] = answer.json()["kind"]
 
-    assert (refused.status_code, refused.json()["type"]) == (422, "urn:cabine:error:option-unsupported")
-    assert (refused.json()["field"], "photo=flat" in refused.json()["detail"]) == ("garment", True)
-    assert insisted.status_code == 200
-    assert (worn.status_code, worn.json()["field"]) == (422, "photo")
+    assert kinds == {"auto": "worn", "flat": "flat", "worn": "worn"}
 
 
 @pytest.mark.parametrize("given", ["abcd-1234", "A.b_c-123"])

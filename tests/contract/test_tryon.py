@@ -162,9 +162,9 @@ def test_person_and_garment_are_prepared_side_by_side() -> None:
             both.wait()
             return super().person(photo, canvas)
 
-        def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
+        def garment(self, photo: Photo, *, category: str) -> Garment:
             both.wait()
-            return super().garment(photo, category=category, kind=kind)
+            return super().garment(photo, category=category)
 
     with running(SETTINGS, Meeting()) as rig:
         assert rig.client.post("/v1/tryon", files=list(PAIR)).status_code == 200
@@ -268,7 +268,11 @@ def test_photo_flat_overrules_the_detector(rig: Rig) -> None:
 def test_engine_that_takes_worn_photos_gets_them(rig: Rig) -> None:
     parts = [PERSON, file("garment", person_photo()), value("engine", "diffusion")]
 
-    assert rig.client.post("/v1/tryon", files=parts).status_code == 200
+    before = rig.preparation.counts.copy()
+    for asked in ("auto", "worn"):
+        assert rig.client.post("/v1/tryon", files=[*parts, value("photo", asked)]).status_code == 200
+    done = rig.preparation.counts - before
+    assert (done["worn"], done["garment"]) == (2, 0)
 
 
 def test_own_mask_bounds_the_change(rig: Rig) -> None:
@@ -348,8 +352,8 @@ def lacks_all_but_upper(of: EngineSpec, category: str) -> str | None:
 @pytest.mark.parametrize("engine", ["auto", "diffusion"])
 def test_missing_checkpoint_of_a_category_is_told_with_the_command(engine: str, named: bool) -> None:
     class Trousers(FakePreparation):
-        def garment(self, photo: Photo, *, category: str, kind: str) -> Garment:
-            return super().garment(photo, category="lower", kind=kind)
+        def garment(self, photo: Photo, *, category: str) -> Garment:
+            return super().garment(photo, category="lower")
 
     settings = Settings(engines=("diffusion", "warp"), accepted_licenses=("diffusion",))
     with running(settings, Trousers(), category_requirements=(lacks_all_but_upper,)) as rig:

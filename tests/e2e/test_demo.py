@@ -21,9 +21,10 @@ def test_the_demo_writes_its_pictures(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr + (tmp_path / "services.log").read_text()
-    with Image.open(tmp_path / "result.png") as result:
-        assert result.size == (768, 1024)
-    assert (tmp_path / "side_by_side.png").is_file()
+    for name in ("result", "outfit"):
+        with Image.open(tmp_path / f"{name}.png") as result:
+            assert result.size == (768, 1024)
+        assert (tmp_path / f"{name}_side_by_side.png").is_file()
     assert "engine warp/" in done.stdout
 
 

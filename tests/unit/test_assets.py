@@ -151,7 +151,7 @@ def test_garments_are_remembered_by_what_was_asked() -> None:
     preparation = FakePreparation()
     shirt = picture()
     for category, description in (("auto", ""), ("auto", "blue"), ("lower", "")):
-        cut = shirt.garment(preparation, category=category, kind="auto", description=description)
+        cut = shirt.garment(preparation, category=category, kind="flat", description=description)
         assert cut.description == description
 
     assert preparation.counts["garment"] == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,8 +21,11 @@ from bench.metrics import (
     stripe_profile,
     stripe_shift,
 )
+from bench.parsing import JOINTS, joint_error
 from bench.report import PAGE, TABLES
 from bench.table import Table
+from bench.truth_sheets import CAPTION, HEIGHT, row
+from preprocess.types import Frame
 from scripts.render_docs import replace_block
 
 WHITE, NAVY, RED = (235, 235, 230), (30, 50, 90), (200, 60, 50)
@@ -127,6 +132,26 @@ def test_a_table_reads_the_same_on_the_terminal_and_on_the_page():
         "| all | 123 |",
         "| x |  |",
     ]
+
+
+@pytest.mark.parametrize("shift", [0.0, 10.0])
+def test_joints_are_measured_on_the_photo_whatever_the_frame(samples, shift):
+    truth = samples / "truth/p4_man__base.joints.json"
+    known = {joint["name"]: joint["xy"] for joint in json.loads(truth.read_text())["keypoints"]}
+    frame = Frame(x0=20, y0=-5, scale=0.5, width=400, height=500)
+    points = np.zeros((33, 2), np.float32)
+    for name, index in JOINTS.items():
+        points[index] = np.add(known[name], (0, shift))
+    person = SimpleNamespace(frame=frame, pose=SimpleNamespace(points=frame.from_photo(points)))
+    assert joint_error(person, truth) == pytest.approx(shift, abs=1e-3)
+
+
+def test_a_sheet_shows_pictures_of_one_height_with_captions():
+    tall, wide = np.zeros((100, 50, 3), np.uint8), np.zeros((50, 100, 3), np.uint8)
+    sheet = row([(tall, "tall"), (wide, "wide")])
+    assert sheet.size == (HEIGHT // 2 + HEIGHT * 2, HEIGHT + CAPTION)
+    assert np.asarray(sheet)[:HEIGHT].max() == 0
+    assert (np.asarray(sheet)[HEIGHT:] < 128).any()
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -52,7 +52,8 @@ def test_the_table_of_errors_is_that_of_the_code():
 
 def test_the_table_of_warnings_is_that_of_the_code():
     sources = [path for folder in ("preprocess", "inference") for path in (ROOT / folder).rglob("*.py")]
-    given = {name for path in sources for name in re.findall(r'Notice\(\s*name="([\w-]+)"', path.read_text())}
+    notice = re.compile(r'(?:Notice|Doubt)\(\s*name="([\w-]+)"')
+    given = {name for path in sources for name in notice.findall(path.read_text())}
     warnings = (ROOT / "docs/api.md").read_text().partition("## Warnings")[2]
     assert set(re.findall(r"^\| `([a-z-]+)` \|", warnings, re.MULTILINE)) == given
 

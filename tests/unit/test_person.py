@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +13,18 @@ import pytest
 
 from preprocess.decode import Limits, decode
 from preprocess.errors import InputError
+from preprocess.geometry import unframe
+from preprocess.notices import person_notices
 from preprocess.person import person_score, prepare_person
+from preprocess.pose import LEFT_HIP, LEFT_KNEE, RIGHT_HIP, RIGHT_KNEE
 from preprocess.providers.base import BodyEstimate, Detection
-from preprocess.providers.embedded import EmbeddedProvider
+from preprocess.providers.embedded import EmbeddedProvider, detector
+from preprocess.providers.embedded.detector import detect
+from preprocess.providers.embedded.network import Network
 from preprocess.types import Frame, Person, Photo, Rgb
 
 CANVAS = (768, 1024)
-OWN_NOTICES = {"low-resolution", "turned-away", "blurred", "too-dark"}  # parsing has its own
+OWN_NOTICES = {"low-resolution", "turned-away", "seated", "blurred", "too-dark"}  # parsing has its own
 Prepare = Callable[[Rgb], Person]
 
 
@@ -58,11 +64,36 @@ def test_score_tells_people_from_products(provider: EmbeddedProvider, picture: C
     assert score(picture("garments/tshirt_print")) < 0.2
 
 
+def test_who_wears_a_garment_is_looked_for_once(
+    provider: EmbeddedProvider, picture: Callable[[str], Rgb], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small figures are no matter then; those in long strips are large ones."""
+    looks = []
+
+    def counted(network: Network, rgb: Rgb) -> list[Detection]:
+        looks.append(rgb.shape)
+        return detect(network, rgb)
+
+    monkeypatch.setattr(detector, "detect", counted)
+    product, figure = picture("garments/tshirt_print"), picture("people/p4_man__base")
+    strip = placed(figure, (4 * figure.shape[1], figure.shape[0]), (0, 0))
+
+    def score(rgb: Rgb, closely: bool) -> float:
+        looks.clear()
+        return person_score(Photo(rgb=rgb, sha256="", format="PNG"), provider, closely=closely)
+
+    assert score(product, False) == score(product, True) == 0
+    assert len(looks) == 15
+    score(product, False)
+    assert len(looks) == 1
+    assert score(strip, False) > 0.65
+
+
 def test_score_of_a_large_photo_costs_no_more(picture: Callable[[str], Rgb]) -> None:
     seen = []
 
     class Blind:
-        def find_people(self, rgb: Rgb) -> list[Detection]:
+        def find_people(self, rgb: Rgb, *, closely: bool = True) -> list[Detection]:
             seen.append(rgb.shape)
             return []
 
@@ -202,3 +233,41 @@ def test_narrow_shoulders_mean_turned_away(prepare: Prepare, picture: Callable[[
     narrow = cv2.resize(rgb, (rgb.shape[1] // 2, rgb.shape[0]), interpolation=cv2.INTER_AREA)
     person = prepare(placed(np.asarray(narrow, dtype=np.uint8), (768, 1024), (192, 0)))
     assert "turned-away" in [found.name for found in person.notices]
+
+
+@pytest.mark.parametrize("knee", [LEFT_KNEE, RIGHT_KNEE])
+def test_a_knee_at_the_height_of_the_hips_means_seated(
+    knee: int, prepare: Prepare, picture: Callable[[str], Rgb]
+) -> None:
+    person = prepare(picture("people/p4_man__base"))
+    assert "seated" not in [found.name for found in person.notices]
+    points = person.pose.points.copy()
+    points[knee] = points[knee - 2] + (60.0, 20.0)
+    for visibility, seated in ((0.9, True), (0.1, False)):
+        seen = np.where(np.arange(33) == knee, visibility, person.pose.visibility).astype(np.float32)
+        pose = replace(person.pose, points=points, visibility=seen)
+        found = [notice.name for notice in person_notices(person.image, pose, person.matte.alpha)]
+        assert ("seated" in found) == seated
+
+
+def test_beside_a_smaller_person_the_larger_one_is_taken(
+    prepare: Prepare, picture: Callable[[str], Rgb]
+) -> None:
+    large, other = picture("people/p1_man__base"), picture("people/p4_man__base")
+    small = placed(shrunk(other, 0.6), (461, 1024), (0, 1024 - 614))
+    person = prepare(np.hstack([large, small]))
+    hips = person.frame.to_photo(person.pose.points[[LEFT_HIP, RIGHT_HIP]])[:, 0]
+    assert (hips < 768).all()
+    matte = unframe(person.matte.alpha, person.frame, (person.photo.width, person.photo.height))
+    assert matte[:, 790:].mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "top", "haired"),
+    [("p2_woman__base", 200, False), ("p4_man__base", 135, False), ("p3_woman__base", 200, True)],
+)
+def test_where_the_frame_cuts_the_head_shaded_skin_is_no_hair(
+    name: str, top: int, haired: bool, prepare: Prepare, picture: Callable[[str], Rgb]
+) -> None:
+    person = prepare(picture(f"people/{name}")[top:])
+    assert (person.parsing.region("hair").mean() > 0.001) == haired

@@ -80,6 +80,14 @@ def test_body_parts_are_indexed_and_drawn_and_say_that_they_are_painted(person_f
         assert (np.asarray(image) == seen).all()
 
 
+def test_garment_that_somebody_wears(tmp_path: Path, samples: Path) -> None:
+    photo = samples / "people" / "p1_man__longsleeve_stripes.jpg"
+
+    assert run(photo, "--garment", "--worn", "-o", tmp_path).exit_code == 0
+    body = json.loads((tmp_path / "garment.json").read_text())
+    assert (body["kind"], body["category"], body["sleeve_length"]) == ("worn", "upper", "long")
+
+
 def test_garment(tmp_path: Path, samples: Path) -> None:
     result = run(samples / "garments" / "tshirt_print.jpg", "--garment", "-o", tmp_path)
     assert result.exit_code == 0, result.output

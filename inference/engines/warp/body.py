@@ -24,12 +24,15 @@ _TURNED_WIDTH = 0.5
 and sizes must not collapse with the projected shoulders."""
 _LEVEL_FROM = 0.8
 """Share of the yardstick from which the line through the shoulder joints is long enough for a direction."""
-_ACROMION = (0.10, 0.20)
-"""Distance of the shoulder's top from the joint in shoulder widths: thin shirt to padded seam."""
-_ACROMION_ASSUMED = 0.15
+_ACROMION = (-0.06, 0.32)
+"""Distance of the shoulder's top from the joint in shoulder widths: a joint that the pose put on the outline
+or beyond it (sloping shoulders) to a padded seam on joints that it put too close together."""
+_ACROMION_ASSUMED = 0.10
+_WITHIN = 0.25
+"""How far inside the joint the ray to the shoulder's top begins, in shoulder widths: surely on the body."""
 _ACROMION_DIRECTION = (0.66, 0.75)
 """Outward and upward share of the ray from the joint to the shoulder's top."""
-_NECK_HALF = (0.19, 0.26, 0.33)
+_NECK_HALF = (0.16, 0.22, 0.30)
 """Half the width of the neck where it meets the shoulder slope, in shoulder widths: least, usual, most."""
 _NECK_HEIGHT = (0.13, 0.21, 0.38)
 """How far that point lies above the shoulder joints, in shoulder widths: square to sloping shoulders."""
@@ -37,8 +40,12 @@ _BELOW_CHIN = 0.12
 """The neck is at least this long, in shoulder widths, whatever hair makes of the outline."""
 _COLUMNS = np.linspace(0.46, 0.10, 55)
 """Where the outline is read, from the shoulder towards the neck, in shoulder widths off the spine."""
-_STEEP = 1.1
-"""Rise of the outline per step towards the neck at which the shoulder slope (0.2 to 0.6) has become neck."""
+_UNDER_JAW = 0.06
+_ON_NECK = (0.30, 0.42)
+"""A height on the neck in shoulder widths, above every collar's base: that far below the chin, within the
+range."""
+_FLARE = 0.05
+"""How far the base of the neck lies outside the neck's side, in shoulder widths."""
 _HAIR_ABOVE = 0.035
 """How far above the outline hair is looked for, in shoulder widths: hair there hides the true outline."""
 
@@ -138,10 +145,14 @@ def _acromion(person: Person, joint: Vec, axes: _Axes, outward: float) -> Vec:
     least, most = (share * axes.width for share in _ACROMION)
     hair = person.parsing.weight("hair")
     bare = person.matte.alpha * (1 - hair)
-    distance = first_exit(bare, joint, direction, 1.5 * most)
-    if distance is None or _covered(hair, joint + direction * (distance + _HAIR_ABOVE * axes.width)):
-        distance = _ACROMION_ASSUMED * axes.width
-    return joint + direction * float(np.clip(distance, least, most))
+    within = _WITHIN * axes.width
+    start = joint - direction * within
+    length = first_exit(bare, start, direction, within + 1.5 * most)
+    if length is None or _covered(hair, start + direction * (length + _HAIR_ABOVE * axes.width)):
+        # Under hair the outline is that of the hair: the shoulder ends no farther out.
+        outline = first_exit(person.matte.alpha, start, direction, within + most)
+        length = min(within + _ACROMION_ASSUMED * axes.width, within + most if outline is None else outline)
+    return joint + direction * float(np.clip(length - within, least, most))
 
 
 def _covered(hair: Alpha, point: Vec) -> bool:
@@ -151,19 +162,20 @@ def _covered(hair: Alpha, point: Vec) -> bool:
 
 
 def _neck_base(person: Person, axes: _Axes) -> Sides[Vec]:
-    """Where neck and shoulder slope meet, from the kink of the outline; usual proportions under hair."""
+    """Where neck and shoulder slope meet, from the outline; usual proportions under hair."""
     hair = person.parsing.weight("hair")
     bare = person.matte.alpha * (1 - hair)
     outlines = [_outline_heights(bare, hair, axes, outward) for outward in (-1.0, 1.0)]
-    kinks = [_neck_kink(heights) for heights in outlines]
-    known = [kink for kink in kinks if kink is not None]
-    usual = float(np.mean(known)) if known else _NECK_HALF[1]
     chin = float((np.asarray(person.face.chin) - axes.origin) @ axes.up) / axes.width
+    on_neck = float(np.clip(chin - _UNDER_JAW, *_ON_NECK))
+    sides = [_neck_side(heights, on_neck) for heights in outlines]
+    known = [side for side in sides if side is not None]
+    usual = float(np.mean(known)) if known else _NECK_HALF[1]
     highest = float(np.clip(chin - _BELOW_CHIN, _NECK_HEIGHT[0], _NECK_HEIGHT[2]))
     points = []
-    for outward, kink, heights in zip((-1.0, 1.0), kinks, outlines, strict=True):
-        # A turned head or hair on one side spoils one kink: each side leans on what both say together.
-        half = float(np.clip(usual if kink is None else (kink + usual) / 2, _NECK_HALF[0], _NECK_HALF[2]))
+    for outward, side, heights in zip((-1.0, 1.0), sides, outlines, strict=True):
+        # A turned head or hair on one side spoils one of them: each side leans on what both say together.
+        half = float(np.clip(usual if side is None else (side + usual) / 2, _NECK_HALF[0], _NECK_HALF[2]))
         height = float(np.interp(half, _COLUMNS[::-1], heights[::-1]))
         height = _NECK_HEIGHT[1] if np.isnan(height) else height
         points.append(axes.at(outward * half, float(np.clip(height, _NECK_HEIGHT[0], highest))))
@@ -181,11 +193,13 @@ def _outline_heights(bare: Alpha, hair: Alpha, axes: _Axes, outward: float) -> N
     return heights
 
 
-def _neck_kink(heights: NDArray[np.float64]) -> float | None:
-    """Distance off the spine at which the shoulder slope turns into the neck; None where it is hidden."""
-    run = 4  # columns: short enough for the kink, long enough for the steps of a pixel outline
-    steep = (heights[run:] - heights[:-run]) / (_COLUMNS[:-run] - _COLUMNS[run:])
-    begins = np.flatnonzero(steep > _STEEP)
-    if len(begins) == 0 or np.isnan(heights[: begins[0]]).any():
+def _neck_side(heights: NDArray[np.float64], on_neck: float) -> float | None:
+    """Distance off the spine at which the shoulder slope turns into the neck; None where it is hidden.
+
+    The slope may be a smooth curve without a corner, but the neck rises straight: its base lies a little
+    outside of where the outline has come up to ``on_neck``.
+    """
+    up = np.flatnonzero(heights >= on_neck)
+    if len(up) == 0 or np.isnan(heights[: up[0]]).any():
         return None
-    return float(_COLUMNS[begins[0]])
+    return float(_COLUMNS[up[0]]) + _FLARE

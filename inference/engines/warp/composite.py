@@ -14,17 +14,17 @@ from inference.engines.warp.drape import (
     cast_by_garment,
     close_gaps,
     shadow_zone,
-    sleeve_cover,
     tuck,
 )
 from inference.engines.warp.edges import even_edges
 from inference.engines.warp.evidence import Dressed, measures
 from inference.engines.warp.fields import grow, largest_gap, mix, smoothstep
+from inference.engines.warp.light import Light, light_of, shaded
 from inference.engines.warp.limbs import Limb, measure_limb, place_limb
 from inference.engines.warp.occlusion import Front, front_layers
 from inference.engines.warp.relabel import relabel
 from inference.engines.warp.scene import Scene, build_scene
-from inference.engines.warp.shading import light_factor
+from inference.engines.warp.shading import light_factor, sleeve_cover
 from inference.engines.warp.types import Body, WarpedGarment
 from inference.engines.warp.undress import Stripped, chest_outline, strip
 from preprocess.types import Alpha, Person, Rgb, Sides
@@ -52,6 +52,8 @@ class Composed:
     rgb: Rgb
     alpha: Alpha
     """``(H, W)`` 0 = untouched photo pixel."""
+    cover: Alpha
+    """``(H, W)`` how much of each pixel shows the new garment."""
     metrics: Mapping[str, float]
 
 
@@ -68,15 +70,17 @@ def compose(person: Person, body: Body, warped: WarpedGarment) -> Composed:
     limbs = bare_limbs(scene, usual)
     front = front_layers(scene, limbs)
     stripped = strip(scene, limbs, front, chest_outline(body, scene))
-    dressed = dress(scene, limbs, front, stripped)
+    dressed = dress(scene, limbs, front, stripped, light_of(person, body))
     alpha = changed(scene, dressed.picture)
     rgb = person.image.copy()
     full = np.zeros(person.matte.alpha.shape, np.float32)
     rgb[scene.box.window] = np.clip(np.rint(dressed.picture), 0, 255).astype(np.uint8)
     full[scene.box.window] = alpha
+    cover = np.zeros_like(full)
+    cover[scene.box.window] = dressed.cover * (1 - np.maximum(front.head, front.skin))
     trimmed = float(np.maximum(warped.alpha - even.alpha, 0.0).sum()) / body.shoulder_width**2
     metrics = {**measures(scene, front, stripped, dressed), "trimmed": trimmed}
-    return Composed(rgb=rgb, alpha=full, metrics=metrics)
+    return Composed(rgb=rgb, alpha=full, cover=cover, metrics=metrics)
 
 
 def bare_limbs(scene: Scene, usual: Sides[Limb]) -> Sides[Limb]:
@@ -87,17 +91,17 @@ def bare_limbs(scene: Scene, usual: Sides[Limb]) -> Sides[Limb]:
     )
 
 
-def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) -> Dressed:
+def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped, light: Light) -> Dressed:
     """Torso, arms, sleeves, then what is in front of all."""
     garment = scene.garment
     torso_rgb, closed = close_gaps(scene, front)
     torso = tuck(scene, limbs, closed)
-    sleeve_alpha, across = sleeve_cover(scene)
-    light = light_factor(scene, front, torso, sleeve_alpha, across)[..., None]
+    sleeve_alpha = sleeve_cover(scene)
+    factor = light_factor(scene, front, limbs, torso, light)
     cover = np.maximum(torso, sleeve_alpha)
     shadow = cast_by_garment(scene, stripped.body, cover)
     picture = stripped.rgb * shadow[..., None]
-    picture = mix(picture, np.clip(torso_rgb * light, 0, 255), torso)
+    picture = mix(picture, shaded(torso_rgb, factor, light), torso)
     new_arms = bare_arms(scene, limbs, front, stripped)
     picture = mix(picture, stripped.skin, new_arms)
     picture = mix(picture, front.colour, np.maximum(front.lower, front.skin))
@@ -107,7 +111,7 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped) ->
             (garment.sleeves.right, front.arms.left),
         ):
             visible = np.asarray(sleeve.alpha * (1.0 - np.maximum(front.hands, other)), np.float32)
-            picture = mix(picture, np.clip(sleeve.rgb * light, 0, 255), visible)
+            picture = mix(picture, shaded(sleeve.rgb, factor, light), visible)
     picture = mix(picture, front.colour, np.maximum(front.head, front.hands))
     touched = np.maximum(np.maximum(stripped.removed, cover), shadow_zone(shadow))
     return Dressed(

@@ -1,110 +1,261 @@
-"""How far the result can be trusted, from measurements that are there anyway.
+"""How far the picture of a top can be trusted, from measurements that are there anyway.
 
-Every penalty that fires is a named notice in plain words. The factors were set by eye on the development
-photos: pictures judged bad should fall below 0.5, pictures fit to show should stay above it.
+The table was set on pictures judged by eye before their scores were seen (docs/quality.md): wrong ones
+should fall below 0.5, good ones stay above it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from inference.engines.warp.doubts import Doubt
 from inference.engines.warp.types import Body, WarpedGarment
 from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
-from preprocess.types import Garment, Notice, Person
+from preprocess.types import Garment, Person
 
-_USUAL_NECK = 0.7
-"""Shoulder widths between the ends of a neckline: crew, scoop and shirt collars of the development photos
-end within it."""
+_TURNED = "the person is turned away; a frontal photo works better"
 
-_HANGING = 30.0
-"""Degrees from the spine within which an arm hangs as a sleeve in a product photo does."""
+OF_PERSON = (
+    Doubt(
+        name="pose-uncertain",
+        detail="the body could not be read clearly in the photo",
+        measure="pose_score",
+        start=0.8,
+        full=0.6,
+        factor=0.6,
+    ),
+    Doubt(
+        name="turned-away",
+        detail=_TURNED,
+        measure="shoulders_shown",
+        start=0.44,
+        full=0.36,
+        factor=0.6,
+    ),
+    Doubt(
+        name="turned-away",
+        detail=_TURNED,
+        measure="shoulder_depth",
+        start=1.4,
+        full=1.8,
+        factor=0.6,
+    ),
+    Doubt(
+        name="waist-unclear",
+        detail="top and bottom clothes could not be told apart well",
+        measure="waist_confidence",
+        start=0.4,
+        full=0.2,
+        factor=0.85,
+    ),
+    Doubt(
+        name="face-hidden",
+        detail="no face is visible: skin colour was taken from elsewhere",
+        measure="face_hidden",
+        start=0.5,
+        full=0.5,
+        factor=0.9,
+    ),
+)
+"""Doubts about the person's photo."""
 
-Penalty = tuple[float, Notice]
+OF_GARMENT = (
+    Doubt(
+        name="cutout-uncertain",
+        detail="the garment hardly differs from its background",
+        measure="cutout",
+        start=0.65,
+        full=0.0,
+        factor=0.5,
+    ),
+    Doubt(
+        name="garment-shape-unclear",
+        detail="sleeves, armpits or hem were not found on both sides",
+        measure="landmarks",
+        start=0.5,
+        full=0.0,
+        factor=0.75,
+    ),
+    Doubt(
+        name="collar-unclear",
+        detail="the neckline of the garment was guessed",
+        measure="collar",
+        start=0.45,
+        full=0.3,
+        factor=0.85,
+    ),
+    Doubt(
+        name="thin-straps",
+        detail="bare shoulders under straps have to be painted",
+        measure="straps",
+        start=0.5,
+        full=0.5,
+        factor=0.7,
+    ),
+)
+"""Doubts about the garment's photo."""
+
+OF_FIT = (
+    Doubt(
+        name="neckline-wide",
+        detail="the neck opening came out wider than usual",
+        measure="neckline_width",
+        start=0.7,  # crew, scoop and shirt collars of the development photos end within it
+        full=0.87,
+        factor=0.5,
+    ),
+    Doubt(
+        name="sleeve-unfolded",
+        detail="a sleeve folded to its top was put on a raised arm",
+        measure="unfolded",
+        start=30.0,  # degrees from the spine within which an arm hangs as a sleeve in a product photo does
+        full=48.0,
+        factor=0.45,
+    ),
+    Doubt(
+        name="cloth-stretched",
+        detail="the garment had to be stretched a lot to fit the pose",
+        measure="stretch",
+        start=2.0,
+        full=2.4,
+        factor=0.65,
+    ),
+    Doubt(
+        name="outline-assumed",
+        detail="the sides of the body are hidden and were assumed",
+        measure="outline_seen",
+        start=0.5,
+        full=0.3,
+        factor=0.75,
+    ),
+)
+"""Doubts about how the garment lies on the body."""
+
+OF_PICTURE = (
+    Doubt(
+        name="skin-invented",
+        detail="the old garment covered skin that had to be painted",
+        measure="invented_skin",
+        start=0.08,
+        full=0.5,
+        factor=0.45,
+    ),
+    Doubt(
+        name="old-garment-larger",
+        detail="much of the old garment had to be painted over",
+        measure="uncovered",
+        start=0.22,
+        full=0.42,
+        factor=0.55,
+    ),
+    Doubt(
+        name="gaps-closed",
+        detail="gaps between body and sleeves had to be filled",
+        measure="gap_fill",
+        start=0.06,
+        full=0.1,
+        factor=0.65,
+    ),
+    Doubt(
+        name="arms-invented",
+        detail="sleeved arms in front of the body had to be painted bare",
+        measure="new_arms_over",
+        start=0.04,
+        full=0.09,
+        factor=0.5,
+    ),
+    Doubt(
+        name="outline-trimmed",
+        detail="loose pieces beside the garment were cut off",
+        measure="trimmed",
+        start=0.012,
+        full=0.03,
+        factor=0.65,
+    ),
+    Doubt(
+        name="outline-torn",
+        detail="the garment came out torn at its edge",
+        measure="clefts",
+        start=0.007,
+        full=0.014,
+        factor=0.45,
+    ),
+    Doubt(
+        name="layered-clothes",
+        detail="an open jacket or several layers are hard to replace",
+        measure="layers",
+        start=34.0,
+        full=46.0,
+        factor=0.55,
+    ),
+    Doubt(
+        name="arms-over-torso",
+        detail="arms in front of the body hide part of the garment",
+        measure="arms_over",
+        start=0.08,
+        full=0.2,
+        factor=0.75,
+    ),
+    Doubt(
+        name="hair-over-garment",
+        detail="long hair lies over much of the garment",
+        measure="hair_over",
+        start=0.2,
+        full=0.35,
+        factor=0.8,
+    ),
+    Doubt(
+        name="background-filled",
+        detail="a busy background had to be painted in",
+        measure="busy_background_filled",
+        start=0.04,
+        full=0.12,
+        factor=0.85,
+    ),
+)
+"""Doubts about what had to be painted."""
+
+DOUBTS = (*OF_PERSON, *OF_GARMENT, *OF_FIT, *OF_PICTURE)
+
+_BUSY = 6.0
+"""Levels of texture above which a background is no plain wall."""
 
 
-def judge(
-    person: Person, body: Body, garment: Garment, warped: WarpedGarment, metrics: Mapping[str, float]
-) -> tuple[float, tuple[Notice, ...]]:
-    """Confidence 0..1 and the reasons for everything below 1."""
-    confidence = 1.0
-    notices = []
-    for factor, notice in (
-        *of_person(person, body),
-        *of_garment(garment),
-        *of_fit(body, garment, warped),
-        *of_picture(metrics),
-    ):
-        confidence *= factor
-        notices.append(notice)
-    return round(confidence, 2), tuple(notices)
+def measures(
+    person: Person, body: Body, garment: Garment, warped: WarpedGarment, picture: Mapping[str, float]
+) -> Mapping[str, float]:
+    """The numbers that :data:`DOUBTS` weighs; ``picture`` are those of the composition.
 
-
-def of_person(person: Person, body: Body) -> Iterator[Penalty]:
-    """Doubts about the person's photo."""
-    if person.pose.score < 0.8:
-        yield 0.8, Notice(name="pose-uncertain", detail="the body could not be read clearly in the photo")
+    Of the person: ``pose_score`` and ``waist_confidence`` (0..1), ``shoulders_shown`` (torso lengths),
+    ``shoulder_depth`` (shoulder widths), ``face_hidden`` (0 or 1). Of the garment: ``cutout``, ``landmarks``,
+    ``collar`` (confidences 0..1), ``straps`` (0 or 1). Of the fit: ``neckline_width`` (shoulder widths; 0
+    with straps), ``unfolded`` (degrees of the higher arm where a sleeve had to be unfolded, else 0),
+    ``stretch`` (ratio), ``outline_seen`` (0..1).
+    """
     joints = body.arms.right.shoulder - body.arms.left.shoulder
-    shown = float(abs(joints @ body.across)) / body.torso_length
     depth = float(abs(person.pose.depth[LEFT_SHOULDER] - person.pose.depth[RIGHT_SHOULDER]))
-    if shown < 0.42 or depth > 1.5 * body.shoulder_width:
-        yield (
-            0.7,
-            Notice(name="turned-away", detail="the person is turned away; a frontal photo works better"),
-        )
-    if person.waist_confidence < 0.3:
-        yield 0.9, Notice(name="waist-unclear", detail="top and bottom clothes could not be told apart well")
-    if not person.face.visible:
-        yield (
-            0.9,
-            Notice(name="face-hidden", detail="no face is visible: skin colour was taken from elsewhere"),
-        )
-
-
-def of_garment(garment: Garment) -> Iterator[Penalty]:
-    """Doubts about the garment's photo."""
-    if garment.cutout_confidence < 0.6:
-        yield (
-            0.55 + 0.7 * garment.cutout_confidence,
-            Notice(name="cutout-uncertain", detail="the garment hardly differs from its background"),
-        )
-    if garment.landmarks is not None and garment.landmarks.confidence < 0.5:
-        yield (
-            0.75 + 0.5 * garment.landmarks.confidence,
-            Notice(
-                name="garment-shape-unclear", detail="sleeves, armpits or hem were not found on both sides"
-            ),
-        )
-    if garment.collar is not None and garment.collar.confidence < 0.4:
-        yield 0.9, Notice(name="collar-unclear", detail="the neckline of the garment was guessed")
-
-
-def of_fit(body: Body, garment: Garment, warped: WarpedGarment) -> Iterator[Penalty]:
-    """Doubts about how the garment lies on the body."""
-    if garment.collar is not None and garment.collar.kind == "straps":
-        yield 0.7, Notice(name="thin-straps", detail="bare shoulders under straps have to be painted")
-    else:
-        ends = warped.neckline[-1] - warped.neckline[0]
-        wide = float(np.hypot(*ends)) / body.shoulder_width - _USUAL_NECK
-        if wide > 0.0:
-            yield (
-                max(0.5, 1.0 - 3.0 * wide),
-                Notice(name="neckline-wide", detail="the neck opening came out wider than usual"),
-            )
-    raised = raised_arm(body)
-    if raised > _HANGING and overlapping(garment):
-        yield (
-            max(0.45, 1.0 - 0.03 * (raised - _HANGING)),
-            Notice(name="sleeve-unfolded", detail="a sleeve folded to its top was put on a raised arm"),
-        )
-    if warped.stretch > 2.2:
-        yield (
-            0.7,
-            Notice(name="cloth-stretched", detail="the garment had to be stretched a lot to fit the pose"),
-        )
-    if warped.measured < 0.4:
-        yield 0.85, Notice(name="outline-assumed", detail="the sides of the body are hidden and were assumed")
+    straps = garment.collar is not None and garment.collar.kind == "straps"
+    neckline = float(np.hypot(*(warped.neckline[-1] - warped.neckline[0]))) / body.shoulder_width
+    busy = picture["background_texture"] > _BUSY
+    return {
+        **picture,
+        "pose_score": person.pose.score,
+        "shoulders_shown": float(abs(joints @ body.across)) / body.torso_length,
+        "shoulder_depth": depth / body.shoulder_width,
+        "waist_confidence": person.waist_confidence,
+        "face_hidden": float(not person.face.visible),
+        "cutout": garment.cutout_confidence,
+        "landmarks": garment.landmarks.confidence if garment.landmarks is not None else 1.0,
+        "collar": garment.collar.confidence if garment.collar is not None else 1.0,
+        "straps": float(straps),
+        "neckline_width": 0.0 if straps else neckline,
+        "unfolded": raised_arm(body) if overlapping(garment) else 0.0,
+        "stretch": warped.stretch,
+        "outline_seen": warped.measured,
+        "busy_background_filled": picture["background_filled"] if busy else 0.0,
+    }
 
 
 def raised_arm(body: Body) -> float:
@@ -120,38 +271,3 @@ def overlapping(garment: Garment) -> bool:
     """Was the inner side of a sleeve hidden in the product photo?"""
     sleeves = garment.landmarks.sleeves if garment.landmarks is not None else None
     return sleeves is not None and (sleeves.left.overlaps_torso or sleeves.right.overlaps_torso)
-
-
-def of_picture(metrics: Mapping[str, float]) -> Iterator[Penalty]:
-    """Doubts about what had to be painted."""
-    skin = metrics["invented_skin"]
-    if skin > 0.12:
-        yield (
-            max(0.45, 1.0 - 1.3 * (skin - 0.08)),
-            Notice(name="skin-invented", detail="the old garment covered skin that had to be painted"),
-        )
-    if metrics["uncovered"] > 0.42:
-        yield 0.9, Notice(name="old-garment-larger", detail="much of the old garment had to be painted over")
-    if metrics["gap_fill"] > 0.08:
-        yield 0.7, Notice(name="gaps-closed", detail="gaps between body and sleeves had to be filled")
-    if metrics["new_arms_over"] > 0.07:
-        yield (
-            0.55,
-            Notice(name="arms-invented", detail="sleeved arms in front of the body had to be painted bare"),
-        )
-    if metrics["trimmed"] > 0.02:
-        yield 0.7, Notice(name="outline-trimmed", detail="loose pieces beside the garment were cut off")
-    if metrics["layers"] > 40.0:
-        yield (
-            0.55,
-            Notice(name="layered-clothes", detail="an open jacket or several layers are hard to replace"),
-        )
-    if metrics["arms_over"] > 0.12:
-        yield (
-            0.85,
-            Notice(name="arms-over-torso", detail="arms in front of the body hide part of the garment"),
-        )
-    if metrics["hair_over"] > 0.25:
-        yield 0.9, Notice(name="hair-over-garment", detail="long hair lies over much of the garment")
-    if metrics["background_filled"] > 0.05 and metrics["background_texture"] > 6.0:
-        yield 0.9, Notice(name="background-filled", detail="a busy background had to be painted in")

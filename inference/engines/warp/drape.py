@@ -34,16 +34,6 @@ _CAST_REACH = 0.018
 """Shoulder widths of that shadow."""
 
 
-def sleeve_cover(scene: Scene) -> tuple[Alpha, Float]:
-    """Alpha of both sleeves together, and -1..1 across the nearer one."""
-    sleeves = scene.garment.sleeves
-    if sleeves is None:
-        return np.zeros_like(scene.matte), np.zeros_like(scene.matte)
-    left, right = sleeves.left, sleeves.right
-    across = np.where(left.alpha >= right.alpha, left.across, right.across)
-    return np.maximum(left.alpha, right.alpha), across.astype(np.float32)
-
-
 def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
     """Torso colours and alpha with the slits at the armpits closed."""
     garment = scene.garment

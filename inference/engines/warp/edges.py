@@ -77,6 +77,8 @@ def even_hem(alpha: Alpha, unit: float) -> Alpha:
     solid = alpha[:, columns] > 0.5
     height = alpha.shape[0]
     last = height - 1 - np.argmax(solid[::-1], axis=0)
+    if (last == height - 1).mean() > 0.5:  # the frame cuts the garment off above its hem
+        return alpha
     below = alpha[np.minimum(last + 1, height - 1), columns]
     lowest = last - 0.5 + alpha[last, columns] + below
     course, at_hem = _course(columns.astype(np.float32), lowest, unit)

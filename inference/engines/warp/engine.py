@@ -1,8 +1,8 @@
-"""The ``warp`` engine: measure the body, lay the garment on it, compose the picture."""
+"""The ``warp`` engine: one garment after the other, the inner ones first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -19,17 +19,19 @@ from inference.engines.base import (
     Runtime,
     Stopped,
 )
-from inference.engines.warp.body import measure
-from inference.engines.warp.composite import compose
-from inference.engines.warp.confidence import judge
-from inference.engines.warp.lay import lay
+from inference.engines.warp import upper
+from inference.engines.warp.dress import put_on as dress
+from inference.engines.warp.lower import put_on as lower
 from inference.engines.warp.spec import SPEC
+from inference.engines.warp.types import STAGES, PutOn, Step, TriedOn
 from preprocess.errors import InputError
-from preprocess.types import Garment
+from preprocess.types import Garment, Person
 
 T = TypeVar("T")
 
-STAGES = ("measure", "lay", "compose")
+WEARS: Mapping[str, PutOn] = {"dress": dress.put_on, "lower": lower.put_on, "upper": upper.put_on}
+"""What puts on each category, in the order in which they are worn: tops hang over trousers or are tucked
+into them, and only what lies under them can be known before."""
 
 
 class WarpEngine:
@@ -46,65 +48,66 @@ class WarpEngine:
     def run(
         self, prepared: Prepared, params: Params, progress: Progress, cancelled: Cancelled
     ) -> EngineResult:
-        """Put one flat upper garment on. The picture depends on the inputs alone, not on ``params.seed``.
+        """Put the garments on. The picture depends on the inputs alone, not on ``params.seed``.
 
         Raises :class:`InputError` (``category-conflict``, ``option-unsupported``) and :class:`Stopped`.
         """
-        garment = wearable(prepared.garments)
+        garments = in_order(prepared.garments)
         if params.samples != 1:
             raise InputError(
                 "option-unsupported", "warp gives one picture: leave samples at 1", field="samples"
             )
+        done = 0
 
-        def stage(step: int, work: Callable[[], T]) -> T:
+        def step(stage: str, work: Callable[[], T]) -> T:
+            nonlocal done
             if cancelled():
                 raise Stopped
-            progress(STAGES[step], step + 1, len(STAGES))
+            done += 1
+            progress(stage, done, len(STAGES) * len(garments))
             return work()
 
         person = prepared.person
-        body = stage(0, lambda: measure(person))
-        warped = stage(1, lambda: lay(garment, person, body))
-        composed = stage(2, lambda: compose(person, body, warped))
+        alpha = np.zeros(person.matte.alpha.shape, np.float32)
+        confidence, notices = 1.0, []
+        for tried_on in put_on_each(person, garments, step):
+            person = tried_on.person
+            alpha = np.maximum(alpha, tried_on.alpha)
+            confidence *= tried_on.confidence
+            notices += [notice for notice in tried_on.notices if notice not in notices]
         if cancelled():
             raise Stopped
         agnostic = prepared.agnostic[0]
         own_mask = agnostic.tag == "input"
-        alpha = composed.alpha
         if own_mask:
             alpha = np.minimum(alpha, agnostic.alpha)
-        confidence, notices = judge(person, body, garment, warped, composed.metrics)
-        image = EngineImage(frame=person.frame, rgb=composed.rgb, alpha=alpha)
         return EngineResult(
-            images=(image,),
+            images=(EngineImage(frame=person.frame, rgb=person.image, alpha=alpha),),
             mask_source="input" if own_mask else "derived",
-            confidence=confidence,
-            notices=notices,
+            confidence=round(confidence, 2),
+            notices=tuple(notices),
         )
 
 
-def wearable(garments: tuple[Garment, ...]) -> Garment:
-    """The one garment this engine can put on; raises :class:`InputError` otherwise."""
-    if len(garments) != 1:
-        raise InputError(
-            "category-conflict",
-            f"warp puts on one garment at a time, got {len(garments)}; send them one by one",
-            field="garment",
-        )
-    garment = garments[0]
-    if garment.category not in SPEC.categories:
-        raise InputError(
-            "category-conflict",
-            f"warp has the categories {', '.join(sorted(SPEC.categories))}, got {garment.category!r}",
-            field="garment",
-        )
-    if garment.kind not in SPEC.photo_kinds:
-        raise InputError(
-            "category-conflict",
-            f"warp needs a product photo of the garment alone (flat), got a {garment.kind} one",
-            field="garment",
-        )
-    return garment
+def put_on_each(person: Person, garments: tuple[Garment, ...], step: Step) -> Iterator[TriedOn]:
+    """Every garment on the person who wears those before it."""
+    for garment in garments:
+        tried_on = WEARS[garment.category](person, garment, step)
+        person = tried_on.person
+        yield tried_on
+
+
+def in_order(garments: tuple[Garment, ...]) -> tuple[Garment, ...]:
+    """Garments as they are worn, inner ones first; raises :class:`InputError` for what warp cannot put on."""
+    for garment in garments:
+        if garment.category not in WEARS:
+            raise InputError(
+                "category-conflict",
+                f"warp has the categories {', '.join(sorted(WEARS))}, got {garment.category!r}",
+                field="garment",
+            )
+    order = list(WEARS)
+    return tuple(sorted(garments, key=lambda garment: order.index(garment.category)))
 
 
 def create() -> Engine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
@@ -17,6 +18,11 @@ from preprocess.types import Alpha
 
 _EDGE = 20.0
 """Pixels around the person whose blurred surroundings contain the person."""
+
+
+_CLEFT_GRID, _CLEFT = 48, 3
+"""Pixels of a shoulder width where clefts are looked for, and half the width of the narrowest that is none:
+between sleeve and body there is more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +42,9 @@ def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -
     """Shares and textures.
 
     Of the old garment's area: ``uncovered``, ``invented_skin``, ``background_filled``; of the new one's:
-    ``gap_fill``, ``hair_over``, ``arms_over``, ``new_arms_over``; in levels: ``background_texture`` and
-    ``layers``, how much the old clothes differ between the middle and the sides of the chest.
+    ``gap_fill``, ``hair_over``, ``arms_over``, ``new_arms_over``, ``clefts``; in levels:
+    ``background_texture`` and ``layers``, how much the old clothes differ between the middle and the sides
+    of the chest.
     """
     old = max(float((scene.parts.upper > 0.5).sum()), 1.0)
     new = max(float(dressed.cover.sum()), 1.0)
@@ -50,9 +57,20 @@ def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -
         "gap_fill": float(dressed.filled.sum()) / new,
         "hair_over": float((front.head * scene.garment.alpha).sum()) / new,
         "arms_over": float((front.skin * scene.garment.alpha).sum()) / new,
+        "clefts": clefts(dressed.cover, scene.unit),
         "background_texture": detail(scene.photo, ~grow(scene.matte > 0.03, _EDGE)),
         "layers": layers(scene),
     }
+
+
+def clefts(cover: Alpha, unit: float) -> float:
+    """Share of the garment's area that lies in notches too narrow for cloth: where a warp tore it."""
+    scale = _CLEFT_GRID / unit
+    small = cv2.resize(cover, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) > 0.5
+    cloth = np.pad(small, 2 * _CLEFT).astype(np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _CLEFT + 1, 2 * _CLEFT + 1))
+    closed = cv2.morphologyEx(cloth, cv2.MORPH_CLOSE, disc)
+    return float((closed - cloth).sum()) / max(float(cloth.sum()), 1.0)
 
 
 def layers(scene: Scene) -> float:

@@ -27,10 +27,13 @@ _GATHERED = 0.92
 where it bulges over the hips, down to this share; only what is left is spread over the whole length."""
 
 
-def seen_length(cloth: Array | float, body: Body) -> Array:
-    """Pixels that cloth hanging ``cloth`` pixels down from the neck points covers in the picture."""
+def seen_length(cloth: Array | float, body: Body, *, flat: bool = True) -> Array:
+    """Pixels that cloth hanging ``cloth`` pixels down from the neck points covers in the picture.
+
+    As many where it was not ``flat`` when it was photographed, but worn.
+    """
     on_slope, hanging = _parts(cloth, body)
-    return on_slope + hanging
+    return on_slope + hanging if flat else np.asarray(cloth, dtype=np.float64)
 
 
 def _parts(cloth: Array | float, body: Body) -> tuple[Array, Array]:
@@ -52,14 +55,16 @@ class Fall:
     """Levels on the spine: neck points and hem."""
     hem: float
     body: Body
+    flat: bool = True
+    """It lay flat in its photo; worn in it, it shows its slope and its collar as they are seen on a body."""
 
     def levels(self, heights: Array) -> Array:
         """Levels on the spine of heights ``(n,)`` on the garment.
 
         What hangs fills its room, a surplus is gathered with the third power of the way down.
         """
-        on_slope, hanging = _parts((heights - self.neck_y) * self.scale, self.body)
-        slope, length = (float(p) for p in _parts((self.hem_y - self.neck_y) * self.scale, self.body))
+        on_slope, hanging = self._parts(heights)
+        slope, length = (float(part) for part in self._parts(np.float64(self.hem_y)))
         room = (self.hem - self.top) * self.body.torso_length - slope
         share = room / max(length, 1.0)
         rest = float(np.clip(share, _GATHERED, 1.0))
@@ -69,3 +74,7 @@ class Fall:
         drawn_up = on_slope * (1 - _COLLAR_SEEN / _SLOPE_SEEN) * (1 - released)
         levels: Array = self.top + (on_slope + hung - drawn_up) / self.body.torso_length
         return levels
+
+    def _parts(self, heights: Array | np.float64) -> tuple[Array, Array]:
+        cloth = np.asarray((heights - self.neck_y) * self.scale, dtype=np.float64)
+        return _parts(cloth, self.body) if self.flat else (np.zeros_like(cloth), cloth)

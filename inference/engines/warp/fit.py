@@ -7,12 +7,14 @@ body's outline plus what loose cloth adds, and the surplus turns out of sight at
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.warp.fall import Fall
+from inference.engines.warp.rays import first_exit, ray_values
 from inference.engines.warp.silhouette import (
     SideName,
     Silhouette,
@@ -50,6 +52,14 @@ _OVER_OLD = 0.01
 _SLIM = 0.92
 """Cloth that is narrower than the old clothes looked is not stretched over them (it was their cut) but over a
 slim body of the usual widths, of which this is the share."""
+_BELOW_WAIST = np.arange(0.05, 0.40, 0.03)
+"""Levels below the waist (where the old top ended) at which the waistband is looked for."""
+_BAND_FROM = 0.15
+"""Where its rays begin, in shoulder widths off the spine: beside buttons and bellies."""
+_BLOUSED = 0.7
+"""Most by which tucked cloth widens per length above the waistband."""
+_LEAST_GATHERED = 0.8
+"""Share of the width that cloth keeps when it is tucked in: less is a waistband that was badly seen."""
 _ARMPIT_ROWS = 3
 """Rows below the armpit over which the sides fall back to the level of the middle."""
 _ARMPIT_LEVEL = (0.18, 0.53)
@@ -83,23 +93,43 @@ class Fit:
     """Share of the rows whose sides were seen in the photo."""
 
 
-def fit_garment(marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette) -> Fit:
-    """Place the landmarks of a top on a body."""
-    scale, along, ease = scale_of(marks, body)
+HemRule = Callable[..., tuple[float, bool]]
+"""What :func:`hem_of` is: where the garment ends, and whether the bottoms lie over it."""
+
+
+def fit_garment(
+    marks: GarmentLandmarks,
+    person: Person,
+    body: Body,
+    silhouette: Silhouette,
+    *,
+    flat: bool = True,
+    ends: HemRule = hem_of,
+) -> Fit:
+    """Place the landmarks of a top on a body; ``flat``: they were measured on a product photo."""
+    scale, along, ease = scale_of(marks, body, flat=flat)
     neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))
     shoulder = Sides(
         left=_shoulder_point(marks, body, scale, "left", neck.left),
         right=_shoulder_point(marks, body, scale, "right", neck.right),
     )
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
-    hem, tucked = hem_of(marks, person, body, along, top)
+    hem, tucked = ends(marks, person, body, along, top, flat=flat)
     neck_y = mean_y(marks.neck)
     hem_y = max(mean_y(marks.hem), neck_y + 1.0)
-    fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body)
+    fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body, flat=flat)
     heights, levels, side_levels = _rows(marks, fall)
     cloth = cloth_half_widths(marks, heights) * scale
     left, left_seen = _half_widths(silhouette, body, side_levels, cloth, -1.0)
     right, right_seen = _half_widths(silhouette, body, side_levels, cloth, 1.0)
+    if tucked:
+        limits = [_gathered(person, body, side_levels, outward) for outward in (-1.0, 1.0)]
+        if not np.isfinite(limits).all():
+            limits = [np.min(limits, axis=0)] * 2  # what hides one end of the band shows the other
+        left, right = (
+            np.maximum(np.minimum(widths, limit), _LEAST_GATHERED * widths)
+            for widths, limit in zip((left, right), limits, strict=True)
+        )
     armpits = on_spine(body, float(side_levels[0]))
     return Fit(
         scale=scale,
@@ -141,6 +171,27 @@ def _half_widths(
     widths = body_half + loose
     widths[0] = np.clip(widths[0], _ARMPIT_HALF[0] * unit, _ARMPIT_HALF[1] * unit)
     return widths, float(np.mean(seen))
+
+
+def _gathered(person: Person, body: Body, levels: Array, outward: float) -> Array:
+    """Most half widths in pixels, on one side, of cloth that is tucked into the waistband; infinite where the
+    band's end is not seen."""
+    lower = person.parsing.weight("lower") * person.matte.alpha
+    before = person.parsing.weight("left_arm", "right_arm", "hands")
+    unit, direction = body.shoulder_width, body.across * outward
+    start = _BAND_FROM * unit
+    for band in person.waist + _BELOW_WAIST:
+        origin = on_spine(body, float(band)) + direction * start
+        distance = first_exit(lower, origin, direction, unit)
+        if distance is None:
+            continue
+        past = np.array([distance + 0.02 * unit, distance + 0.05 * unit])
+        if (ray_values(before, origin, direction, past) > 0.3).any():
+            break
+        above = np.maximum(band - levels, 0.0) * body.torso_length
+        widths: Array = start + distance + _BLOUSED * above
+        return widths
+    return np.full(len(levels), np.inf)
 
 
 def _neck_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName) -> Vec:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,20 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
     seen = garment.landmarks is not None
     marks = garment.landmarks or assumed_landmarks(garment.alpha)
     silhouette = Silhouette.of(person)
-    fit = fit_garment(marks, person, body, silhouette)
+    fit = fit_garment(marks, person, body, silhouette, flat=garment.kind == "flat")
+    warped = lay_fitted(garment, marks, fit, person, body, silhouette)
+    return warped if seen else replace(warped, measured=warped.measured * _UNSEEN_LANDMARKS)
+
+
+def lay_fitted(
+    garment: Garment,
+    marks: GarmentLandmarks,
+    fit: Fit,
+    person: Person,
+    body: Body,
+    silhouette: Silhouette,
+) -> WarpedGarment:
+    """The garment on the person where ``fit`` puts its landmarks."""
     torso = torso_map(garment, marks, fit, body, silhouette)
     box = _box(fit, person, body, sleeved=marks.sleeves is not None)
     wearing = Wearing(
@@ -62,7 +77,7 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
         tucked=fit.tucked,
         hem=fit.hem,
         stretch=stretch_of(torso, fit, body),
-        measured=fit.measured * (1.0 if seen else _UNSEEN_LANDMARKS),
+        measured=fit.measured,
         ease=fit.ease,
     )
 

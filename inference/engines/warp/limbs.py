@@ -44,6 +44,12 @@ _WRIST = 0.97
 MIN_SEEN = 0.08
 """A shorter bare stretch than this share of the arm says nothing about its width."""
 
+_SHIFTED = 0.4
+"""Arm lengths above the bare stretch over which its shift from the assumed axis fades out."""
+
+_ROOT = 0.2
+"""Arm lengths from the shoulder in which that shift grows: the joint itself stays where the pose has it."""
+
 _REDUCE = 6
 """Distances to the axis are smooth: they are computed on a grid this much coarser."""
 
@@ -82,11 +88,17 @@ class Limb:
         return np.asarray(edge * (self.along < BEYOND - 0.02), np.float32)
 
 
-def place_limb(arm: Arm, shape: tuple[int, ...], unit: float) -> Limb:
-    """The field of one arm with the usual width; ``unit`` is the shoulder width in pixels."""
+def place_limb(
+    arm: Arm, shape: tuple[int, ...], unit: float, widths: tuple[Profile, Profile] = ADULT_HALF_WIDTH
+) -> Limb:
+    """The field of one arm with the usual width; ``unit`` is the shoulder width in pixels.
+
+    ``widths``: half widths in units against ``along``. With those of a leg, and hip, knee, ankle and toe as
+    the joints, it is the field of a leg.
+    """
     axis, normal = _axis(arm)
     along, distance = _coordinates(axis, normal, shape)
-    profile = np.interp(GRID, *ADULT_HALF_WIDTH) * unit
+    profile = np.interp(GRID, *widths) * unit
     return Limb(
         axis=axis,
         normal=normal,
@@ -105,7 +117,8 @@ def measure_limb(limb: Limb, skin: Alpha, unit: float) -> Limb:
     stations, middles, halves = _measure(limb.along, limb.distance, reachable, step, limb.profile)
     if len(stations) < MIN_SEEN * STATIONS:
         return limb
-    offset = smooth_profile(np.interp(GRID, stations, middles))
+    near = np.clip(1.0 - (stations[0] - GRID) / _SHIFTED, 0.0, 1.0) * np.clip(GRID / _ROOT, 0.0, 1.0)
+    offset = smooth_profile(np.interp(GRID, stations, middles) * near)
     ratios = halves / np.interp(stations, GRID, limb.profile)
     usual = float(np.median(ratios))
     ratio = np.interp(GRID, stations, np.clip(ratios, 0.9 * usual, 1.1 * usual))
@@ -169,8 +182,12 @@ def _coordinates(axis: Profile, normal: Profile, shape: tuple[int, ...]) -> tupl
         along[closer] = GRID[k] + t[closer] * GRID[1]
         signed[closer] = np.copysign(distance, dx * normal[k, 0] + dy * normal[k, 1])[closer]
     full = (cols * _REDUCE, rows * _REDUCE)
-    wide = [np.asarray(cv2.resize(field, full)[:height, :width], np.float32) for field in (along, signed)]
-    return wide[0], wide[1]
+    along, signed, best = (
+        np.asarray(cv2.resize(field, full)[:height, :width], np.float32) for field in (along, signed, best)
+    )
+    # beyond the ends of the axis the sign jumps between far sides: there is no middle to pass through
+    jump = (best > _REDUCE) & (np.abs(signed) < 0.7 * best)
+    return along, np.where(jump, np.copysign(best, signed), signed)
 
 
 def _measure(

@@ -12,6 +12,8 @@ from preprocess.types import Alpha, Collar, Points
 
 _COUNT = 48
 """Points of the neckline: smooth at any size of the working frame."""
+_HORN = 0.04
+"""How high cloth beside the ends of the neckline may stand above them, in shoulder widths."""
 _SHIFT = 4
 """Sub-pixel bits of OpenCV's polygon filler."""
 
@@ -35,7 +37,11 @@ def neck_opening(neckline: Points, body: Body, shape: tuple[int, int]) -> Alpha:
     """``(H, W)`` region between the neckline and the neck: up to the chin, as wide as the line's ends."""
     left, right = neckline[0].astype(np.float64), neckline[-1].astype(np.float64)
     height = max(float((body.chin - (left + right) / 2) @ body.up), 0.2 * body.shoulder_width)
-    roof = np.stack([right + body.up * height, left + body.up * height])
+    # Cloth that stands up beside the ends is cut aslant: a collar ends on the shoulder, not in a horn.
+    aside, above = body.across * _HORN * body.shoulder_width, body.up * _HORN * body.shoulder_width
+    roof = np.stack(
+        [right + above + aside, right + body.up * height, left + body.up * height, left + above - aside]
+    )
     outline = np.concatenate([neckline.astype(np.float64), roof])
     region = np.zeros(shape, dtype=np.uint8)
     corners = np.round((outline - 0.5) * (1 << _SHIFT)).astype(np.int32)

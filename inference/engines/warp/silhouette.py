@@ -34,10 +34,12 @@ _ARM_RADIUS = (0.135, 0.11, 0.11, 0.095, 0.075)
 of 24 photographed people)."""
 _ARM_RANGE = (0.5, 2.2)
 """Measured radii are believed within this range of the usual ones: bones lie off the middle."""
+_ROUND_SHOULDER = ((0.0, 0.25), (0.15, 0.0))
+"""Places on the arm and how far inside its bone outlines are looked for there, in shoulder widths."""
 _BUILD_RANGE = (0.8, 1.5)
 """Slimmest and strongest arm that the bare parts may speak for."""
 _OLD_SLEEVE_PLACES = (0.0, 0.15, 0.4)
-_OLD_SLEEVE = (2.2, 1.8, 1.5)
+_OLD_SLEEVE = (1.8, 1.5, 1.3)
 """Radius up to which an old sleeve is believed, in usual ones: it lies on the shoulder, but what is wider
 farther down is its cut, not the arm."""
 
@@ -133,14 +135,19 @@ def arm_radii(
     here = np.zeros(1)
     cloth = [ray_values(silhouette.clothed, centre, np.zeros(2), here)[0] for centre in centres]
     clothed = np.array(cloth) > 0.5
+    # The joint of a sloping shoulder may lie on the outline or outside of it: rays start inside.
+    outer_start = np.interp(places, *_ROUND_SHOULDER) * body.shoulder_width
     sides = []
-    for sign in (-1.0, 1.0):
+    for sign, within in ((-1.0, outer_start), (1.0, np.zeros_like(places))):
+        starts = centres - sign * normals * within[:, None]
         exits = [
-            first_exit(silhouette.person, centre, sign * normal, 2 * float(limit))
-            for centre, normal, limit in zip(centres, normals, most, strict=True)
+            first_exit(silhouette.person, start, sign * normal, float(limit))
+            for start, normal, limit in zip(starts, normals, 2 * most + within, strict=True)
         ]
-        radii = np.array([np.nan if found is None else found for found in exits])
-        radii[~((radii > least) & (radii < most))] = np.nan
+        radii = np.array([np.nan if found is None else found for found in exits]) - within
+        # An old sleeve may be as wide as it likes, what is too wide for an arm is not one.
+        wide = (sign < 0) & clothed & (radii >= most)
+        radii[~((radii > least - within) & (radii < most) | wide)] = np.nan
         sides.append(radii)
     bare = np.concatenate([side[~clothed] / usual[~clothed] for side in sides])
     build = float(np.clip(np.nanmedian(bare), *_BUILD_RANGE)) if np.isfinite(bare).any() else 1.0

@@ -65,7 +65,7 @@ def cloth_half_widths(marks: GarmentLandmarks, heights: Array) -> Array:
     return halves
 
 
-def scale_of(marks: GarmentLandmarks, body: Body) -> tuple[float, float, float]:
+def scale_of(marks: GarmentLandmarks, body: Body, *, flat: bool = True) -> tuple[float, float, float]:
     """Scale of the cloth across and along the body, and the ease they lead to.
 
     The shoulders give it, within what the chest allows. What the length says against it is put down
@@ -82,33 +82,33 @@ def scale_of(marks: GarmentLandmarks, body: Body) -> tuple[float, float, float]:
         # Without set-in sleeves the shoulder says little about the size; vests are cut close.
         scale = _VEST_EASE * body_chest / chest
     scale = float(np.clip(scale, least, most))
-    correction = _length_says(marks, chest, scale, body)
+    correction = _length_says(marks, chest, scale, body, flat)
     across = min(scale * correction**_ACROSS_SHARE, most)
     return across, scale * correction, chest * across / body_chest
 
 
-def _length_says(marks: GarmentLandmarks, chest: float, scale: float, body: Body) -> float:
+def _length_says(marks: GarmentLandmarks, chest: float, scale: float, body: Body, flat: bool) -> float:
     """Correction of the scale, near 1: most tops end at the hips.
 
     Cuts that are short on purpose (about as long as wide) are left alone.
     """
-    flat = mean_y(marks.hem) - mean_y(marks.neck)
-    length = max(float(seen_length(flat * scale, body)) / body.torso_length, 1e-3)
+    cloth = mean_y(marks.hem) - mean_y(marks.neck)
+    length = max(float(seen_length(cloth * scale, body, flat=flat)) / body.torso_length, 1e-3)
     least, most = (level + _NECK_ABOVE for level in _HEM_USUAL)
     if length > most:
         return max(most / length, _LENGTH_TRUST[0])
     if length < least:
-        uncropped = float(np.clip((flat / chest - _CROPPED) / 0.15, 0.0, 1.0))
+        uncropped = float(np.clip((cloth / chest - _CROPPED) / 0.15, 0.0, 1.0))
         return min(least / length, 1 + (_LENGTH_TRUST[1] - 1) * uncropped)
     return 1.0
 
 
 def hem_of(
-    marks: GarmentLandmarks, person: Person, body: Body, scale: float, top: float
+    marks: GarmentLandmarks, person: Person, body: Body, scale: float, top: float, *, flat: bool = True
 ) -> tuple[float, bool]:
     """Level at which the garment ends, and whether the bottoms lie over it."""
     cloth = (mean_y(marks.hem) - mean_y(marks.neck)) * scale
-    length = float(seen_length(cloth, body)) / body.torso_length
+    length = float(seen_length(cloth, body, flat=flat)) / body.torso_length
     hem = top + length
     if hem > _HEM_SOFT:
         hem = max(_HEM_SOFT + (hem - _HEM_SOFT) / 2, top + length / _MOST_SQUEEZED)

@@ -7,21 +7,51 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Bool, blur, box_of, grow, mix, shrink, smooth_fill, smoothstep
-from inference.engines.warp.grain import grain, grain_spread
+from inference.engines.warp.fields import (
+    Bool,
+    Float,
+    blur,
+    box_of,
+    grow,
+    mix,
+    shrink,
+    smooth_fill,
+    smoothstep,
+)
 from inference.engines.warp.limbs import Limb, unrolled
-from inference.engines.warp.scene import Scene
-from preprocess.types import Sides
+from inference.engines.warp.pores import pores
+from inference.engines.warp.relief import light_on, relief_of, shading
+from inference.engines.warp.scene import Scene, garment_cover
+from preprocess.types import Alpha, Sides
 
 _SHADOWED = 0.03
 """Shoulder widths of skin beside clothes that are darker than the rest."""
 
-_TYPICAL = 0.3
-"""How far the local skin colour is pulled to the median: keeps a shadow or a cheek's red from spreading
-far."""
+_TYPICAL = 0.8
+"""How far the nearest skin's colour is pulled to the usual one: keeps a shadow or a cheek's red from
+spreading."""
 
-_EDGE_SHADE = 0.30
-"""Darkening of a round limb at its silhouette where no real limb shows how dark it is."""
+_FAR = 0.45
+"""Shoulder widths from visible skin at which that pull is full."""
+
+_COLLARBONE = ((0.0, 0.1, 0.3, 0.42), (0.045, 0.03, -0.01, -0.03))
+"""Shoulder widths from the spine and level on the spine of the collarbone, read off the bare shoulders of
+the development people."""
+
+_BONE = 0.055
+"""Depth of the collarbones' shading as a share of brightness."""
+
+_SHADE_TINT = np.array([0.8, 1.05, 1.15], np.float32)
+"""Skin in the shade is redder: exponents for R, G, B of a change of brightness."""
+
+_BESIDE_TORSO = 0.05
+"""Shoulder widths by which a torso shades the arm beside it."""
+
+_ARM_BEGINS = (0.1, 0.35)
+"""Arm lengths over which shoulder becomes arm."""
+
+_OCCLUDED = 0.3
+"""Darkening of an arm right beside the torso."""
 
 _UNSHADOWED = 0.06
 """Arm lengths below an old cuff from which the skin is out of its shadow."""
@@ -41,18 +71,28 @@ _UNKNOWN_SKIN = np.array([205.0, 165.0, 140.0], np.float32)
 """sRGB stand-in where no skin at all is visible."""
 
 
-def skin_plate(scene: Scene, limbs: Sides[Limb]) -> FloatRgb:
-    """``float32 (h, w, 3)``: skin everywhere, shaded as arms where the arms are."""
-    skin = scene.parts.skin
-    lit = ~grow(scene.parts.upper > 0.5, _SHADOWED * scene.unit)
-    core = of_skin_colour(scene.photo, shrink(skin > 0.9, 0.012 * scene.unit) & lit)
-    plate = _colour_field(scene.photo, core)
-    spread = grain_spread(scene.photo, core)
+def skin_plate(scene: Scene, limbs: Sides[Limb], bare: Alpha) -> FloatRgb:
+    """``float32 (h, w, 3)`` skin; ``bare`` is where the body comes to light, 0..1.
+
+    The photo's own skin without its shading, spread; shaded anew as the hidden body is formed; the texture of
+    real skin; and beside a cuff the arm itself, mirrored.
+    """
+    parts = scene.parts
+    lit = ~grow(parts.upper > 0.5, _SHADOWED * scene.unit)
+    core = of_skin_colour(scene.photo, shrink(parts.skin > 0.9, 0.012 * scene.unit) & lit)
+    kept = scene.matte * (1.0 - parts.upper)
+    relief = relief_of(scene, limbs, np.maximum(np.maximum(kept, bare), garment_cover(scene.garment)))
+    body = core & (parts.face < 0.5)
+    light = light_on(scene.photo, relief, (body & (parts.arms > 0.5), body & (parts.neck > 0.5)))
+    shade = shading(relief, light)
+    tone = _tone(scene.photo / shade, core, body, scene.unit)
+    forms = collarbones(scene) * touched_by_cloth(scene, limbs)
+    plate = tone * shade * np.power(forms[..., None], _SHADE_TINT)
+    texture = pores(scene.photo, (body, core), bare > 0.02, scene.unit)
+    plate *= 1.0 + texture[..., None]
     for limb in (limbs.left, limbs.right):
-        plate = _shade_limb(plate, limb)
         plate = _copy_limb(plate, scene.photo, core, limb)
-    noise = grain(skin.shape, max(spread, 0.8))
-    return np.asarray(np.clip(plate + noise[..., None], 0.0, 255.0), np.float32)
+    return np.asarray(np.clip(plate, 0.0, 255.0), np.float32)
 
 
 def of_skin_colour(photo: FloatRgb, region: Bool) -> Bool:
@@ -67,22 +107,36 @@ def of_skin_colour(photo: FloatRgb, region: Bool) -> Bool:
     return usual
 
 
-def _colour_field(photo: FloatRgb, core: Bool) -> FloatRgb:
+def _tone(unshaded: FloatRgb, core: Bool, body: Bool, unit: float) -> FloatRgb:
+    """The skin's colour without shading: the nearest one seen, pulled to the usual one farther away."""
     if core.sum() < _MIN_SKIN:
-        return np.broadcast_to(_UNKNOWN_SKIN, photo.shape).astype(np.float32)
-    filled = smooth_fill(photo, core)
-    distance = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5) / max(core.shape)
-    pull = _TYPICAL * smoothstep(np.asarray(distance, np.float32), 0.02, 0.15)
-    middle = np.median(photo[core], axis=0).astype(np.float32)
-    return mix(filled, np.broadcast_to(middle, photo.shape), pull)
+        return np.broadcast_to(_UNKNOWN_SKIN, unshaded.shape).astype(np.float32)
+    filled = smooth_fill(unshaded, core)
+    usual = np.median(unshaded[body if body.sum() >= _MIN_SKIN else core], axis=0).astype(np.float32)
+    distance = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5)
+    pull = _TYPICAL * smoothstep(np.asarray(distance, np.float32), 0.05 * unit, _FAR * unit)
+    return mix(filled, np.broadcast_to(usual, unshaded.shape), pull)
 
 
-def _shade_limb(plate: FloatRgb, limb: Limb) -> FloatRgb:
-    rounded = np.minimum(np.abs(limb.across), 1.15) ** 2.2
-    weight = smoothstep(-np.abs(limb.across), -1.3, -1.0) * smoothstep(limb.along, 0.0, 0.25)
-    # light that left the skin at a grazing angle is redder: blue falls faster than red
-    shade = 1.0 - _EDGE_SHADE * (rounded * weight)[..., None] * np.array([0.85, 1.05, 1.1], np.float32)
-    return np.asarray(plate * shade, np.float32)
+def collarbones(scene: Scene) -> Float:
+    """``(h, w)`` factor: the hollows above and the light on both collarbones, the notch between them."""
+    out = np.abs(scene.lateral)
+    bone = scene.down - np.interp(out, *_COLLARBONE).astype(np.float32)
+    ridge = np.exp(-((bone / 0.022) ** 2)) - 0.9 * np.exp(-(((bone + 0.05) / 0.03) ** 2))
+    ridge -= 0.4 * np.exp(-(((bone - 0.05) / 0.03) ** 2))
+    there = smoothstep(out, 0.03, 0.09) * (1.0 - smoothstep(out, 0.28, 0.42))
+    notch = np.exp(-((out / 0.035) ** 2) - ((scene.down - _COLLARBONE[1][0]) / 0.03) ** 2)
+    hollow = np.exp(-((out / 0.03) ** 2)) * smoothstep(scene.down, 0.08, 0.2)
+    return np.asarray(1.0 + _BONE * (ridge * there - 1.3 * notch - 0.4 * hollow), np.float32)
+
+
+def touched_by_cloth(scene: Scene, limbs: Sides[Limb]) -> Float:
+    """``(h, w)`` factor: an arm is darker where the clothed torso beside it keeps the light away."""
+    near = blur(scene.garment.alpha, _BESIDE_TORSO * scene.unit)
+    on_arm = np.zeros_like(near)
+    for limb in (limbs.left, limbs.right):
+        on_arm = np.maximum(on_arm, smoothstep(limb.along, *_ARM_BEGINS) * (np.abs(limb.across) < 1.5))
+    return np.asarray(1.0 - _OCCLUDED * near * on_arm, np.float32)
 
 
 def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> FloatRgb:

@@ -46,6 +46,13 @@ _LOOSE = 0.4
 """Share of the cloth beyond that which stands away sideways."""
 _LOOSEST = 1.5
 """Widest a sleeve may hang, in arm radii."""
+_LIES_ON = 0.5
+"""Length of the arm, in shoulder widths, over which cloth that lies on the shoulder comes to stand away."""
+_TAPERS_FROM = 0.7
+"""Place on the arm from which it only grows thinner."""
+_CUFF, _CUFF_HOLDS = 0.35, 0.8
+"""Length above the wrist over which a sleeve closes, in shoulder widths, and the share of its looseness that
+its cuff takes away."""
 _SHOULDER_TURN = 0.05
 """Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
 _ARMPIT_TURN = 0.12
@@ -120,16 +127,23 @@ def _hanging(
     zero = np.zeros_like(probe)
     centres = bone.at(probe, zero)
     normals = bone.at(probe, zero + 1.0) - centres
-    radii = arm_radii(wearing.silhouette, body, bone.place_of(probe), centres, normals)
+    places = bone.place_of(probe)
+    radii = arm_radii(wearing.silhouette, body, places, centres, normals)
     widths = []
     for a, radius in zip((a_outer, a_inner), radii, strict=True):
+        # Forearms taper: what grows again towards the wrist is the hand.
+        fore = places >= _TAPERS_FROM
+        radius[fore] = np.minimum.accumulate(radius[fore])
         # Where the shoulder rounds off the outline is steep: strong smoothing must not cut into it.
         near = np.clip(2 - 2 * probe / (_ROUND_SHOULDER * body.shoulder_width), 0.0, 1.0)
         strong, weak = (smoothed(radius[:, None], sigma)[:, 0] for sigma in (2.0, 0.8))
         outline = np.maximum(strong, weak * near + strong * (1 - near))
         arm = np.interp(a, probe, outline) + _SKIN_GAP * body.shoulder_width
         loose = _LOOSE * np.maximum(0.0, cloth * wearing.fit.scale - _WRAP * arm)
-        widths.append(np.minimum(arm + loose, _LOOSEST * arm))
+        loose = np.minimum(loose, (_LOOSEST - 1) * arm)
+        released = np.clip(a / (_LIES_ON * body.shoulder_width), 0.0, 1.0)
+        at_wrist = np.clip(1 + (a - bone.wrist) / (_CUFF * body.shoulder_width), 0.0, 1.0)
+        widths.append(arm + loose * released**2 * (3 - 2 * released) * (1 - _CUFF_HOLDS * at_wrist))
     return widths[0], widths[1]
 
 

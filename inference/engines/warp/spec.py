@@ -1,4 +1,4 @@
-"""What ``warp`` is: a preview engine for the CPU that lays a flat product photo onto the body."""
+"""What ``warp`` is: a preview engine for the CPU that lays photos of garments onto the body."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ SPEC = EngineSpec(
     name="warp",
     title="Warp (preview)",
     summary=(
-        "Cuts the garment out of its product photo, fits it to the body by measured landmarks and lights it "
-        "like the scene. Runs on any CPU without downloads; a preview of the fit, not a generated photo."
+        "Cuts each garment out of its photo, fits it to the body by measured landmarks and lights it like the "
+        "scene. Runs on any CPU without downloads; a preview of the fit, not a generated photo."
     ),
-    revision="1",
+    revision="2",
     code_license="Apache-2.0",
     weights_license="Apache-2.0",  # pose and segmentation models of MediaPipe, used by the preparation
     commercial_use=True,
     preview=True,
-    categories=frozenset({"upper"}),
-    photo_kinds=frozenset({"flat"}),
+    categories=frozenset({"upper", "lower", "dress"}),
+    photo_kinds=frozenset({"flat", "worn"}),
     canvas=(768, 1024),
     artefacts=("blaze33", "basic"),
     devices=("cpu",),

@@ -20,9 +20,12 @@ _CHEST_INNER = (-0.5, 0.0, 0.5)
 _CHEST_ROWS = (0.4, 0.75)
 """Rows of inner control points between neck points and armpits, so that the chest stays as flat as the
 cloth."""
-_SQUEEZE_RANGE = (0.92, 1.0)
+_SQUEEZE_RANGE = (0.92, 1.03)
 """How far the scale across follows the one along: cloth that is gathered falls in folds, which does not make
-it narrower, and cloth that is drawn out in length does not grow wider."""
+it narrower; cloth drawn out in length grows a little wider, so that a print keeps its shape."""
+_ROUND_HIPS = 0.025
+"""How far the sides of a hem lie above its middle, in shoulder widths: it goes round the hips, which cameras
+look down on."""
 _ON_EDGE = (0.2, 0.4, 0.6, 0.8)
 """Points of the shoulder seam that are pinned to the silhouette."""
 _CLOTH = 0.008
@@ -65,31 +68,34 @@ def _control_points(
     for side, _ in SIDES:
         pairs += [(marks.neck[side], fit.neck[side]), (marks.shoulder[side], fit.shoulder[side])]
         pairs += _shoulder_seam(garment, marks, fit, silhouette, body, side)
-    pairs += _chest(marks, fit, body)
+    pairs += _chest(garment, marks, fit, body)
     scales = _scales_across(fit, body)
     for row, height in enumerate(fit.heights):
         left, right = (float(np.interp(height, marks.sides[:, 0], marks.sides[:, k])) for k in (1, 2))
         middle, half = (left + right) / 2, (right - left) / 2
         to_left, to_right = fit.half_widths.left[row], fit.half_widths.right[row]
         spine = on_spine(body, fit.side_levels[row])
+        rise = body.up * _ROUND_HIPS * body.shoulder_width * (row / (len(fit.heights) - 1)) ** 2
         pairs += [
-            ((left, height), spine - body.across * to_left),
-            ((right, height), spine + body.across * to_right),
+            ((left, height), spine - body.across * to_left + rise),
+            ((right, height), spine + body.across * to_right + rise),
         ]
         centre = on_spine(body, fit.levels[row]) + body.across * (to_right - to_left) / 2
         reach = (to_left + to_right) / 2
         for share in _INNER:
-            pairs.append(
-                (
-                    (middle + share * half, height),
-                    centre + body.across * _wrapped(share, half * scales[row], reach),
-                )
-            )
+            beside = _wrapped(share, half * scales[row], reach)
+            lifted = rise * (beside / max(reach, 1e-6)) ** 2
+            pairs.append(((middle + share * half, height), centre + body.across * beside + lifted))
     return np.array([pair[0] for pair in pairs], dtype=np.float64), np.array([pair[1] for pair in pairs])
 
 
-def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[float, float] | Vec, Vec]]:
-    """Above the armpits the cloth lies flat on the body: true to scale about the middle, level by level."""
+def _chest(
+    garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body
+) -> list[tuple[tuple[float, float] | Vec, Vec]]:
+    """Above the armpits the cloth lies flat on the body: true to scale about the middle, level by level.
+
+    The lowest point of the collar is held too: nothing else tells how deep the neckline hangs.
+    """
     neck_y = fit.fall.neck_y
     offset = (fit.half_widths.right[0] - fit.half_widths.left[0]) / 2
     neck = ((fit.neck.left + fit.neck.right) / 2 - body.shoulder_mid) @ body.across
@@ -107,6 +113,10 @@ def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> list[tuple[tuple[fl
         pairs += [
             placed(marks.centre_x + share * half, float(height), float(level)) for share in _CHEST_INNER
         ]
+    if garment.collar is not None and len(garment.collar.front) > 0:
+        x, lowest = (float(v) for v in garment.collar.front[garment.collar.front[:, 1].argmax()])
+        if neck_y < lowest < fit.heights[0]:
+            pairs.append(placed(x, lowest, float(fit.fall.levels(np.array([lowest]))[0])))
     return pairs
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.base import FloatRgb
-from preprocess.types import Alpha, Points, Sides
+from preprocess.types import Alpha, Garment, Notice, Person, Points, Sides
+
+T = TypeVar("T")
+
+
+class Step(Protocol):
+    """Does one named stage of the work, unless the request was cancelled (raises ``Stopped`` then)."""
+
+    def __call__(self, stage: str, work: Callable[[], T]) -> T: ...
+
 
 Vec = NDArray[np.float64]
 """``float64 (2,)`` point or direction ``x, y``."""
@@ -87,3 +98,28 @@ class WarpedGarment:
     """0..1: share of the body's outline that was seen rather than assumed."""
     ease: float
     """Garment's chest width over the body's, after scaling by the shoulders."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriedOn:
+    """A person with one garment put on."""
+
+    person: Person
+    """Dressed in it: image, matte, parsing and waist follow, for the garment that goes over it."""
+    alpha: Alpha
+    """``(H, W)`` of the person's frame; 0 = the pixel is as it was before."""
+    confidence: float
+    """0..1, of this garment alone."""
+    notices: tuple[Notice, ...]
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """What the confidence was judged from, by name."""
+
+
+class PutOn(Protocol):
+    """Puts one garment on a person, in :data:`STAGES` steps; what each category of garment has one of."""
+
+    def __call__(self, person: Person, garment: Garment, step: Step) -> TriedOn: ...
+
+
+STAGES = ("measure", "lay", "compose")
+"""Of every garment."""

@@ -16,8 +16,11 @@ from inference.engines.warp.occlusion import Front, beside_sleeve
 from inference.engines.warp.scene import Scene
 from preprocess.types import Alpha, Points, Sides
 
-_ROUND = 0.02
+_ROUND = 0.04
 """Shoulder widths by which the guessed outline of the bare body is rounded."""
+
+_CLOTHED = 0.03
+"""Shoulder widths by which the outline of the clothes is softened where it bounds the body."""
 
 _BEHIND = 0.22
 """Shoulder widths by which hair is continued downwards behind a collar that was taken off."""
@@ -56,7 +59,7 @@ def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha,
     bare = np.maximum(outline * (scene.down < min(0.42, hem)), arms)
     # shoulder, neck and arm run into each other without corners, inside the clothes that covered them
     bare = smoothstep(blur(bare.astype(np.float32), _ROUND * scene.unit), 0.42, 0.58)
-    clothed = blur(np.maximum(scene.matte, scene.parts.upper), 1.5 * _ROUND * scene.unit)
+    clothed = blur(np.maximum(scene.matte, scene.parts.upper), _CLOTHED * scene.unit)
     bare = bare * smoothstep(clothed, 0.4, 0.6)
     midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
     skin = np.maximum(bare, midriff * smoothstep(scene.matte, 0.2, 0.8))

@@ -24,18 +24,19 @@ def chest_outline(body: Body, scene: Scene) -> Points:
     origin = np.array([scene.box.x0, scene.box.y0])
     rise = body.up * 0.4 * body.shoulder_width
     slope = body.up * _SLOPE_RISE * body.shoulder_width
+    bulge = body.up * _SHOULDER_RISE * body.shoulder_width
     fall = -body.up * 0.42 * body.torso_length
     half = body.across * 0.5 * body.shoulder_width
     left = [
         body.neck_base.left + rise,
         body.neck_base.left + slope,
-        body.acromion.left + slope,
+        body.acromion.left + bulge,
         body.shoulder_mid + fall - half,
     ]
     right = [
         body.neck_base.right + rise,
         body.neck_base.right + slope,
-        body.acromion.right + slope,
+        body.acromion.right + bulge,
         body.shoulder_mid + fall + half,
     ]
     return np.asarray(np.array([*left, *reversed(right)]) - origin, np.float32)
@@ -44,6 +45,9 @@ def chest_outline(body: Body, scene: Scene) -> Points:
 _SLOPE_RISE = 0.08
 """Shoulder widths by which a bare shoulder may bulge above the straight line from neck to shoulder top; the
 silhouette of the clothes bounds it anyway."""
+
+_SHOULDER_RISE = 0.01
+"""The same at the shoulder's top, from where the round of the arm takes over."""
 
 _GHOST = 0.05
 """Shoulder widths around the old garment in which its remains are looked for."""
@@ -75,7 +79,7 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     under = under_layers(scene, limbs, front, removed, chest)
     background = background_plate(scene.photo, scene.matte, scene.unit)
     removed = np.maximum(removed, ghosts(scene, background))
-    skin = skin_plate(scene, limbs)
+    skin = skin_plate(scene, limbs, under.skin * removed)
     plate = mix(background, skin, under.skin)
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
     if bottoms is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ TILES = (
     1.0,
     0.6,
 )  # sides, of the shorter side: a figure in a wide picture, then one of a quarter of its height
+WIDE = 1.6  # a longer picture may show a large figure that is small in the whole of it
 WIDEST = 6  # a longer strip is not searched in tiles, their number would grow without bound
 
 
@@ -37,17 +39,15 @@ class EmbeddedProvider:
         self._landmarks = Network(model_path("pose_landmark_full.tflite", models), threads)
         self._selfie = Network(model_path("selfie_segmentation.tflite", models), threads)
 
-    def find_people(self, rgb: Rgb) -> list[Detection]:
+    def find_people(self, rgb: Rgb, *, closely: bool = True) -> list[Detection]:
         """People in ``uint8 (H, W, 3)``, best score first; looks closer when nobody is found at first."""
         rgb = _exposed(rgb)
-        return detector.detect(self._detector, rgb) or self._find_small(rgb)
+        return detector.detect(self._detector, rgb) or self._find_small(rgb, _tiles(rgb, closely))
 
-    def _find_small(self, rgb: Rgb) -> list[Detection]:
+    def _find_small(self, rgb: Rgb, tiles: Sequence[float]) -> list[Detection]:
         """Detections in overlapping tiles: the detector sees 224 px and misses small figures."""
         height, width = rgb.shape[:2]
-        if max(height, width) > WIDEST * min(height, width):
-            return []
-        for share in TILES:
+        for share in tiles:
             side = round(share * min(height, width))
             found: list[Detection] = []
             for top in _starts(height, side):
@@ -106,6 +106,14 @@ def _exposed(rgb: Rgb) -> Rgb:
     if high >= DARK or high < 1:
         return rgb
     return np.asarray(cv2.convertScaleAbs(rgb, alpha=BRIGHT / high), dtype=np.uint8)
+
+
+def _tiles(rgb: Rgb, closely: bool) -> Sequence[float]:
+    """Sides of the tiles that are searched, of the picture's shorter side."""
+    ratio = max(rgb.shape[:2]) / min(rgb.shape[:2])
+    if ratio > WIDEST:
+        return ()
+    return TILES if closely else TILES[:1] if ratio > WIDE else ()
 
 
 def _starts(length: int, side: int) -> list[int]:

@@ -1,0 +1,58 @@
+"""From measures to a confidence: every doubt is one line of a table, so that it can be calibrated.
+
+A judge of one category is two things: a function that measures (the numbers, by name) and a table of doubts
+(what they mean). ``bench.judge`` keeps the numbers of judged pictures, and a table can be tried on them
+without drawing one picture again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from preprocess.types import Notice
+
+WORTH_SAYING = 0.95
+"""Factors above it lower the confidence silently: a warning for every trifle would be read by nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """A measure that lowers the confidence by up to ``factor``, in proportion between ``start`` and ``full``.
+
+    ``full`` below ``start`` means that small values are doubtful; equal to it, that there is no in-between.
+    """
+
+    name: str
+    """Slug of the notice. Several doubts may share one: the gravest of them counts."""
+    detail: str
+    measure: str
+    start: float
+    full: float
+    factor: float
+
+    def weigh(self, measures: Mapping[str, float]) -> float:
+        """What the confidence is multiplied by, ``factor``..1."""
+        value = measures[self.measure]
+        if self.start == self.full:
+            return self.factor if value > self.start else 1.0
+        share = (value - self.start) / (self.full - self.start)
+        return 1.0 - (1.0 - self.factor) * float(np.clip(share, 0.0, 1.0))
+
+
+def weighed(measures: Mapping[str, float], doubts: Iterable[Doubt]) -> tuple[float, tuple[Notice, ...]]:
+    """Confidence 0..1 and the reasons for what is missing to 1, in the order of the table."""
+    gravest: dict[str, tuple[float, Doubt]] = {}
+    for doubt in doubts:
+        factor = doubt.weigh(measures)
+        if factor < gravest.get(doubt.name, (1.0, doubt))[0]:
+            gravest[doubt.name] = factor, doubt
+    confidence = float(np.prod([factor for factor, _ in gravest.values()]))
+    notices = (
+        Notice(name=doubt.name, detail=doubt.detail)
+        for factor, doubt in gravest.values()
+        if factor <= WORTH_SAYING
+    )
+    return round(confidence, 2), tuple(notices)

@@ -1,0 +1,1 @@
+"""Trousers, shorts and skirts on a person."""

@@ -1,0 +1,92 @@
+"""What a lower garment looks like on a person before it is drawn: meshes, and where waist and hem lie.
+
+Meshes are pairs of grids ``(rows, columns, 2)``: points on the garment and where they lie on the person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.engines.warp.lower.stance import Array, Stance
+from inference.engines.warp.silhouette import SideName
+from preprocess.types import Person
+
+EASE = 1.03
+"""Cloth lies this much outside the body."""
+FREE_WAIST = (0.64, 0.84)
+"""Levels between which a waistband lies that nothing in the photo shows."""
+HANGS_FROM = 0.87
+"""Tops that end above this level end at a waistband, tucked in or cropped; lower ones hang over it."""
+_RISE = (0.7, 1.4)
+"""How far the rise may be pushed together or drawn out so that the waistband lies where the old one lay."""
+_OVER_OLD = 0.015
+"""Torso lengths by which the new waistband covers the edge of the old one."""
+_COLUMNS = np.linspace(-1.0, 1.0, 9)
+_BEYOND = 0.035
+"""How far a mesh goes on beyond the garment's edge, as a share of its half width: the matte draws the
+edge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mesh:
+    """One piece of cloth."""
+
+    source: Array
+    target: Array
+    side: SideName | None
+    """None for a skirt."""
+    leg: Array
+    """``(rows,)`` how far down the leg each row lies, 0 = crotch, 1 = ankle; 0 above and on skirts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The garment's measures on this person."""
+
+    meshes: tuple[Mesh, ...]
+    waist: float
+    """Level of the upper edge."""
+    hem: float
+    """Where it ends along the legs: 0 = crotch, 1 = ankle."""
+    stretch: float
+    """Largest ratio of the scales along and across, 1 = undistorted."""
+    over_top: bool
+    """The waistband lies over the top, which is tucked in."""
+    scale: float
+    """Person's pixels per garment pixel."""
+
+
+def place_waist(person: Person, stance: Stance, free: float) -> tuple[float, bool]:
+    """``(level, over the top)`` of the upper edge; ``free`` is where the garment's own cut puts it.
+
+    Where the old waistband shows, the new one takes its place, as far as the cloth goes.
+    """
+    if person.waist >= HANGS_FROM:
+        return free, False
+    length = stance.crotch_level - free
+    highest, lowest = stance.crotch_level - _RISE[1] * length, stance.crotch_level - _RISE[0] * length
+    return float(np.clip(person.waist - _OVER_OLD, highest, lowest)), True
+
+
+def mesh_of(ends: Array, leg: Array, side: SideName | None) -> Mesh:
+    """The mesh between two edges, a little larger than they are on all sides.
+
+    ``ends`` ``(rows, 2, 2, 2)``: for every row the garment's two end points and the person's.
+    """
+    return Mesh(
+        source=_grid(ends[:, 0]),
+        target=_grid(ends[:, 1]),
+        side=side,
+        leg=np.concatenate([leg[:1], leg, leg[-1:]]),
+    )
+
+
+def _grid(ends: Array) -> Array:
+    middle, half = ends.mean(axis=1), (ends[:, 1] - ends[:, 0]) / 2
+    shares = np.concatenate([[-1.0 - _BEYOND], _COLUMNS, [1.0 + _BEYOND]])
+    grid = middle[:, None] + half[:, None] * shares[None, :, None]
+    first, last = grid[0] - (grid[1] - grid[0]) * 0.3, grid[-1] + (grid[-1] - grid[-2]) * 0.5
+    extended: Array = np.concatenate([first[None], grid, last[None]])
+    return extended

@@ -1,0 +1,152 @@
+"""Trousers and shorts: waist and crotch where the body has them, each leg round its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.engines.warp.lower.legs import LegLine, leg_length, leg_line, outer_widths, thigh_top
+from inference.engines.warp.lower.shape import EASE, FREE_WAIST, Shape, mesh_of, place_waist
+from inference.engines.warp.lower.stance import Array, Stance
+from inference.engines.warp.silhouette import SIDES, SideName
+from preprocess.types import Alpha, Leg, LowerLandmarks, Person, Sides
+
+_PELVIS_ROWS, _LEG_ROWS = 14, 30
+_HIPS = 0.65
+"""Share of the rise at which trousers go round the hips; below it shorts flare."""
+_FLARE = 1.1
+"""How much wider than the body cloth may stand off at the crotch."""
+_FULL_LENGTH = 0.72
+"""Trousers whose legs, scaled by the hips, reach this share of the person's are meant to reach the ankle:
+laid flat they are photographed up to 1.3 times as wide as they are worn."""
+_LONGEST = 1.06
+"""Wide legs that are longer than to the ankle fall over the shoe and end on the floor."""
+_WIDE_HEM = 0.75
+"""Half hips from which a hem is wide enough to do so."""
+_LAID_FLAT = 1.08
+"""The same for any shorts: laid flat they are wider than worn."""
+_LARGER = 1.2
+"""How much longer than its width says a garment may become so that its waistband comes up to the waist."""
+_TURN = 0.25
+"""Share of the leg over which rows turn from along the hips to square to the leg."""
+_COVER = 1.04
+"""Cloth covers a leg, however slim it is cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Size:
+    """Person's pixels per garment pixel, and the waist."""
+
+    long: float
+    across: float
+    waist: float
+    over_top: bool
+    stretch: float
+    hem: float
+
+
+def shape_trousers(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stance) -> Shape:
+    """Meshes of both halves, from the waist to the hem."""
+    size = _size(marks, legs, person, stance)
+    bodily = person.parsing.weight("lower", "legs")
+    meshes = []
+    for side, _ in SIDES:
+        line = leg_line(stance, side)
+        upper = _pelvis_rows(marks, legs[side], stance, side, size)
+        lower, leg = _leg_rows(legs[side], line, stance, side, size, upper[-1], bodily)
+        rows = np.concatenate([upper, lower[1:]])
+        meshes.append(mesh_of(rows, np.concatenate([np.zeros(len(upper)), leg[1:]]), side))
+    return Shape(
+        meshes=tuple(meshes),
+        waist=size.waist,
+        hem=size.hem,
+        stretch=size.stretch,
+        over_top=size.over_top,
+        scale=size.across,
+    )
+
+
+def _size(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stance) -> _Size:
+    """Width by the hips, length by the legs where the garment is full-length, else by the width."""
+    torso, reach = stance.body.torso_length, leg_length(stance)
+    rise = float(legs.left.inner[0, 1]) - (marks.waist.left[1] + marks.waist.right[1]) / 2
+    inseam = float(np.mean([np.ptp(leg.inner[:, 1]) for leg in (legs.left, legs.right)]))
+    hips = marks.sides[round(_HIPS * (len(marks.sides) - 1))]
+    wide = 2 * stance.half_hips * EASE / float(hips[2] - hips[1])
+    ratio = inseam * wide / reach
+    up_to_waist = (stance.crotch_level - FREE_WAIST[1]) * torso / (rise * wide)
+    long = wide * float(np.clip(up_to_waist, _LAID_FLAT, _LARGER))
+    if ratio > _FULL_LENGTH:
+        long = wide * float(np.clip(ratio, 1.0, _longest(legs, wide, stance))) / ratio
+    free = float(np.clip(stance.crotch_level - rise * long / torso, *FREE_WAIST))
+    waist, over_top = place_waist(person, stance, free)
+    across = float(np.sqrt(long * wide))
+    drawn = (stance.crotch_level - waist) * torso / (rise * wide)
+    ratios = (long / across, drawn, 1.0)
+    return _Size(
+        long=long,
+        across=across,
+        waist=waist,
+        over_top=over_top,
+        stretch=max(ratios) / min(ratios),
+        hem=inseam * long / reach,
+    )
+
+
+def _longest(legs: Sides[Leg], scale: float, stance: Stance) -> float:
+    """Narrow trousers stop at the ankle, wide ones fall over the shoe."""
+    hems = [float(np.hypot(*(leg.outer[-1] - leg.inner[-1]))) for leg in (legs.left, legs.right)]
+    return _LONGEST if np.mean(hems) * scale > _WIDE_HEM * stance.half_hips else 1.0
+
+
+def _pelvis_rows(marks: LowerLandmarks, leg: Leg, stance: Stance, side: SideName, size: _Size) -> Array:
+    """``(rows, 2, 2, 2)``: garment and person, outer and inner point, from the waist to the crotch."""
+    sign, column = (-1.0, 1) if side == "left" else (1.0, 2)
+    start, crotch = marks.sides[0], leg.inner[0].astype(np.float64)
+    middle = (start[1] + start[2]) / 2
+    rows = []
+    for share in np.linspace(0.0, 1.0, _PELVIS_ROWS):
+        y = start[0] + share * (crotch[1] - start[0])
+        outer = np.array([np.interp(y, marks.sides[:, 0], marks.sides[:, column]), y])
+        inner = np.array([middle + share * (crotch[0] - middle), y])
+        level = size.waist + share * (stance.crotch_level - size.waist)
+        spot = stance.axis(level)
+        body = stance.half_width(side, level) * EASE
+        cloth = abs(float(outer[0] - inner[0])) * size.across
+        reach = body + share**3 * float(np.clip(cloth - body, 0.0, (_FLARE - 1) * body))
+        rows.append([[outer, inner], [spot + stance.across * sign * reach, spot]])
+    return np.array(rows)
+
+
+def _leg_rows(
+    leg: Leg, line: LegLine, stance: Stance, side: SideName, size: _Size, crotch: Array, bodily: Alpha
+) -> tuple[Array, Array]:
+    """The same from the crotch to the hem, and how far down the leg the rows lie; ``crotch`` is the row
+    above."""
+    shares = np.linspace(0.0, 1.0, _LEG_ROWS)
+    outer, inner = (_at_shares(edge.astype(np.float64), shares) for edge in (leg.outer, leg.inner))
+    depths = ((outer + inner)[:, 1] - (outer + inner)[0, 1]) / 2 * size.long
+    seen = outer_widths(line, bodily, stance, depths)
+    top = float(np.hypot(*(thigh_top(stance, side) - stance.crotch)))
+    away_at_top = float(np.hypot(*(crotch[1, 0] - thigh_top(stance, side))))
+    hips = stance.across * (-1.0 if side == "left" else 1.0)
+    rows = []
+    for k, depth in enumerate(depths):
+        turn = min(1.0, float(shares[k]) / _TURN)
+        away = (1 - turn) * hips + turn * line.outward_at(float(depth))
+        away /= np.hypot(*away)
+        cloth = float(np.hypot(*(outer[k] - inner[k]))) / 2 * size.across
+        bare = line.bare(float(depth), stance.half_hips)
+        inside = (1 - turn) * top + turn * max(cloth, bare * _COVER)
+        outside = (1 - turn) * away_at_top + turn * max(cloth, float(seen[k])) * EASE
+        slant = np.array([0.0, (outer[k] - inner[k])[1] / 2 * size.long]) * turn
+        spot = line.at(float(depth))
+        rows.append([[outer[k], inner[k]], [spot + away * outside + slant, spot - away * inside - slant]])
+    return np.array(rows), depths / line.ankle
+
+
+def _at_shares(edge: Array, shares: Array) -> Array:
+    """Points of a line at shares of its length."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(edge, axis=0).T))])
+    return np.stack([np.interp(shares * lengths[-1], lengths, edge[:, k]) for k in (0, 1)], axis=-1)

@@ -1,0 +1,246 @@
+"""A garment taken off somebody who wears it: usable like one that lay flat for its photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.errors import InputError
+from preprocess.garment.lower import leg_gap, measure_lower
+from preprocess.garment.outline import trace
+from preprocess.garment.silhouette import main_pieces, morph
+from preprocess.garment.stance import Stance
+from preprocess.garment.worn_fill import evenly_lit, fill_hidden
+from preprocess.garment.worn_top import WornTop, measure_worn_top, torso_region
+from preprocess.pose import seen_from_behind
+from preprocess.types import Alpha, Category, Garment, LowerLandmarks, Notice, Person, Rgb
+
+__all__ = ["take_off"]
+
+Bool = NDArray[np.bool_]
+
+PARTS = {"upper": ("upper",), "lower": ("lower",), "dress": ("upper", "lower")}
+"""Labels of the parsing that are each category's cloth."""
+IN_FRONT, BARE = ("hair", "hands"), ("left_arm", "right_arm")
+"""Labels that lie before cloth; bare arms tell besides where a sleeve ends."""
+THREAD = 0.02
+"""Half the width of the thinnest cloth, in units: straps."""
+LEAST = 0.012
+"""Share of the picture below which there is no such garment."""
+MOST_HIDDEN = 0.25
+"""Share of a garment that may be filled in."""
+SHOWN_HIDDEN = 0.08
+"""Share from which that is told."""
+TURNED = (0.36, 0.46)
+"""Shoulder width over torso: refused below the first, told below the second (frontal: .51 to .73)."""
+DEEP = (2.4, 1.25)
+"""The same for the difference of the shoulders' depth, in shoulder widths."""
+SEATED = 0.45
+"""Hips to knees in torso lengths below which somebody sits (standing: .75 to .95)."""
+LEAST_TOP = 0.85
+"""Level of the body (1 = hips) down to which a top must be in the picture."""
+ONE_CLOTH = 0.3
+"""Confidence of the waist below which top and bottom are one cloth, as the parsing's notice has it."""
+DRESS_WAIST = 0.68
+"""Level of the body at which a dress that shows no waist of its own is parted."""
+MUCH_SHOWN = 0.35
+"""Share of the clothes below which the other garment goes unmentioned."""
+
+PARTLY_HIDDEN = Notice(
+    name="garment-partly-hidden",
+    detail="hair, hands or arms hide part of the garment in its photo; what they hide was filled in",
+)
+TURNED_A_LITTLE = Notice(
+    name="garment-turned",
+    detail="the garment is seen from the side a little; a photo of it from the front works better",
+)
+CROPPED = Notice(
+    name="garment-cropped", detail="the photo ends before the garment does; send one that shows all of it"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cloth:
+    """The garment in the photo, hidden parts filled in, and their share of it."""
+
+    alpha: Alpha
+    hidden: float
+    image: Rgb
+
+
+def take_off(person: Person, *, category: Category = "auto", description: str = "") -> Garment:
+    """The garment of this category that ``person`` wears, in the person's frame.
+
+    ``category`` ``auto``: what the photo shows most. Raises :class:`InputError` ``body-not-visible`` where
+    the body is turned away, sits on it, or is cut by the frame, and ``no-garment`` where there is no such
+    garment or too much of it is hidden.
+    """
+    stance = Stance.of(person)
+    notices = [_frontal(person, stance)]
+    resolved, doubt = _category(person, stance, category)
+    notices.append(doubt)
+    if resolved not in PARTS:
+        raise InputError("option-unsupported", f"a garment of category {resolved!r} cannot be taken off")
+    own = _own(person, stance.unit, resolved)
+    hem, cut = _hem(stance, own, resolved)
+    before, arms = (np.minimum(person.parsing.weight(*names), 1.0) for names in (IN_FRONT, BARE))
+    top = measure_worn_top(own, before, arms, stance, hem) if resolved != "lower" else None
+    cloth = _filled(
+        person, stance, own, _hidden(own, before + arms, top, hem if resolved != "upper" else None)
+    )
+    if cloth.hidden > SHOWN_HIDDEN:
+        notices.append(PARTLY_HIDDEN)
+    told = tuple(notice for notice in (*notices, cut) if notice is not None)
+    seen = 0.9 * (1 - cloth.hidden) * 0.85 ** len(told)
+    return Garment(
+        photo=person.photo, frame=person.frame, image=cloth.image, alpha=cloth.alpha, category=resolved,
+        kind="worn", sleeve_length=top.sleeve_length if top else "sleeveless",
+        landmarks=top.landmarks if top else None, collar=top.collar if top else None,
+        lower=_lower(cloth, top, hem) if resolved != "upper" else None,
+        cutout_confidence=float(np.clip(seen, 0.0, 1.0)), description=description, notices=told,
+    )  # fmt: skip
+
+
+def _frontal(person: Person, stance: Stance) -> Notice | None:
+    """Refuse what shows a garment's side or back."""
+    shown = stance.unit / stance.torso
+    wide = float(stance.arms.right.shoulder[0] - stance.arms.left.shoulder[0]) / stance.torso
+    if seen_from_behind(person.pose) or wide < TURNED[0] or stance.depth > DEEP[0]:
+        raise InputError(
+            "body-not-visible",
+            "the person who wears the garment is turned away; send a photo of it from the front",
+        )
+    if min(shown, wide) < TURNED[1] or stance.depth > DEEP[1]:
+        return TURNED_A_LITTLE
+    return None
+
+
+def _category(person: Person, stance: Stance, claimed: Category) -> tuple[Category, Notice | None]:
+    """What to take off, and a notice where the photo shows something else as well."""
+    if claimed != "auto":
+        return claimed, None
+    weight = {name: float(person.parsing.weight(name).sum()) for name in ("upper", "lower")}
+    shown = weight["lower"] / max(sum(weight.values()), 1.0)
+    low = _lowest(person.parsing.weight("lower"))
+    if person.waist_confidence < ONE_CLOTH and low > stance.row(1.5):
+        skirt = person.parsing.region("lower")
+        skirt[: int(stance.row(1.05))] = False
+        one = skirt.any() and not len(leg_gap(trace(skirt), skirt.astype(np.float32)))
+        return ("dress", None) if one else ("upper", _unsure("upper", "dress"))
+    return "upper", _unsure("upper", "lower") if shown > MUCH_SHOWN else None
+
+
+def _unsure(taken: str, other: str) -> Notice:
+    return Notice(
+        name="garment-category-unsure",
+        detail=f"the photo shows more than one garment: {taken} was taken; say {other} for the other",
+    )
+
+
+def _lowest(weight: Alpha) -> int:
+    rows = np.flatnonzero((weight > 0.5).any(axis=1))
+    return int(rows[-1]) if len(rows) else 0
+
+
+def _own(person: Person, unit: float, category: Category) -> Alpha:
+    """Matte of what shows of the garment; raises ``no-garment``."""
+    own = person.parsing.weight(*PARTS[category]) * person.matte.alpha
+    solid = main_pieces(own > 0.5, 0.15) if (own > 0.5).any() else own > 0.5
+    if solid.mean() < LEAST:
+        raise InputError(
+            "no-garment",
+            f"nothing of category {category} can be seen on the person in the photo; send another photo "
+            "of the garment, or say its category",
+        )
+    # what is as thin as a thread beside a leg or an arm is a shadow, not cloth
+    solid = main_pieces(morph(solid, cv2.MORPH_OPEN, THREAD * unit), 0.15)
+    return np.where(_grown(solid, 3), own, np.float32(0)).astype(np.float32)
+
+
+def _hidden(own: Alpha, before: Alpha, top: WornTop | None, start: float | None) -> Bool:
+    """Parts of the garment that something lies before: within a top's torso, and from the row ``start`` on
+    whatever has cloth on both sides."""
+    region = torso_region(top.landmarks, own.shape) if top is not None else np.zeros(own.shape, bool)
+    if start is not None:
+        solid = own > 0.5
+        between = (
+            np.logical_or.accumulate(solid, axis=1)
+            & np.logical_or.accumulate(solid[:, ::-1], axis=1)[:, ::-1]
+        )
+        if top is not None:
+            between[: int(start)] = False
+        region = region | between
+    return np.asarray(region & (before > 0.5), bool)
+
+
+def _filled(person: Person, stance: Stance, own: Alpha, missing: Bool) -> _Cloth:
+    """The garment evenly lit, and with cloth where it is hidden; raises ``no-garment``."""
+    hidden = float(missing.sum()) / float((own > 0.5).sum() + missing.sum())
+    if hidden > MOST_HIDDEN:
+        raise InputError(
+            "no-garment",
+            f"hair, hands or arms hide {hidden:.0%} of the garment; send a photo that shows all of its front",
+        )
+    axis = stance.spine(np.arange(own.shape[0], dtype=np.float64) + 0.5).astype(np.float32)
+    image = evenly_lit(person.image, own, axis, stance.unit)
+    image = fill_hidden(image, own, missing, axis, stance.unit)
+    return _Cloth(alpha=np.maximum(own, missing.astype(np.float32)), hidden=hidden, image=image)
+
+
+def _hem(stance: Stance, alpha: Alpha, category: Category) -> tuple[float, Notice | None]:
+    """Row of a top's hem, or of a dress's waist; a notice where the frame cuts the garment off."""
+    height = alpha.shape[0]
+    last = _lowest(alpha)
+    cut = CROPPED if last >= height - 2 else None
+    if category != "upper" and cut is not None:  # how much longer it is cannot be known
+        raise InputError(
+            "body-not-visible", "the photo ends above the hem; send one that shows the whole garment"
+        )
+    if category == "lower":
+        if stance.thigh < SEATED * stance.torso:
+            raise InputError(
+                "body-not-visible",
+                "the person who wears the garment sits; send a photo of somebody who stands in it",
+            )
+        return float(last), None
+    if category == "dress":
+        return _dress_waist(alpha, stance), None
+    column = np.abs(
+        np.arange(alpha.shape[1])[None]
+        + 0.5
+        - stance.spine(np.arange(height, dtype=np.float64) + 0.5)[:, None]
+    )
+    rows = np.flatnonzero(((alpha > 0.5) & (column < 0.3 * stance.unit)).sum(axis=1) > 0.25 * stance.unit)
+    hem = float(rows[-1] + 1) if len(rows) else float(last)
+    if cut is not None and hem < stance.row(LEAST_TOP):
+        raise InputError(
+            "body-not-visible", "the photo ends above the hem; send one that shows the whole garment"
+        )
+    return hem, cut if hem >= height - 2 else None
+
+
+def _dress_waist(alpha: Alpha, stance: Stance) -> float:
+    """The narrowest row between chest and hips, near the usual one."""
+    levels = np.linspace(0.5, 0.95, 19)
+    widths = np.array([float((alpha[int(stance.row(level))] > 0.5).sum()) for level in levels])
+    cost = widths / max(widths.max(), 1.0) + 0.8 * (levels - DRESS_WAIST) ** 2
+    return stance.row(float(levels[int(cost.argmin())]))
+
+
+def _lower(cloth: _Cloth, top: WornTop | None, waist: float) -> LowerLandmarks:
+    """What hangs from the waist: legs and skirts stand as they lie, so their outline tells all."""
+    solid = cloth.alpha > 0.5
+    if top is None:
+        return measure_lower(trace(solid), cloth.alpha, cloth.image)
+    solid = solid.copy()
+    solid[: int(waist)] = False
+    outline = trace(main_pieces(solid, 0.5))
+    return measure_lower(outline, cloth.alpha, cloth.image, waist=top.landmarks.hem)
+
+
+def _grown(mask: Bool, radius: int) -> Bool:
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, bool)

@@ -1,0 +1,130 @@
+"""Landmarks of dresses and jumpsuits: drawn ones with known waists, and the rendered sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from preprocess.garment import collar
+from preprocess.garment.curves import candidates
+from preprocess.garment.dress import MeasuredDress, measure_dress
+from preprocess.garment.evidence import Scores
+from preprocess.garment.neckview import CLEAR, GRID_U, GRID_V, NeckView
+from preprocess.garment.outline import trace
+from preprocess.types import Garment, Rgb
+
+Prepared = Callable[[str], Garment]
+FRAME = (900, 700)
+NECK = [(300, 100), (325, 125), (375, 125), (400, 100)]
+SKIRT = [(440, 370), (520, 800), (180, 800), (260, 370)]
+
+
+def drawn(*polygons: list[tuple[int, int]]) -> NDArray[np.bool_]:
+    mask = np.zeros(FRAME, np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(mask, [np.array(polygon, np.int32).reshape(-1, 1, 2)], 1)
+    return np.asarray(mask > 0)
+
+
+def sleeveless(skirt: list[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Shoulders 240, chest 240, waist 180 wide where the skirt begins."""
+    return drawn([*NECK, (460, 120), (448, 190), (470, 240), *skirt, (230, 240), (252, 190), (240, 120)])
+
+
+def sleeved(cuff: int) -> NDArray[np.bool_]:
+    """Sleeves hang down to the row ``cuff``, beside waist and skirt."""
+    arm = [(455, 120), (590, cuff), (545, cuff + 12), (462, 230)]
+    other = [(700 - x, y) for x, y in arm]
+    return drawn([*NECK, (455, 120), (462, 230), *SKIRT, (238, 230), (245, 120)], arm, other)
+
+
+def measured(mask: NDArray[np.bool_]) -> MeasuredDress:
+    grain = np.random.default_rng(2).normal(0, 2, (*FRAME, 3))
+    plain = np.where(mask[..., None], np.array((150, 60, 70), float), 236.0)
+    picture: Rgb = np.asarray(np.clip(plain + grain, 0, 255), np.uint8)
+    return measure_dress(mask.astype(np.float32), picture, trace(mask))
+
+
+@pytest.mark.parametrize(
+    "mask", [sleeveless(SKIRT), sleeved(260), sleeved(480)], ids=["bare", "short", "long"]
+)
+def test_the_waist_is_the_narrowest_row_and_shared_by_both_parts(mask: NDArray[np.bool_]) -> None:
+    dress = measured(mask)
+    top, lower = dress.top.landmarks, dress.lower
+    assert top.hem.left[1] == pytest.approx(370, abs=12)
+    assert lower.waist == top.hem
+    assert tuple(lower.sides[0]) == pytest.approx((top.hem.left[1], top.hem.left[0], top.hem.right[0]), abs=1)
+    assert top.hem.left[0] == pytest.approx(260, abs=6)
+    assert top.hem.right[0] == pytest.approx(440, abs=6)
+    assert np.allclose(lower.hem.left, (180, 800), atol=6)
+    assert np.allclose(lower.hem.right, (520, 800), atol=6)
+    assert top.armpit.left[1] == pytest.approx(235, abs=30)
+    assert lower.legs is None
+    assert min(top.confidence, lower.confidence) > 0.8
+
+
+@pytest.mark.parametrize(("cuff", "length"), [(260, "short"), (480, "long")])
+def test_sleeves_beside_the_skirt_belong_to_the_top(cuff: int, length: str) -> None:
+    dress = measured(sleeved(cuff))
+    sleeves = dress.top.landmarks.sleeves
+    assert sleeves is not None
+    assert dress.top.sleeve_length == length
+    assert sleeves.right.outer[-1, 1] == pytest.approx(cuff, abs=12)
+    assert dress.lower.sides[:, 2].max() < 525
+
+
+def test_a_straight_dress_gets_the_usual_waist_and_less_trust() -> None:
+    straight = measured(sleeveless([(470, 800), (230, 800)]))
+    fitted = measured(sleeveless(SKIRT))
+    assert 270 < straight.top.landmarks.hem.left[1] < 400
+    assert straight.lower.confidence < fitted.lower.confidence
+
+
+def test_a_button_line_does_not_make_legs_of_a_skirt() -> None:
+    mask = sleeveless(SKIRT)
+    picture = np.where(mask[..., None], np.array((150, 60, 70), np.uint8), np.uint8(236))
+    cv2.line(picture, (350, 380), (350, 800), (60, 20, 30), 3, cv2.LINE_AA)
+    assert measure_dress(mask.astype(np.float32), picture, trace(mask)).lower.legs is None
+
+
+def test_jumpsuits_have_legs() -> None:
+    legs = [(440, 370), (465, 480), (450, 850), (375, 850), (350, 540), (325, 850), (250, 850), (235, 480)]
+    dress = measured(sleeveless([*legs, (260, 370)]))
+    assert dress.top.landmarks.hem.left[1] == pytest.approx(370, abs=15)
+    assert dress.lower.legs is not None
+    assert np.allclose(dress.lower.legs.left.inner[0], (350, 540), atol=10)
+
+
+def test_sample(garments: Prepared) -> None:
+    garment = garments("dress_floral")
+    assert garment.category == "dress"
+    assert garment.landmarks is not None
+    assert garment.lower is not None
+    assert garment.collar is not None
+    assert garment.collar.kind == "scoop"
+    assert garment.sleeve_length == "sleeveless"
+    rows = [garment.landmarks.neck, garment.landmarks.armpit, garment.landmarks.hem, garment.lower.hem]
+    heights = [pair.left[1] for pair in rows]
+    assert heights == sorted(heights)
+    assert garment.lower.waist == garment.landmarks.hem
+    assert garment.lower.confidence > 0.9
+
+
+@pytest.mark.parametrize(("best", "deepest"), [(0.6, 0.3), (1.2, 1.0)])
+def test_on_busy_prints_a_deep_neckline_must_be_seen_clearly(best: float, deepest: float) -> None:
+    """Where most curves find edges, one that is hardly better than the others is a print's."""
+    curves = candidates(pointed_only=False)
+    depth = np.array([shape.depth for shape in curves.shapes])
+    seen = np.full(len(depth), 0.6, np.float32)
+    total = np.where(np.abs(depth - 1.0) < 0.05, best, 0.2)
+    scores = Scores(total=total, seen=seen, worth=seen, label=np.zeros_like(seen))
+    grid = np.ones((GRID_V, GRID_U), np.float32)
+    flat = np.zeros((GRID_V, GRID_U, 3), np.float32)
+    view = NeckView(lab=flat, gu=flat, gv=flat, cloth=grid, clear=CLEAR[1], label_above=0 * grid)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collar, "_refine", lambda _, shape: (shape, best if shape.depth > 0.9 else 0.2))
+        assert depth[collar._choose(view, curves, scores)] == pytest.approx(deepest, abs=0.2)

@@ -1,0 +1,157 @@
+"""Garments taken off people: what is measured on them, filled in, refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from preprocess.errors import InputError
+from preprocess.garment.stance import Stance
+from preprocess.garment.worn import take_off
+from preprocess.garment.worn_fill import evenly_lit, fill_hidden
+from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
+from preprocess.types import BASIC_LABELS, Garment, LabelMap, Person
+
+People = Callable[[str], Person]
+
+
+def relabelled(person: Person, where: np.ndarray, label: str) -> Person:
+    """The person with pixels of another label."""
+    soft = person.parsing.soft.copy()
+    soft[where] = 0
+    soft[where, BASIC_LABELS.index(label)] = 1
+    parsing = replace(person.parsing, soft=soft, labels=soft.argmax(-1).astype(np.uint8))
+    assert isinstance(parsing, LabelMap)
+    return replace(person, parsing=parsing)
+
+
+def sleeve_reach(garment: Garment) -> list[float]:
+    marks = garment.landmarks
+    assert marks is not None
+    assert marks.sleeves is not None
+    return [float(marks.sleeves[side].outer[-1, 1]) for side in ("left", "right")]
+
+
+def test_a_top_is_measured_where_the_figure_wears_it(people: People) -> None:
+    person = people("p1_man__tshirt_print")
+    garment = take_off(person)
+    marks, stance = garment.landmarks, Stance.of(person)
+
+    assert (garment.kind, garment.category, garment.sleeve_length) == ("worn", "upper", "short")
+    assert marks is not None
+    assert marks.neck.left[0] < marks.neck.right[0] < marks.shoulder.right[0]
+    for side, outward in (("left", -1), ("right", 1)):
+        arm = stance.arms[side]
+        assert abs(marks.shoulder[side][0] - arm.shoulder[0]) < 0.2 * stance.unit
+        assert marks.shoulder[side][1] < arm.shoulder[1] < marks.armpit[side][1]
+        assert (marks.armpit[side][0] - marks.centre_x) * outward > 0.3 * stance.unit
+        assert marks.neck[side][1] < arm.shoulder[1]
+    cloth = person.parsing.region("upper")
+    ends = marks.hem.left[1], cloth.any(axis=1).nonzero()[0][-1]
+    assert abs(ends[0] - ends[1]) < 0.1 * stance.unit
+    assert garment.collar is not None
+    assert garment.collar.kind in ("crew", "scoop")
+
+
+def test_sleeves_reach_as_far_as_they_are_seen(people: People) -> None:
+    short, long = take_off(people("p1_man__tshirt_print")), take_off(people("p1_man__longsleeve_stripes"))
+    wrists = Stance.of(people("p1_man__longsleeve_stripes")).arms
+
+    assert (short.sleeve_length, long.sleeve_length) == ("short", "long")
+    assert max(sleeve_reach(short)) < min(sleeve_reach(long))
+    for found, wrist in zip(sleeve_reach(long), (wrists.left.wrist[1], wrists.right.wrist[1]), strict=True):
+        assert found == pytest.approx(wrist, abs=40)
+
+
+def test_bottoms_are_taken_off_on_demand(people: People) -> None:
+    garment = take_off(people("p4_man__base"), category="lower")
+
+    assert garment.landmarks is None
+    assert garment.lower is not None
+    assert garment.lower.legs is not None
+    assert garment.lower.waist.left[1] < garment.lower.hem.left[1]
+    assert [notice.name for notice in garment.notices] == []
+
+
+def test_what_lies_before_the_cloth_is_filled_with_cloth(people: People) -> None:
+    person = people("p2_woman__base")
+    stance = Stance.of(person)
+    x, y = int(stance.spine(stance.row(0.7))), int(stance.row(0.7))
+    patch = np.zeros(person.matte.alpha.shape, bool)
+    patch[y - 30 : y + 30, x - 30 : x + 30] = True
+    image = person.image.copy()
+    image[patch] = (0, 0, 255)
+
+    garment = take_off(relabelled(replace(person, image=image), patch, "hands"))
+
+    assert garment.alpha[patch].min() == 1
+    around = np.median(person.image[y - 30 : y + 30, x - 80 : x - 50].reshape(-1, 3), axis=0)
+    assert np.abs(garment.image[patch].mean(axis=0) - around).max() < 25
+
+
+def test_too_much_hidden_is_refused(people: People) -> None:
+    person = people("p2_woman__base")
+    stance = Stance.of(person)
+    rows = np.arange(person.image.shape[0])[:, None]
+    middle = (rows > stance.row(0.3)) & (rows < stance.row(0.8)) & person.parsing.region("upper")
+
+    with pytest.raises(InputError, match="hide") as refused:
+        take_off(relabelled(person, middle, "hands"))
+    assert refused.value.slug == "no-garment"
+
+
+def test_who_is_turned_away_is_refused(people: People) -> None:
+    person = people("p1_man__base")
+    points = person.pose.points.copy()
+    middle = points[[LEFT_SHOULDER, RIGHT_SHOULDER]].mean(axis=0)
+    points[[LEFT_SHOULDER, RIGHT_SHOULDER]] = middle + 0.3 * (
+        points[[LEFT_SHOULDER, RIGHT_SHOULDER]] - middle
+    )
+
+    with pytest.raises(InputError, match="front") as refused:
+        take_off(replace(person, pose=replace(person.pose, points=points)))
+    assert refused.value.slug == "body-not-visible"
+
+
+def test_bottoms_that_the_frame_cuts_at_the_hips_are_refused(people: People) -> None:
+    with pytest.raises(InputError) as refused:
+        take_off(people("p1_man__base"), category="lower")
+    assert refused.value.slug == "body-not-visible"
+
+
+def test_the_other_garment_of_the_photo_is_named(people: People) -> None:
+    notices = take_off(people("p4_man__base")).notices
+
+    assert [notice.name for notice in notices] == ["garment-category-unsure"]
+    assert "lower" in notices[0].detail
+
+
+def test_a_print_is_not_mirrored_into_a_hidden_part() -> None:
+    image = np.full((200, 200, 3), 200, np.uint8)
+    image[60:120, 20:80] = (220, 0, 0)  # a print on the left; what is hidden on the right touches it mirrored
+    missing = np.zeros((200, 200), bool)
+    missing[70:110, 125:155] = True
+    axis = np.full(200, 100, np.float32)
+
+    filled = fill_hidden(image, np.ones((200, 200), np.float32), missing, axis, 150.0)
+
+    assert np.abs(filled[missing].astype(int) - 200).max() < 12
+
+
+def test_light_from_the_side_is_evened_out_and_folds_stay() -> None:
+    x = np.linspace(-0.6, 0.6, 240, dtype=np.float32)[None]
+    fold = 1 + 0.1 * np.sin(np.arange(240, dtype=np.float32) / 6)[None]
+    lit = np.repeat(140 * fold * np.exp(0.4 * x), 200, axis=0)
+    image = np.clip(np.repeat(lit[..., None], 3, axis=2), 0, 255).astype(np.uint8)
+    axis = np.full(200, 120, np.float32)
+
+    even = evenly_lit(image, np.ones((200, 240), np.float32), axis, 200.0)
+
+    left, right = (float(np.median(part)) for part in (even[:, :80], even[:, -80:]))
+    assert abs(left - right) < 0.4 * abs(float(np.median(image[:, :80])) - float(np.median(image[:, -80:])))
+    assert even.std(axis=1).mean() > 6  # the folds
+    plain = np.full((200, 240, 3), 120, np.uint8)
+    assert (evenly_lit(plain, np.ones((200, 240), np.float32), axis, 200.0) == plain).all()

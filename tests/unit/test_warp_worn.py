@@ -1,0 +1,40 @@
+"""A worn garment put back on who wears it comes to lie where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from inference.engines.warp.body import measure
+from inference.engines.warp.lay import lay
+from preprocess.garment.worn import take_off
+from preprocess.types import Person
+
+
+@pytest.mark.parametrize("name", ["p1_man__tshirt_print", "p2_woman__base", "p4_man__base"])
+def test_a_worn_top_lies_where_it_was(name: str, people: Callable[[str], Person]) -> None:
+    """Collar and hem are not foreshortened a second time, and a print keeps its place."""
+    person = people(name)
+    body = measure(person)
+    garment = take_off(person)
+    laid = lay(garment, person, body)
+
+    assert garment.collar is not None
+    assert garment.landmarks is not None
+    unit = body.shoulder_width
+    lowest = laid.neckline[:, 1].max() - garment.collar.front[:, 1].max()
+    assert abs(lowest) < 0.025 * unit  # foreshortened again it lies .04 higher
+    covered = laid.alpha > 0.5
+    was = garment.alpha > 0.5
+    middle = np.abs(np.arange(was.shape[1]) - body.hip_mid[0]) < 0.3 * unit
+    hems = [
+        float(np.median(np.flatnonzero(mask.any(axis=1))[-1]))
+        for mask in (covered[:, middle], was[:, middle])
+    ]
+    assert abs(hems[0] - hems[1]) < 0.22 * unit
+    both = covered & was & middle[None]
+    both[: int(body.shoulder_mid[1] + 0.4 * unit)] = False
+    moved = np.abs(laid.rgb[both] - person.image[both].astype(np.float32)).mean()
+    assert moved < 25
