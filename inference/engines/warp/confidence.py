@@ -22,8 +22,8 @@ OF_PERSON = (
         name="pose-uncertain",
         detail="the body could not be read clearly in the photo",
         measure="pose_score",
-        start=0.8,
-        full=0.6,
+        start=0.88,
+        full=0.75,
         factor=0.6,
     ),
     Doubt(
@@ -39,16 +39,16 @@ OF_PERSON = (
         detail=_TURNED,
         measure="shoulder_depth",
         start=1.4,
-        full=1.8,
+        full=1.6,
         factor=0.6,
     ),
     Doubt(
         name="waist-unclear",
         detail="top and bottom clothes could not be told apart well",
         measure="waist_confidence",
-        start=0.4,
+        start=0.5,
         full=0.2,
-        factor=0.85,
+        factor=0.7,
     ),
     Doubt(
         name="face-hidden",
@@ -66,8 +66,8 @@ OF_GARMENT = (
         name="cutout-uncertain",
         detail="the garment hardly differs from its background",
         measure="cutout",
-        start=0.65,
-        full=0.0,
+        start=0.75,
+        full=0.5,
         factor=0.5,
     ),
     Doubt(
@@ -87,6 +87,14 @@ OF_GARMENT = (
         factor=0.85,
     ),
     Doubt(
+        name="taken-off",
+        detail="the garment was taken off somebody else: what arms and hair hid of it was filled in",
+        measure="worn",
+        start=0.5,
+        full=0.5,
+        factor=0.6,
+    ),
+    Doubt(
         name="thin-straps",
         detail="bare shoulders under straps have to be painted",
         measure="straps",
@@ -103,24 +111,24 @@ OF_FIT = (
         detail="the neck opening came out wider than usual",
         measure="neckline_width",
         start=0.7,  # crew, scoop and shirt collars of the development photos end within it
-        full=0.87,
-        factor=0.5,
+        full=0.9,
+        factor=0.7,
     ),
     Doubt(
         name="sleeve-unfolded",
         detail="a sleeve folded to its top was put on a raised arm",
         measure="unfolded",
-        start=30.0,  # degrees from the spine within which an arm hangs as a sleeve in a product photo does
-        full=48.0,
-        factor=0.45,
+        start=25.0,  # degrees from the spine within which an arm hangs as a sleeve in a product photo does
+        full=45.0,
+        factor=0.5,
     ),
     Doubt(
         name="cloth-stretched",
         detail="the garment had to be stretched a lot to fit the pose",
         measure="stretch",
-        start=2.0,
-        full=2.4,
-        factor=0.65,
+        start=1.24,
+        full=1.38,
+        factor=0.5,
     ),
     Doubt(
         name="outline-assumed",
@@ -138,17 +146,17 @@ OF_PICTURE = (
         name="skin-invented",
         detail="the old garment covered skin that had to be painted",
         measure="invented_skin",
-        start=0.08,
-        full=0.5,
-        factor=0.45,
+        start=0.12,
+        full=0.45,
+        factor=0.6,
     ),
     Doubt(
         name="old-garment-larger",
         detail="much of the old garment had to be painted over",
         measure="uncovered",
-        start=0.22,
-        full=0.42,
-        factor=0.55,
+        start=0.25,
+        full=0.55,
+        factor=0.6,
     ),
     Doubt(
         name="gaps-closed",
@@ -178,9 +186,9 @@ OF_PICTURE = (
         name="outline-torn",
         detail="the garment came out torn at its edge",
         measure="clefts",
-        start=0.007,
-        full=0.014,
-        factor=0.45,
+        start=0.012,
+        full=0.03,
+        factor=0.7,
     ),
     Doubt(
         name="layered-clothes",
@@ -230,9 +238,9 @@ def measures(
 
     Of the person: ``pose_score`` and ``waist_confidence`` (0..1), ``shoulders_shown`` (torso lengths),
     ``shoulder_depth`` (shoulder widths), ``face_hidden`` (0 or 1). Of the garment: ``cutout``, ``landmarks``,
-    ``collar`` (confidences 0..1), ``straps`` (0 or 1). Of the fit: ``neckline_width`` (shoulder widths; 0
-    with straps), ``unfolded`` (degrees of the higher arm where a sleeve had to be unfolded, else 0),
-    ``stretch`` (ratio), ``outline_seen`` (0..1).
+    ``collar`` (confidences 0..1), ``worn`` and ``straps`` (0 or 1). Of the fit: ``neckline_width`` (shoulder
+    widths; 0 with straps), ``unfolded`` (degrees of the higher arm where a sleeve had to be unfolded, else
+    0), ``stretch`` (ratio), ``outline_seen`` (0..1).
     """
     joints = body.arms.right.shoulder - body.arms.left.shoulder
     depth = float(abs(person.pose.depth[LEFT_SHOULDER] - person.pose.depth[RIGHT_SHOULDER]))
@@ -249,6 +257,7 @@ def measures(
         "cutout": garment.cutout_confidence,
         "landmarks": garment.landmarks.confidence if garment.landmarks is not None else 1.0,
         "collar": garment.collar.confidence if garment.collar is not None else 1.0,
+        "worn": float(garment.kind == "worn"),
         "straps": float(straps),
         "neckline_width": 0.0 if straps else neckline,
         "unfolded": raised_arm(body) if overlapping(garment) else 0.0,

@@ -8,8 +8,8 @@ SPEC = EngineSpec(
     name="warp",
     title="Warp (preview)",
     summary=(
-        "Cuts each garment out of its photo, fits it to the body by measured landmarks and lights it like the "
-        "scene. Runs on any CPU without downloads; a preview of the fit, not a generated photo."
+        "Cuts each garment out of its photo, fits it to the body by measured landmarks and lights it like "
+        "the scene. Runs on any CPU without downloads; a preview of the fit, not a generated photo."
     ),
     revision="2",
     code_license="Apache-2.0",

@@ -16,9 +16,20 @@ from preprocess.types import Garment, Person
 _OF_LEGS = ("thigh_angle", "thigh_length", "ankles_apart", "garment_shown")
 """Measures of the lower body that count; the others are those of the top."""
 
+_OF_TOPS = ("waist_confidence", "stretch", "collar", "unfolded")
+"""Measures that say little about a dress: it is cut to the waist, and good ones were stretched as much."""
+
 DOUBTS = (
-    *(doubt for doubt in upper.DOUBTS if doubt.measure != "waist_confidence"),
+    *(doubt for doubt in upper.DOUBTS if doubt.measure not in _OF_TOPS),
     *(doubt for doubt in lower.DOUBTS if doubt.measure in _OF_LEGS),
+    Doubt(
+        name="cloth-stretched",
+        detail="the garment had to be stretched a lot to fit the pose",
+        measure="stretch",
+        start=1.8,
+        full=3.0,
+        factor=0.6,
+    ),
     Doubt(
         name="legs-invented",
         detail="the old clothes covered legs that had to be painted",

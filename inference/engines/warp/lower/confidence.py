@@ -24,8 +24,8 @@ OF_PERSON = (
         name="pose-uncertain",
         detail="the body could not be read clearly in the photo",
         measure="pose_score",
-        start=0.8,
-        full=0.6,
+        start=0.88,
+        full=0.75,
         factor=0.6,
     ),
     Doubt(name="seated", detail=_SEATED, measure="thigh_angle", start=30.0, full=60.0, factor=0.4),
@@ -50,7 +50,7 @@ OF_PERSON = (
         name="waist-unclear",
         detail="top and bottom clothes could not be told apart well",
         measure="waist_confidence",
-        start=0.45,
+        start=0.5,
         full=0.2,
         factor=0.6,
     ),
@@ -91,6 +91,14 @@ OF_GARMENT = (
 )
 OF_PICTURE = (
     Doubt(
+        name="legs-short",
+        detail="short legs are drawn too short and too close together",
+        measure="hem",
+        start=0.3,  # on the legs: 0 = crotch, 1 = ankle; skirts to the knee are .5
+        full=0.15,
+        factor=0.6,
+    ),
+    Doubt(
         name="hardly-shown",
         detail="the frame or other clothes hide most of the garment; a full-length photo works better",
         measure="garment_shown",
@@ -111,9 +119,9 @@ OF_PICTURE = (
         name="old-garment-patterned",
         detail="the old garment is patterned: bits of it may remain beside arms and hands",
         measure="old_pattern",
-        start=20.0,
-        full=30.0,
-        factor=0.8,
+        start=12.0,
+        full=18.0,
+        factor=0.5,
     ),
     Doubt(
         name="background-filled",
