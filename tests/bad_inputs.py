@@ -194,9 +194,6 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         value("category", "lower"),
         field="category",
     ),
-    _option(
-        "worn photo on warp", value("engine", "warp"), value("photo", "worn"), field="photo", says="flat"
-    ),
     _option("bad photo kind", value("photo", "selfie"), field="photo", says="flat"),
     _option("bad format", value("format", "bmp"), field="format", says="png"),
     _option("bad quality", value("quality", "ultra"), field="quality"),

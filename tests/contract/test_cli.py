@@ -53,7 +53,7 @@ def test_try_writes_picture_and_mask(tmp_path: Path) -> None:
     ("arguments", "code", "says"),
     [
         ((GARMENT, GARMENT, "-o", "x.png"), REFUSED, "no-person (person)"),
-        ((PERSON, PERSON, "-o", "x.png"), REFUSED, "option-unsupported (garment)"),
+        ((PERSON, GARMENT, GARMENT, "-o", "x.png"), REFUSED, "category-conflict (garment[1])"),
         ((PERSON, GARMENT, "-o", "x.png", "--steps", "9"), REFUSED, "option-unsupported (steps)"),
         ((PERSON, GARMENT, "-o", "x.png", "--engine", "magic"), REFUSED, "engine-unknown (engine)"),
         ((PERSON, GARMENT, "-o", "x.png", "--photo", "selfie"), REFUSED, "option-unsupported (photo)"),

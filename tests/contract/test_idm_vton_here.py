@@ -59,10 +59,13 @@ def test_auto_takes_it_when_licence_weights_and_device_are_there(
 def test_garments_it_has_no_checkpoint_for_are_told_with_the_command(idm_vton_weights: Path) -> None:
     settings = Settings(weights=idm_vton_weights, device="cpu", accepted_licenses=("idm-vton",))
 
-    choice = choose("auto", engines_here(settings), settings, {"dress"})
+    engines = engines_here(settings)
+
+    choice = choose("idm-vton", engines, settings, {"dress"})
 
     assert choice.lacking.keys() == {"lower", "dress"}
     assert "cabine weights pull idm-vton --variant dc --accept-license" in choice.lacking["dress"]
+    assert choose("auto", engines, settings, {"dress"}).spec.name == "warp"
 
 
 def test_try_draws_with_it(idm_vton_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
