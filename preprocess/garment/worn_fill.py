@@ -27,6 +27,7 @@ LIT = 0.25
 DARKEST = 0.03
 """Light of cloth below which its shades say nothing."""
 MOST_LIT = 0.5
+"""Most of that difference that is evened out; four times as much is two colours, not light."""
 
 
 def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: float) -> Rgb:

@@ -22,6 +22,7 @@ APART, SAMPLED = 0.12, 0.45
 """Torso lengths from the estimated waist to where clothes are surely top or bottom, and how far from there
 their colours are learnt."""
 LEAST_SAMPLED = 300
+"""Fewer pixels of top or bottom say nothing about its colours."""
 DISTINCT = 0.6
 """Colours that overlap more than this (a dress, a suit) say nothing about a line."""
 CLEAR, FAINT = 1.5, 0.05
@@ -33,6 +34,7 @@ AWAY = 0.15
 STEEPEST, BEND = 2, 3.0
 """Rows by which the line may step from column to column, and what each of them costs."""
 LEAST_COLUMNS = 8
+"""Fewer columns are no line."""
 
 ALONG, ACROSS = 6, 4
 """Half length of the stretch of cloth, and rows above and below it, whose mean colours are compared."""

@@ -12,6 +12,7 @@ import pytest
 from inference.engines.warp.body import measure
 from inference.engines.warp.fit import fit_garment
 from inference.engines.warp.lay import lay
+from inference.engines.warp.neckline import lay_neckline, neck_opening
 from inference.engines.warp.silhouette import Silhouette, on_spine
 from inference.engines.warp.torso import torso_map
 from preprocess.types import BASIC_LABELS, Garment, Person
@@ -181,3 +182,22 @@ def test_a_print_is_neither_folded_nor_mirrored_nor_stretched(
     whole = np.linalg.lstsq(points - points.mean(axis=0), drawn - drawn.mean(axis=0), rcond=None)[0]
     longest, shortest = np.linalg.svd(whole, compute_uv=False)
     assert longest / shortest < 1.12
+
+
+def test_nothing_stands_up_beside_the_ends_of_a_neckline(people: People, garments: Garments) -> None:
+    """Cloth there is cut aslant: what is higher above an end than it is beside it belongs to the opening."""
+    person, garment = people("p1_man__base"), garments("longsleeve_stripes")
+    assert garment.landmarks is not None
+    body, silhouette = measure(person), Silhouette.of(person)
+    fit = fit_garment(garment.landmarks, person, body, silhouette)
+    torso = torso_map(garment, garment.landmarks, fit, body, silhouette)
+    line = lay_neckline(garment.collar, fit, torso)
+
+    opening = neck_opening(line, body, person.matte.alpha.shape)
+
+    for end, outward in ((line[0], -body.across), (line[-1], body.across)):
+        beside, above = (0.02 * body.shoulder_width * way for way in (outward, body.up))
+        x, y = (end + beside + 1.6 * above).astype(int)
+        assert opening[y, x] > 0.5
+        x, y = (end + beside - above).astype(int)
+        assert opening[y, x] == 0

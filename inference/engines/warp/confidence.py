@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inference.engines.warp.doubts import Doubt
+from inference.engines.warp.doubts import POSE_UNCERTAIN, Doubt
 from inference.engines.warp.types import Body, WarpedGarment
 from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
 from preprocess.types import Garment, Person
@@ -18,14 +18,7 @@ from preprocess.types import Garment, Person
 _TURNED = "the person is turned away; a frontal photo works better"
 
 OF_PERSON = (
-    Doubt(
-        name="pose-uncertain",
-        detail="the body could not be read clearly in the photo",
-        measure="pose_score",
-        start=0.88,
-        full=0.75,
-        factor=0.6,
-    ),
+    POSE_UNCERTAIN,
     Doubt(
         name="turned-away",
         detail=_TURNED,

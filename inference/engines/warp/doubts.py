@@ -42,6 +42,17 @@ class Doubt:
         return 1.0 - (1.0 - self.factor) * float(np.clip(share, 0.0, 1.0))
 
 
+POSE_UNCERTAIN = Doubt(
+    name="pose-uncertain",
+    detail="the body could not be read clearly in the photo",
+    measure="pose_score",
+    start=0.88,
+    full=0.75,
+    factor=0.6,
+)
+"""Counts whatever is put on."""
+
+
 def weighed(measures: Mapping[str, float], doubts: Iterable[Doubt]) -> tuple[float, tuple[Notice, ...]]:
     """Confidence 0..1 and the reasons for what is missing to 1, in the order of the table."""
     gravest: dict[str, tuple[float, Doubt]] = {}

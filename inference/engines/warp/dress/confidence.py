@@ -66,5 +66,4 @@ def measures(
         **lower.measures(person, stance, garment, shape, metrics),
         **upper.measures(person, stance.body, garment, warped, picture),
         "legs_invented": legs_invented,
-        "hem": fitted.hem,
     }

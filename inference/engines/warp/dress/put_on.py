@@ -18,7 +18,7 @@ from inference.engines.warp.lower.stance import Stance, measure_stance
 from inference.engines.warp.silhouette import Silhouette
 from inference.engines.warp.types import Step, TriedOn, WarpedGarment
 from preprocess.errors import InputError
-from preprocess.types import Garment, Person
+from preprocess.types import Garment, GarmentLandmarks, LowerLandmarks, Person
 
 
 def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
@@ -31,7 +31,8 @@ def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
     if garment.lower.legs is not None:
         raise InputError("category-conflict", "warp puts on dresses, but no jumpsuits yet", field="garment")
     stance = step("measure", lambda: measure_stance(person))
-    fitted, warped = step("lay", lambda: _lay(person, garment, stance))
+    marks, lower = garment.landmarks, garment.lower
+    fitted, warped = step("lay", lambda: _lay(person, garment, marks, lower, stance))
     bare, undressed, composed = step("compose", lambda: _compose(person, stance, fitted, warped))
     legs = float((bare.parts["legs"] * (1 - composed.cover)).sum()) / max(float(composed.cover.sum()), 1.0)
     measured = measures(person, stance, garment, fitted, warped, bare.metrics, composed.metrics, legs)
@@ -46,11 +47,11 @@ def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
     )
 
 
-def _lay(person: Person, garment: Garment, stance: Stance) -> tuple[DressFit, WarpedGarment]:
-    if garment.landmarks is None or garment.lower is None:
-        raise ValueError("a dress needs landmarks")
+def _lay(
+    person: Person, garment: Garment, marks: GarmentLandmarks, lower: LowerLandmarks, stance: Stance
+) -> tuple[DressFit, WarpedGarment]:
     silhouette = Silhouette.of(person)
-    fitted = fit_dress(garment, garment.landmarks, garment.lower, person, stance, silhouette)
+    fitted = fit_dress(garment, marks, lower, person, stance, silhouette)
     return fitted, lay_fitted(garment, fitted.marks, fitted.fit, person, stance.body, silhouette)
 
 

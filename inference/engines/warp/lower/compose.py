@@ -12,10 +12,11 @@ from inference.engines.warp.background import background_plate, detail
 from inference.engines.warp.fields import blur, grow, largest_gap, mix, shrink, smooth_fill, smoothstep, unmix
 from inference.engines.warp.light import light_of, shaded
 from inference.engines.warp.lower.lay import LaidLower
-from inference.engines.warp.lower.light import cast, light_factor
+from inference.engines.warp.lower.light import light_factor
 from inference.engines.warp.lower.skin import leg_plate
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.lower.view import View, view_of
+from inference.engines.warp.shading import cast
 from preprocess.types import Alpha, Person, Rgb
 
 _SPILL = 0.035
@@ -32,6 +33,8 @@ _MIDRIFF = 0.03
 """Square half hips of bare skin there that are one."""
 _LEAST_CHANGE = 1.0
 """Levels: a smaller difference to the photo is no change."""
+_BELOW_HEM = 0.3
+"""Depth of the shadow that a hem throws on bare legs, as ``shading.cast`` counts it."""
 _HEM = 0.04
 """Leg lengths by which legs are cleared beyond the hem that covers them."""
 
@@ -69,13 +72,13 @@ def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     view = view_of(person, stance, laid.box)
     layers = layers_of(view, stance, laid, person.waist)
     background = background_plate(view.photo, view.matte, view.unit)
-    skin = leg_plate(person, view) * cast(laid.alpha, 0.07 * view.unit, 0.3)[..., None]
+    light = light_of(person, stance.body)
+    skin = leg_plate(person, view) * (1 - _BELOW_HEM * cast(laid.alpha, 0.07 * view.unit, light))[..., None]
     under = mix(background, skin, layers.skin)
     core = shrink(_next_above(view, laid.shape.waist) > 0.9, 0.03 * view.unit)
     if core.any():
         under = mix(under, smooth_fill(view.photo, core), layers.above)
     picture = mix(view.photo, under, layers.removed)
-    light = light_of(person, stance.body)
     factor = light_factor(view, laid, layers.front, light)
     picture = mix(picture, shaded(laid.rgb, factor, light), layers.cover)
     own = unmix(view.photo, np.maximum(layers.front, 1 - view.matte), 0.1 * view.unit)
@@ -195,15 +198,12 @@ def _metrics(view: View, laid: LaidLower, layers: Layers, background: FloatRgb) 
     area = max(float(layers.cover.sum()), 1.0)
     gone = layers.removed * (1 - layers.cover)
     clear = ~grow(view.matte > 0.03, 0.05 * view.unit)
-    old = float(view.lower.sum())
     return {
         "invented_skin": float((gone * layers.skin).sum()) / area,
         "uncovered": float((gone * (1 - layers.skin)).sum()) / area,
         "filled_above": float((gone * (1 - layers.skin) * layers.above).sum()) / area,
         "arms_over": float((laid.alpha * view.arms).sum()) / area,
-        "top_over": float((laid.alpha * view.upper).sum()) / area,
         "background_texture": detail(view.photo, clear),
-        "old_garment": old / area,
         "old_pattern": view.pattern,
         "garment_shown": area / max(laid.whole_area, 1.0),
     }

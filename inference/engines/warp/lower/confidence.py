@@ -1,7 +1,7 @@
 """How far the picture of a lower garment can be trusted, from measurements that are there anyway.
 
-The table was set by eye on the development photos: wrong pictures should fall below 0.5, good ones stay
-above.
+The table was set on pictures judged by eye before their scores were seen (docs/quality.md): wrong ones
+should fall below 0.5, good ones stay above it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inference.engines.warp.doubts import Doubt
+from inference.engines.warp.doubts import POSE_UNCERTAIN, Doubt
 from inference.engines.warp.lower.shape import Shape
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.types import Vec
@@ -20,14 +20,7 @@ _SEATED = "the person sits or lifts a leg; a photo of somebody who stands works 
 _INVENTED = "the old clothes covered legs that had to be painted"
 
 OF_PERSON = (
-    Doubt(
-        name="pose-uncertain",
-        detail="the body could not be read clearly in the photo",
-        measure="pose_score",
-        start=0.88,
-        full=0.75,
-        factor=0.6,
-    ),
+    POSE_UNCERTAIN,
     Doubt(name="seated", detail=_SEATED, measure="thigh_angle", start=30.0, full=60.0, factor=0.4),
     Doubt(name="seated", detail=_SEATED, measure="thigh_length", start=0.62, full=0.45, factor=0.5),
     Doubt(

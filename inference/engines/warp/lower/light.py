@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.engines.warp.fields import Float, blur, smoothstep
+from inference.engines.warp.fields import Float, smoothstep
 from inference.engines.warp.folds import old_folds
 from inference.engines.warp.light import Light, across_rows
 from inference.engines.warp.lower.lay import LaidLower
 from inference.engines.warp.lower.view import View
+from inference.engines.warp.shading import cast
 from preprocess.types import Alpha
 
 _SIDE = 0.14
@@ -17,6 +18,8 @@ _INNER = 0.28
 """The same between the thighs, where the other leg takes the light; gone at the knee."""
 _CREASE = 0.18
 """Darkening right where the thighs meet."""
+_TOP, _ARMS = 0.38, 0.22
+"""Depth of the shadows below the hem of a top that hangs over, and beside arms and hands."""
 
 
 def light_factor(view: View, laid: LaidLower, front: Alpha, light: Light) -> Float:
@@ -25,7 +28,9 @@ def light_factor(view: View, laid: LaidLower, front: Alpha, light: Light) -> Flo
     rows = across_rows(laid.alpha)
     factor = form(laid) * folds * (1.0 + light.side * rows)
     mean = float((factor * laid.alpha).sum() / max(float(laid.alpha.sum()), 1.0))
-    shadow = cast(view.upper * front, 0.06 * view.unit, 0.38) * cast(view.arms, 0.05 * view.unit, 0.22)
+    shadow = (1 - _TOP * cast(view.upper * front, 0.06 * view.unit, light)) * (
+        1 - _ARMS * cast(view.arms, 0.05 * view.unit, light)
+    )
     return np.asarray(factor / max(mean, 0.5) * shadow, np.float32)
 
 
@@ -40,12 +45,3 @@ def form(laid: LaidLower) -> Float:
     high = starts * (0.45 + 0.55 * (1 - smoothstep(laid.leg, 0.1, 0.55)))
     inner = _INNER * high * smoothstep(laid.across, 0.1, 1.0)
     return np.asarray(1 - outer - inner - _CREASE * starts * smoothstep(laid.across, 0.8, 1.0), np.float32)
-
-
-def cast(layer: Alpha, reach: float, depth: float) -> Float:
-    """``(h, w)`` factor of the shadow that a layer throws downwards beside itself."""
-    fallen = blur(layer, reach)
-    below = max(1, int(0.6 * reach))
-    fallen = np.roll(fallen, below, axis=0)
-    fallen[:below] = 0.0
-    return np.asarray(1 - depth * fallen * (1 - layer), np.float32)

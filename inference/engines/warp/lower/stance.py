@@ -141,7 +141,7 @@ def _leg(
     fall = -body.up
     if not knee_seen:  # the model's guess has the right direction, more or less, and is too short
         knee = hip + _direction(0.5 * _direction(knee - hip) + fall) * _THIGH * body.torso_length
-        knee[1] = max(knee[1], height - 1.0) if ankle_seen is False and knee[1] < height else knee[1]
+        knee[1] = max(knee[1], height - 1.0) if not ankle_seen and knee[1] < height else knee[1]
     if not ankle_seen:
         ankle = knee + _direction(0.5 * _direction(knee - hip) + fall) * _SHIN * body.torso_length
         toe = ankle + fall * 0.2 * body.torso_length

@@ -24,6 +24,7 @@ _CUFF = 0.3
 _THREAD = 0.03
 """Half hips: thinner parts of a shoe are the edges of a cuff that was taken off it."""
 _LEAST_CLOTH = 500
+"""Fewer pixels of the old garment say nothing about its colour."""
 _PLAIN = 14.0
 """Median Lab distance from its median colour up to which a cloth is plain."""
 
