@@ -174,7 +174,10 @@ class LabelMap:
 
     def weight(self, *names: str) -> Alpha:
         """Sum of the memberships of some labels of this convention, ``float32 (H, W)``."""
-        return np.asarray(self.soft[..., self.indices(*names)].sum(axis=-1, dtype=np.float32))
+        first, *others = (self.soft[..., index].astype(np.float32) for index in self.indices(*names))
+        for other in others:
+            first += other
+        return first
 
     def region(self, *names: str) -> NDArray[np.bool_]:
         """Pixels whose label is one of ``names``, labels of this convention."""

@@ -125,11 +125,11 @@ def _sleeves(wearing: Wearing, frame: tuple[int, ...]) -> Sides[SleeveLayer] | N
     sleeves = wearing.marks.sleeves
     if sleeves is None:
         return None
-    garment, box = wearing.garment, wearing.box
+    garment = wearing.garment
     cloth = cloth_for(bleed(garment.image, garment.alpha), wearing.fit.scale)
     layers: dict[str, SleeveLayer] = {}
     for side, _ in SIDES:
-        layer = lay_sleeve(wearing, sleeves[side], side, cloth)
+        layer, box = lay_sleeve(wearing, sleeves[side], side, cloth)
         layers[side] = SleeveLayer(
             rgb=_placed(layer.rgb, box, frame),
             alpha=_placed(layer.alpha, box, frame),

@@ -57,10 +57,12 @@ def bleed(image: Rgb, alpha: Alpha) -> Rgb:
     _, labels = cv2.distanceTransformWithLabels(
         1 - sure, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    colours = np.zeros((int(labels.max()) + 1, 3), dtype=np.uint8)
     inside = sure > 0
-    colours[labels[inside]] = image[inside]
-    spread = colours[labels]
+    # One lookup of four bytes is much faster than three of one.
+    packed = np.dstack([image, sure]).view(np.uint32)[..., 0]
+    colours = np.zeros(int(labels.max()) + 1, dtype=np.uint32)
+    colours[labels[inside]] = packed[inside]
+    spread = np.ascontiguousarray(colours[labels].view(np.uint8).reshape(*labels.shape, 4)[..., :3])
     # Nearest-pixel rays look combed: soften what was made up, keep what was seen.
     soft = cv2.GaussianBlur(spread, (0, 0), 1.5)
     return np.asarray(np.where(inside[..., None], image, soft), dtype=np.uint8)

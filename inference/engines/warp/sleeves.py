@@ -17,7 +17,7 @@ from inference.engines.warp.resample import Cloth
 from inference.engines.warp.silhouette import SideName
 from inference.engines.warp.sleeve_plan import ROWS, SleevePlan, even, plan_sleeve
 from inference.engines.warp.types import SleeveLayer
-from inference.engines.warp.wearing import Wearing
+from inference.engines.warp.wearing import Box, Wearing
 from preprocess.types import Alpha, Sleeve
 
 Array = NDArray[np.float64]
@@ -42,12 +42,15 @@ _SETTLE = 0.35
 """Share of the sleeve over which it turns from the torso's map into the arm's."""
 
 
-def lay_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName, cloth: Cloth) -> SleeveLayer:
-    """Draw one sleeve; arrays have the size of ``wearing.box``. ``cloth`` is the garment's, bled past its
-    edge."""
+def lay_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName, cloth: Cloth) -> tuple[SleeveLayer, Box]:
+    """Draw one sleeve in the part of ``wearing.box`` that it covers, which comes with it.
+
+    ``cloth`` is the garment's, bled past its edge.
+    """
     plan = plan_sleeve(wearing, sleeve, side)
     strip = _strip(wearing, sleeve, side, plan)
-    drawn = mesh_map(strip.source, strip.target, *wearing.box)
+    box = _covered(strip.target, wearing.box)
+    drawn = mesh_map(strip.source, strip.target, *box)
     share = drawn.grid[..., 1] / (_COLUMNS - 1) * (1 + 2 * _MARGIN) - _MARGIN  # 0 outer edge, 1 inner edge
     rows = drawn.grid[..., 0] - _INWARD_ROWS  # 0 at the armhole
     fade = np.clip(1 + rows / _INWARD_ROWS, 0.0, 1.0)
@@ -59,12 +62,23 @@ def lay_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName, cloth: Cloth) -
     )
     # The last row is there for the matte's own curve; where the matte goes on, the mesh must not show.
     alpha *= np.clip(2 * (ROWS - rows), 0.0, 1.0) * drawn.covered
-    return SleeveLayer(
+    layer = SleeveLayer(
         rgb=cloth.colours(_sources(strip, drawn, share, _INSET)),
         alpha=alpha.astype(np.float32),
         across=(np.clip(2 * share - 1, -1.0, 1.0) * drawn.covered).astype(np.float32),
         reach=plan.reach,
     )
+    return layer, box
+
+
+def _covered(target: Array, box: Box) -> Box:
+    """Part of ``box`` that a mesh touches, at least one pixel."""
+    x0, y0, width, height = box
+    low = np.floor(target.min(axis=(0, 1)) - 1)
+    high = np.ceil(target.max(axis=(0, 1)) + 1)
+    left, top = int(np.clip(low[0], x0, x0 + width - 1)), int(np.clip(low[1], y0, y0 + height - 1))
+    right, bottom = int(np.clip(high[0], left + 1, x0 + width)), int(np.clip(high[1], top + 1, y0 + height))
+    return left, top, right - left, bottom - top
 
 
 @dataclass(frozen=True, kw_only=True)
