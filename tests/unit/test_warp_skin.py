@@ -14,6 +14,8 @@ from inference.engines.warp.lay import lay
 from inference.engines.warp.limbs import place_limb
 from inference.engines.warp.pores import pores
 from inference.engines.warp.relief import Relief, light_on, shading
+from inference.engines.warp.seam import seam
+from inference.engines.warp.skin import jewellery
 from inference.engines.warp.types import Arm
 from preprocess.types import Garment, Person
 
@@ -94,6 +96,47 @@ def test_without_enough_skin_there_is_grain() -> None:
     target[50:150, 50:150] = True
     texture = pores(photo, (nothing,), target, 200.0)
     assert 0.002 < texture[target].std() < 0.02
+
+
+def test_painted_skin_meets_the_real_one_and_keeps_its_own_tone_far_away() -> None:
+    photo = np.full((200, 200, 3), 120.0, np.float32)
+    photo[:, :20] = [160.0, 120.0, 100.0]
+    painted = np.full_like(photo, 120.0)
+    border = np.zeros((200, 200), bool)
+    border[:, :20] = True
+    met = painted * seam(painted, photo, border, 80.0)
+    assert np.abs(met[:, 14] - photo[:, 14]).max() < 2.0
+    assert np.abs(np.diff(met[100, 20:], axis=0)).max() < 1.5
+    np.testing.assert_array_equal(met[:, 110:], painted[:, 110:])
+
+
+def test_what_is_no_skin_does_not_stain_the_painted_one() -> None:
+    painted = np.full((120, 120, 3), 150.0, np.float32)
+    photo = painted.copy()
+    photo[:, :20] = 30.0
+    border = np.zeros((120, 120), bool)
+    border[:, :20] = True
+    np.testing.assert_array_equal(seam(painted, photo, border, 60.0), np.ones_like(painted))
+
+
+def test_a_bracelet_is_told_from_the_arm_that_is_mirrored() -> None:
+    bone = Arm(
+        shoulder=np.array([100.0, 20.0]),
+        elbow=np.array([100.0, 120.0]),
+        wrist=np.array([100.0, 220.0]),
+        hand=np.array([100.0, 240.0]),
+        visible=1.0,
+    )
+    limb = place_limb(bone, (260, 200), 160.0)
+    across = np.clip(np.abs(np.arange(200, dtype=np.float32) - 100.0) / 20.0, 0.0, 1.0)
+    photo = np.broadcast_to((180.0 - 40.0 * across**2)[None, :, None], (260, 200, 3)).astype(np.float32)
+    worn = photo.copy()
+    worn[160:163, 80:120] += 60.0
+    inside = np.abs(limb.across) < 0.8
+    assert not (jewellery(photo, limb) & inside).any()
+    found = jewellery(worn, limb)
+    assert found[161, 90:110].all()
+    assert not (found & inside)[:140].any()
 
 
 def test_limbs_of_other_widths() -> None:

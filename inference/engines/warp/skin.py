@@ -13,6 +13,7 @@ from inference.engines.warp.fields import (
     blur,
     box_of,
     grow,
+    luma,
     mix,
     shrink,
     smooth_fill,
@@ -21,7 +22,8 @@ from inference.engines.warp.fields import (
 from inference.engines.warp.limbs import Limb, unrolled
 from inference.engines.warp.pores import pores
 from inference.engines.warp.relief import light_on, relief_of, shading
-from inference.engines.warp.scene import Scene, garment_cover
+from inference.engines.warp.scene import Parts, Scene, garment_cover
+from inference.engines.warp.seam import seam
 from preprocess.types import Alpha, Sides
 
 _SHADOWED = 0.03
@@ -53,16 +55,33 @@ _ARM_BEGINS = (0.1, 0.35)
 _OCCLUDED = 0.3
 """Darkening of an arm right beside the torso."""
 
+_FINE = 0.2
+"""Half widths of an arm: jewellery and tattoos have details this small."""
+
+_STANDS_OUT = 12.0
+"""Levels by which such details differ from the skin around them; veins and hair do by less."""
+
 _UNSHADOWED = 0.06
 """Arm lengths below an old cuff from which the skin is out of its shadow."""
 
 _MIRROR = (0.25, 0.6)
 """Arm lengths from the bare stretch over which its mirror image, soon seen as a repeat, fades out."""
 
-_SKIN_LIGHTNESS = 18.0
+_SEAM = 0.06
+"""Shoulder widths of real skin beside the plate that it has to meet."""
+
+_SEAM_TRIM = 0.008
+"""Shoulder widths of that skin's own border, mixed with cloth or background."""
+
+_SEAM_REACH = 0.8
+"""Shoulder widths over which the plate returns to its own tone."""
+
+_LIT = 5.0
+_SKIN_LIGHTNESS = 23.0
 _SKIN_HUE = 13.0
-"""Lab distances (lightness; a and b together) from the median of the visible skin within which colours are
-carried on."""
+"""Lab distances from the median of the visible skin within which colours are carried on: lightness around
+a value ``_LIT`` lighter (the lit side of an arm is skin, the deepest shadow says nothing); a and b
+together."""
 
 _MIN_SKIN = 200
 """Fewer pixels of skin say nothing about its colour."""
@@ -79,7 +98,9 @@ def skin_plate(scene: Scene, limbs: Sides[Limb], bare: Alpha) -> FloatRgb:
     """
     parts = scene.parts
     lit = ~grow(parts.upper > 0.5, _SHADOWED * scene.unit)
-    core = of_skin_colour(scene.photo, shrink(parts.skin > 0.9, 0.012 * scene.unit) & lit)
+    real = shrink(parts.skin > 0.9, 0.012 * scene.unit) & lit
+    on_limb = parts.arms + parts.hands > 0.5
+    core = of_skin_colour(scene.photo, real & on_limb) | of_skin_colour(scene.photo, real & ~on_limb)
     kept = scene.matte * (1.0 - parts.upper)
     relief = relief_of(scene, limbs, np.maximum(np.maximum(kept, bare), garment_cover(scene.garment)))
     body = core & (parts.face < 0.5)
@@ -92,7 +113,14 @@ def skin_plate(scene: Scene, limbs: Sides[Limb], bare: Alpha) -> FloatRgb:
     plate *= 1.0 + texture[..., None]
     for limb in (limbs.left, limbs.right):
         plate = _copy_limb(plate, scene.photo, core, limb)
+    plate *= seam(plate, scene.photo, _beside(parts, bare, scene.unit), _SEAM_REACH * scene.unit)
     return np.asarray(np.clip(plate, 0.0, 255.0), np.float32)
+
+
+def _beside(parts: Parts, bare: Alpha, unit: float) -> Bool:
+    """Real skin along the border of ``bare``; the face has its own colour and an edge, the chin."""
+    real = shrink(parts.neck + parts.arms + parts.hands > 0.9, _SEAM_TRIM * unit)
+    return real & (bare < 0.02) & grow(bare > 0.5, _SEAM * unit)
 
 
 def of_skin_colour(photo: FloatRgb, region: Bool) -> Bool:
@@ -101,9 +129,11 @@ def of_skin_colour(photo: FloatRgb, region: Bool) -> Bool:
         return np.zeros_like(region)
     pixels = blur(photo, 1.5)[region][None] / 255.0
     lab = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB), np.float32)[0]
-    gap = np.abs(lab - np.median(lab, axis=0))
+    gap = lab - np.median(lab, axis=0)
     usual = np.zeros_like(region)
-    usual[region] = (gap[:, 0] < _SKIN_LIGHTNESS) & (np.hypot(gap[:, 1], gap[:, 2]) < _SKIN_HUE)
+    usual[region] = (np.abs(gap[:, 0] - _LIT) < _SKIN_LIGHTNESS) & (
+        np.hypot(gap[:, 1], gap[:, 2]) < _SKIN_HUE
+    )
     return usual
 
 
@@ -139,6 +169,17 @@ def touched_by_cloth(scene: Scene, limbs: Sides[Limb]) -> Float:
     return np.asarray(1.0 - _OCCLUDED * near * on_arm, np.float32)
 
 
+def jewellery(photo: FloatRgb, limb: Limb) -> Bool:
+    """What stands out of an arm by fine contrast: bracelets, watches, ink. One of each is enough."""
+    found = np.zeros(limb.along.shape, np.bool_)
+    window = box_of(np.abs(limb.across) < 1.3)
+    width = float(limb.profile.mean())
+    light = luma(photo[window])
+    fine = np.abs(light - blur(light, _FINE * width))
+    found[window] = grow(blur(fine, 1.0) > _STANDS_OUT, _FINE * width)
+    return found
+
+
 def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> FloatRgb:
     """Mirror the visible stretch of the limb into the hidden one: real tone, real shading, real texture."""
     if limb.seen is None:
@@ -155,7 +196,8 @@ def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> Floa
     source = np.asarray(low + np.minimum(phase, period - phase), np.float32)
     at = unrolled(limb, source, np.clip(across, -0.97, 0.97))
     copied = cv2.remap(photo, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    valid = cv2.remap(core.astype(np.float32), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    plain = core & ~jewellery(photo, limb)
+    valid = cv2.remap(plain.astype(np.float32), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     weight = blur(np.asarray(valid, np.float32), 2.0) * smoothstep(-np.abs(across), -1.3, -1.0)
     weight *= smoothstep(beyond, -0.02, 0.0) * (1.0 - smoothstep(beyond, *_MIRROR))
     mixed = plate.copy()

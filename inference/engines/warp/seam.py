@@ -1,0 +1,30 @@
+"""A painted surface that meets the real one beside it without a line."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from inference.engines.base import FloatRgb
+from inference.engines.warp.fields import Bool, smooth_fill, smoothstep
+
+_LIMIT = 0.6
+"""Logarithm of the largest ratio between real and painted: more is another material, not another light."""
+
+_DARKEST = 8.0
+"""Levels below which ratios are noise."""
+
+
+def seam(painted: FloatRgb, photo: FloatRgb, border: Bool, reach: float) -> FloatRgb:
+    """``float32 (h, w, 3)`` factor for ``painted``, 1 where nothing is known.
+
+    A membrane stretched over the ratio of the two colours on ``border``, pixels of ``photo`` that show the
+    real surface (Perez et al., Poisson Image Editing, 2003), slack ``reach`` pixels away from it.
+    """
+    ratio = np.log(np.maximum(photo, _DARKEST) / np.maximum(painted, _DARKEST))
+    border = border & (np.abs(ratio).max(axis=-1) < _LIMIT)
+    if not border.any():
+        return np.ones_like(painted)
+    distance = cv2.distanceTransform((~border).astype(np.uint8), cv2.DIST_L2, 5)
+    hold = 1.0 - smoothstep(np.asarray(distance, np.float32), 0.0, reach)
+    return np.asarray(np.exp(smooth_fill(ratio, border) * hold[..., None]), np.float32)
