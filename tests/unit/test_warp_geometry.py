@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.engines.warp.freeform import FreeForm, Lattice, Pins, Shape, fit_freeform
 from inference.engines.warp.mesh import mesh_map
 from inference.engines.warp.rays import first_exit
 from inference.engines.warp.resample import bleed, cloth_for
-from inference.engines.warp.tps import fit_tps
 
 
 def _grid(rows: int, columns: int, width: float, height: float) -> np.ndarray:
@@ -22,34 +22,68 @@ def _scattered(seed: int, count: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0, 500, (count, 2))
 
 
+def _fitted(points: np.ndarray, values: np.ndarray, rigid: float = 0.0, bending: float = 1e-4) -> FreeForm:
+    lattice = Lattice.over(points, 40.0, 60.0)
+    places = lattice.middles(2)
+    shape = Shape(
+        points=places,
+        rigid=np.full(len(places), rigid),
+        sized=np.zeros(len(places)),
+        similarity=0j,
+    )
+    return fit_freeform(
+        lattice, Pins(points=points, values=values, weights=np.ones(len(points))), shape, bending
+    )
+
+
 @given(seed=st.integers(0, 10_000), count=st.integers(4, 40))
 @settings(max_examples=30, deadline=None)
-def test_spline_goes_through_its_points(seed: int, count: int) -> None:
-    points = _scattered(seed, count)
-    values = points * 0.8 + _scattered(seed + 1, count) * 0.02
-    spline = fit_tps(points, values, stiffness=0.0)
-    assert np.abs(spline(points) - values).max() < 0.05
+def test_a_free_form_reproduces_turning_scaling_and_shearing(seed: int, count: int) -> None:
+    points = np.random.default_rng(seed).uniform(0, 500, (count, 2))
+    matrix = np.array([[1.2, -0.5], [0.4, 0.9]])
+    spline = _fitted(points, points @ matrix.T + (30, -12))
+    elsewhere = np.random.default_rng(seed + 1).uniform(points.min(axis=0), points.max(axis=0), (50, 2))
+    assert np.abs(spline(points) - (points @ matrix.T + (30, -12))).max() < 0.05
+    if count > 6:
+        assert np.abs(spline(elsewhere) - (elsewhere @ matrix.T + (30, -12))).max() < 1.0
 
 
-def test_spline_of_equal_points_is_the_identity() -> None:
-    points = _scattered(3, 20)
-    dense = fit_tps(points, points).dense(40, 60, 50, 30)
+def test_a_free_form_of_equal_points_is_the_identity() -> None:
+    dense = _fitted(_scattered(3, 20), _scattered(3, 20)).dense(40, 60, 50, 30)
     x, y = np.meshgrid(np.arange(40, 90) + 0.5, np.arange(60, 90) + 0.5)
     assert np.abs(dense - np.stack([x, y], axis=-1)).max() < 1e-2
 
 
-def test_spline_reproduces_turning_and_scaling() -> None:
-    points = _scattered(5, 12)
-    turn = np.array([[0.6, -0.8], [0.8, 0.6]]) * 1.7
-    spline = fit_tps(points, points @ turn.T + (30, -12))
-    elsewhere = _scattered(6, 50)
-    assert np.abs(spline(elsewhere) - (elsewhere @ turn.T + (30, -12))).max() < 1e-3
-    assert np.abs(spline.jacobian(elsewhere) - turn).max() < 1e-4
+def test_a_free_form_keeps_shapes_where_it_is_told_to() -> None:
+    """Pins that stretch cloth to twice its width leave a rigid print as it was and stretch what is beside."""
+    points = _grid(6, 6, 500, 500).reshape(-1, 2)
+    edge = (points[:, 0] < 1) | (points[:, 0] > 499)
+    lattice = Lattice.over(points, 40.0, 60.0)
+    places = lattice.middles(2)
+    printed = np.abs(places - 250).max(axis=1) < 90
+    spline = fit_freeform(
+        lattice,
+        Pins(points=points[edge], values=points[edge] * (2, 1), weights=np.ones(int(edge.sum()))),
+        Shape(points=places, rigid=1e5 * printed, sized=np.zeros(len(places)), similarity=0j),
+        0.1,
+    )
+    for place, least, most in ((np.array([[250.0, 250.0]]), 1.0, 1.03), (np.array([[60.0, 250.0]]), 1.5, 9)):
+        axes = np.linalg.svd(spline.jacobian(place)[0], compute_uv=False)
+        assert least <= axes[0] / axes[1] <= most
+
+
+def test_slopes_of_a_free_form_are_its_differences() -> None:
+    points = _scattered(7, 25)
+    spline = _fitted(points, points + 20 * np.sin(points / 80))
+    elsewhere, step = np.random.default_rng(8).uniform(-100, 700, (40, 2)), 1e-3
+    for k, way in enumerate(np.eye(2) * step):
+        difference = (spline(elsewhere + way) - spline(elsewhere - way)) / (2 * step)
+        assert np.abs(difference - spline.jacobian(elsewhere)[:, :, k]).max() < 1e-4
 
 
 def test_inverse_leads_back() -> None:
     points = _scattered(7, 25)
-    spline = fit_tps(points, points + 6 * np.sin(points / 80))
+    spline = _fitted(points, points + 6 * np.sin(points / 80))
     elsewhere = np.random.default_rng(8).uniform(100, 400, (40, 2))
     assert np.abs(spline.invert(spline(elsewhere), elsewhere + 5) - elsewhere).max() < 1e-3
 
@@ -63,15 +97,10 @@ def test_inverse_leads_back() -> None:
     ],
     ids=["one point", "repeated", "collinear"],
 )
-def test_degenerate_points_do_not_break_a_spline(points: np.ndarray) -> None:
-    spline = fit_tps(points, points)
+def test_degenerate_points_do_not_break_a_free_form(points: np.ndarray) -> None:
+    spline = _fitted(points, points, rigid=1e-3)
     assert np.isfinite(spline.dense(0, 0, 20, 20)).all()
     assert np.abs(spline(points) - points).max() < 0.5
-
-
-def test_spline_says_what_it_needs() -> None:
-    with pytest.raises(ValueError, match="two arrays"):
-        fit_tps(np.zeros((3, 2)), np.zeros((4, 2)))
 
 
 def test_mesh_of_equal_grids_is_the_identity() -> None:
@@ -116,7 +145,7 @@ def test_shrunk_cloth_does_not_alias() -> None:
     stripes = np.zeros((200, 200, 3), np.uint8)
     stripes[::2] = 255  # finer than the target's pixels
     cloth = cloth_for(stripes, 0.3)
-    target = fit_tps(_scattered(1, 5), _scattered(1, 5) / 0.3).dense(5, 5, 40, 40)
+    target = _fitted(_scattered(1, 5), _scattered(1, 5) / 0.3).dense(5, 5, 40, 40)
     assert np.abs(cloth.colours(target) - 127.5).max() < 30
 
 

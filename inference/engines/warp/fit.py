@@ -36,6 +36,8 @@ _LOOSE = 0.5
 """Share of the cloth beyond that which stands away sideways instead of falling in folds."""
 _CLOTH = 0.018
 """How far cloth lies outside the body's outline, in shoulder widths."""
+_HUGS, _HANGS = 1.1, 1.3
+"""Cloth this much wider than the body lies on it, or hangs straight from the chest in its own cut."""
 _NECK_MOST = 0.95
 """Widest neck opening, in lengths of the shoulder slope: wider ones would slip off."""
 _ROUND_NECK = 0.035
@@ -170,6 +172,9 @@ def _half_widths(
     loose[0] *= 0.5  # held up by the armhole
     widths = body_half + loose
     widths[0] = np.clip(widths[0], _ARMPIT_HALF[0] * unit, _ARMPIT_HALF[1] * unit)
+    free = np.clip((cloth / body_half - _HUGS) / (_HANGS - _HUGS), 0.0, 1.0)
+    hung = np.maximum.accumulate(widths[:2].mean() * cloth / cloth[:2].mean())
+    widths += free * np.maximum(hung - widths, 0.0)
     return widths, float(np.mean(seen))
 
 

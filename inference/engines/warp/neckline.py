@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from inference.engines.warp.fit import Array, Fit
-from inference.engines.warp.tps import Tps
+from inference.engines.warp.freeform import FreeForm
 from inference.engines.warp.types import Body
 from preprocess.types import Alpha, Collar, Points
 
@@ -18,7 +18,7 @@ _SHIFT = 4
 """Sub-pixel bits of OpenCV's polygon filler."""
 
 
-def lay_neckline(collar: Collar | None, fit: Fit, torso: Tps) -> Points:
+def lay_neckline(collar: Collar | None, fit: Fit, torso: FreeForm) -> Points:
     """Front edge of the collar on the person ``(n, 2)``, left to right, from neck point to neck point."""
     if collar is None or len(collar.front) < 2:
         t = np.linspace(0.0, 1.0, _COUNT)[:, None]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from inference.engines.warp.fit import Array, Fit
+from inference.engines.warp.freeform import FreeForm, Lattice, Pins, Shape, fit_freeform
+from inference.engines.warp.prints import held
 from inference.engines.warp.rays import first_exit
 from inference.engines.warp.silhouette import SIDES, SideName, Silhouette, on_spine
 from inference.engines.warp.sizes import cloth_half_widths
-from inference.engines.warp.tps import Tps, fit_tps
 from inference.engines.warp.types import Body, Vec
 from preprocess.types import Garment, GarmentLandmarks
 
@@ -33,22 +34,63 @@ _CLOTH = 0.008
 _EDGE_RANGE = (-0.01, 0.06)
 """How far in and out the silhouette is followed off the straight shoulder line, in shoulder widths: hardly
 inwards, where hair or a badly seen edge eats into the shoulder."""
-_STIFFER = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 100.0)
+_STIFFER = (100.0, 1e3, 1e4, 1e5, 1e7)
 """Bending penalties tried in turn until the map does not fold; the last is all but affine."""
+_GRID = 0.13
+"""Cells of the map, in shoulder widths."""
+_PER_CELL = 2
+"""Places per cell and axis at which it keeps shapes."""
+_MARGIN = 0.3
+"""How far the map goes beyond the landmarks, in shoulder widths: collars, flared hems."""
+_STRAIN = 0.04
+"""Distortion that costs as much as the pins' own inaccuracy."""
+_FIRST, _LOOSE, _PLAIN, _PRINT = 1.0, 0.1, 2.0, 30.0
+"""How strictly cloth keeps its shape: in the first fit, at the outline, within it, and more where it is
+printed."""
+_SIZED = 0.15
+"""... and its size and direction."""
+_COLLAR_PINS = 7
+"""Points of a collar's front edge that are pinned."""
+_ON_EDGE_WITHIN, _COLLAR_WITHIN, _INNER_WITHIN = 0.009, 0.012, 0.08
+"""How exactly landmarks are met: on the outline, at the collar, within; shoulder widths."""
+
+Pairs = list[tuple[tuple[float, float] | Vec, Vec]]
 
 
-def torso_map(garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body, silhouette: Silhouette) -> Tps:
-    """Spline from the person's frame to the garment's frame, free of folds over the torso."""
-    on_garment, on_body = _control_points(garment, marks, fit, body, silhouette)
-    probe = _between(on_body)
+def torso_map(
+    garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body, silhouette: Silhouette
+) -> FreeForm:
+    """Map from the person's frame to the garment's frame, free of folds over the torso.
+
+    It is fitted twice: only a first map tells where on the body the cloth's middle and its prints lie.
+    """
+    unit = body.shoulder_width
+    pins = _pins(garment, marks, fit, body, silhouette)
+    lattice = Lattice.over(pins.points, _GRID * unit, _MARGIN * unit)
+    places = lattice.middles(_PER_CELL)
+    first = _unfolded(pins, lattice, _shape(places, np.full(len(places), _FIRST), fit, body), fit, unit)
+    within, detailed = held(garment, fit.scale, unit, first(places))
+    rigid = _LOOSE + within * (_PLAIN + detailed * _PRINT)
+    return _unfolded(pins, lattice, _shape(places, rigid, fit, body), fit, unit)
+
+
+def _shape(places: Array, rigid: Array, fit: Fit, body: Body) -> Shape:
+    """``rigid (n,)``: how strictly the cloth keeps its shape at ``places (n, 2)``."""
+    weights = rigid * (fit.scale / _STRAIN * _GRID / _PER_CELL) ** 2
+    turned = np.exp(-1j * np.angle(complex(*body.across)))
+    return Shape(points=places, rigid=weights, sized=weights * _SIZED, similarity=complex(turned / fit.scale))
+
+
+def _unfolded(pins: Pins, lattice: Lattice, shape: Shape, fit: Fit, unit: float) -> FreeForm:
+    probe = _between(pins.points)
     for stiffness in _STIFFER:
-        spline = fit_tps(on_body, on_garment, stiffness)
+        spline = fit_freeform(lattice, pins, shape, stiffness * (fit.scale / unit) ** 2)
         if (np.linalg.det(spline.jacobian(probe)) > 0).all():
             break
     return spline
 
 
-def stretch_of(spline: Tps, fit: Fit, body: Body) -> float:
+def stretch_of(spline: FreeForm, fit: Fit, body: Body) -> float:
     """Largest ratio of the two axes of the map over the middle half of the torso; 1 = undistorted."""
     points = [
         on_spine(body, level) + body.across * ((right - left) / 2 + share * (left + right) / 2)
@@ -61,14 +103,13 @@ def stretch_of(spline: Tps, fit: Fit, body: Body) -> float:
     return float((axes[:, 0] / np.maximum(axes[:, 1], 1e-6)).max())
 
 
-def _control_points(
-    garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body, silhouette: Silhouette
-) -> tuple[Array, Array]:
-    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+def _pins(garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body, silhouette: Silhouette) -> Pins:
+    """The outline where the fit puts it, strictly; the cloth within, roughly."""
+    edge: Pairs = []
     for side, _ in SIDES:
-        pairs += [(marks.neck[side], fit.neck[side]), (marks.shoulder[side], fit.shoulder[side])]
-        pairs += _shoulder_seam(garment, marks, fit, silhouette, body, side)
-    pairs += _chest(garment, marks, fit, body)
+        edge += [(marks.neck[side], fit.neck[side]), (marks.shoulder[side], fit.shoulder[side])]
+        edge += _shoulder_seam(garment, marks, fit, silhouette, body, side)
+    inner = _chest(marks, fit, body)
     scales = _scales_across(fit, body)
     for row, height in enumerate(fit.heights):
         left, right = (float(np.interp(height, marks.sides[:, 0], marks.sides[:, k])) for k in (1, 2))
@@ -76,7 +117,7 @@ def _control_points(
         to_left, to_right = fit.half_widths.left[row], fit.half_widths.right[row]
         spine = on_spine(body, fit.side_levels[row])
         rise = body.up * _ROUND_HIPS * body.shoulder_width * (row / (len(fit.heights) - 1)) ** 2
-        pairs += [
+        edge += [
             ((left, height), spine - body.across * to_left + rise),
             ((right, height), spine + body.across * to_right + rise),
         ]
@@ -85,17 +126,23 @@ def _control_points(
         for share in _INNER:
             beside = _wrapped(share, half * scales[row], reach)
             lifted = rise * (beside / max(reach, 1e-6)) ** 2
-            pairs.append(((middle + share * half, height), centre + body.across * beside + lifted))
-    return np.array([pair[0] for pair in pairs], dtype=np.float64), np.array([pair[1] for pair in pairs])
+            inner.append(((middle + share * half, height), centre + body.across * beside + lifted))
+    groups = (
+        (edge, _ON_EDGE_WITHIN),
+        (_collar(garment, marks, fit, body), _COLLAR_WITHIN),
+        (inner, _INNER_WITHIN),
+    )
+    pairs = [pair for group, _ in groups for pair in group]
+    weights = [(fit.scale / (within * body.shoulder_width)) ** 2 for group, within in groups for _ in group]
+    return Pins(
+        points=np.array([pair[1] for pair in pairs], dtype=np.float64),
+        values=np.array([pair[0] for pair in pairs], dtype=np.float64),
+        weights=np.array(weights),
+    )
 
 
-def _chest(
-    garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body
-) -> list[tuple[tuple[float, float] | Vec, Vec]]:
-    """Above the armpits the cloth lies flat on the body: true to scale about the middle, level by level.
-
-    The lowest point of the collar is held too: nothing else tells how deep the neckline hangs.
-    """
+def _chest(marks: GarmentLandmarks, fit: Fit, body: Body) -> Pairs:
+    """Above the armpits the cloth lies flat on the body: true to scale about the middle, level by level."""
     neck_y = fit.fall.neck_y
     offset = (fit.half_widths.right[0] - fit.half_widths.left[0]) / 2
     neck = ((fit.neck.left + fit.neck.right) / 2 - body.shoulder_mid) @ body.across
@@ -108,16 +155,27 @@ def _chest(
 
     half = float(cloth_half_widths(marks, fit.heights[:1])[0])
     heights = neck_y + np.array(_CHEST_ROWS) * (fit.heights[0] - neck_y)
-    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+    pairs: Pairs = []
     for height, level in zip(heights, fit.fall.levels(heights), strict=True):
         pairs += [
             placed(marks.centre_x + share * half, float(height), float(level)) for share in _CHEST_INNER
         ]
-    if garment.collar is not None and len(garment.collar.front) > 0:
-        x, lowest = (float(v) for v in garment.collar.front[garment.collar.front[:, 1].argmax()])
-        if neck_y < lowest < fit.heights[0]:
-            pairs.append(placed(x, lowest, float(fit.fall.levels(np.array([lowest]))[0])))
     return pairs
+
+
+def _collar(garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body) -> Pairs:
+    """The front edge of the collar: as deep as it hangs, as wide as the neck points are apart."""
+    if garment.collar is None:
+        return []
+    front = garment.collar.front.astype(np.float64)
+    picked = front[np.linspace(0, len(front) - 1, _COLLAR_PINS + 2).round().astype(int)[1:-1]]
+    deep = (picked[:, 1] > fit.fall.neck_y) & (picked[:, 1] < fit.heights[0])
+    chord, length = fit.neck.right - fit.neck.left, marks.neck.right[0] - marks.neck.left[0]
+    drops = (fit.fall.levels(picked[:, 1]) - fit.fall.top) * body.torso_length
+    return [
+        ((x, y), fit.neck.left + chord * (x - marks.neck.left[0]) / length - body.up * drop)
+        for (x, y), drop in zip(picked[deep], drops[deep], strict=True)
+    ]
 
 
 def _scales_across(fit: Fit, body: Body) -> Array:
@@ -148,13 +206,13 @@ def _sine_ratio(ratio: float) -> float:
 
 def _shoulder_seam(
     garment: Garment, marks: GarmentLandmarks, fit: Fit, silhouette: Silhouette, body: Body, side: SideName
-) -> list[tuple[tuple[float, float] | Vec, Vec]]:
+) -> Pairs:
     """The seam between neck and shoulder follows the silhouette, so that neither skin nor background
     shows."""
     start, end = np.array(marks.neck[side]), np.array(marks.shoulder[side])
     if abs(end[0] - start[0]) < 8:
         return []
-    pairs: list[tuple[tuple[float, float] | Vec, Vec]] = []
+    pairs: Pairs = []
     unit = body.shoulder_width
     for share in _ON_EDGE:
         seam = start + (end - start) * share

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inference.engines.warp.fit import Fit
+from inference.engines.warp.freeform import FreeForm
 from inference.engines.warp.silhouette import Silhouette
-from inference.engines.warp.tps import Tps
 from inference.engines.warp.types import Body
 from preprocess.types import Garment, GarmentLandmarks
 
@@ -24,7 +24,7 @@ class Wearing:
     body: Body
     silhouette: Silhouette
     fit: Fit
-    torso: Tps
+    torso: FreeForm
     """Person's frame to garment's frame."""
     box: Box
     """Part of the frame that the garment can reach."""
