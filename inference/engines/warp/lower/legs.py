@@ -48,6 +48,12 @@ class LegLine:
         vector = np.array([np.interp(length, self.lengths, self.outward[:, k]) for k in (0, 1)])
         return np.asarray(vector / max(float(np.hypot(*vector)), 1e-6))
 
+    def along_at(self, length: float) -> Vec:
+        """Direction down the leg."""
+        outward = self.outward_at(length)
+        along = np.array([-outward[1], outward[0]])
+        return along if along @ (self.points[-1] - self.points[0]) > 0 else -along
+
     def bare(self, length: float, half_hips: float) -> float:
         """Usual half width of the leg."""
         return float(np.interp(length / self.ankle, *LEG_WIDTHS)) * half_hips

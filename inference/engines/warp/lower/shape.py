@@ -24,6 +24,8 @@ _RISE = (0.7, 1.4)
 _OVER_OLD = 0.015
 """Torso lengths by which the new waistband covers the edge of the old one."""
 _COLUMNS = np.linspace(-1.0, 1.0, 9)
+_LEVEL = 1 / 3
+"""Mean of the square over -1..1: a row that sags is as far above its line as below it."""
 _BEYOND = 0.035
 """How far a mesh goes on beyond the garment's edge, as a share of its half width: the matte draws the
 edge."""
@@ -51,7 +53,7 @@ class Shape:
     hem: float
     """Where it ends along the legs: 0 = crotch, 1 = ankle."""
     stretch: float
-    """Largest ratio of the scales along and across, 1 = undistorted."""
+    """As :func:`stretch_of`."""
     over_top: bool
     """The waistband lies over the top, which is tucked in."""
     scale: float
@@ -70,23 +72,48 @@ def place_waist(person: Person, stance: Stance, free: float) -> tuple[float, boo
     return float(np.clip(person.waist - _OVER_OLD, highest, lowest)), True
 
 
-def mesh_of(ends: Array, leg: Array, side: SideName | None) -> Mesh:
+def stretch_of(meshes: tuple[Mesh, ...]) -> float:
+    """How much farther cloth is drawn one way than the other, >= 1: all but a tenth of it is nearer to its
+    product's proportions."""
+    ratios = []
+    for mesh in meshes:
+        inner = np.s_[1:-1, 1:-1]  # without the rim beyond the garment's edge
+        scales = []
+        for axis in (0, 1):
+            steps = [
+                np.hypot(*np.moveaxis(np.diff(g[inner], axis=axis), -1, 0))
+                for g in (mesh.target, mesh.source)
+            ]
+            scales.append(steps[0] / np.maximum(steps[1], 1e-6))
+        down, across = scales[0][:, :-1], scales[1][:-1]
+        ratios.append(np.ravel(np.maximum(down, 1e-6) / np.maximum(across, 1e-6)))
+    logs = np.abs(np.log(np.concatenate(ratios)))
+    return float(np.exp(np.percentile(logs, 90)))
+
+
+def mesh_of(ends: Array, leg: Array, side: SideName | None, sag: Array | None = None) -> Mesh:
     """The mesh between two edges, a little larger than they are on all sides.
 
-    ``ends`` ``(rows, 2, 2, 2)``: for every row the garment's two end points and the person's.
+    ``ends`` ``(rows, 2, 2, 2)``: for every row the garment's two end points and the person's. ``sag``
+    ``(rows,)``: how far each row's middle hangs below its ends on the person, over half its width.
     """
     return Mesh(
         source=_grid(ends[:, 0]),
-        target=_grid(ends[:, 1]),
+        target=_grid(ends[:, 1], sag),
         side=side,
         leg=np.concatenate([leg[:1], leg, leg[-1:]]),
     )
 
 
-def _grid(ends: Array) -> Array:
+def _grid(ends: Array, sag: Array | None = None) -> Array:
     middle, half = ends.mean(axis=1), (ends[:, 1] - ends[:, 0]) / 2
     shares = np.concatenate([[-1.0 - _BEYOND], _COLUMNS, [1.0 + _BEYOND]])
     grid = middle[:, None] + half[:, None] * shares[None, :, None]
+    if sag is not None:
+        fall = np.gradient(middle, axis=0)
+        fall /= np.maximum(np.hypot(*fall.T), 1e-6)[:, None]
+        depth = (sag * np.hypot(*half.T))[:, None] * (_LEVEL - shares**2)[None]
+        grid = grid + fall[:, None] * depth[..., None]
     first, last = grid[0] - (grid[1] - grid[0]) * 0.3, grid[-1] + (grid[-1] - grid[-2]) * 0.5
     extended: Array = np.concatenate([first[None], grid, last[None]])
     return extended

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.engines.warp.lower.legs import LegLine, extended, leg_length, leg_line
-from inference.engines.warp.lower.shape import EASE, FREE_WAIST, Shape, mesh_of, place_waist
+from inference.engines.warp.lower.shape import EASE, FREE_WAIST, Shape, mesh_of, place_waist, stretch_of
 from inference.engines.warp.lower.stance import Array, Stance
 from inference.engines.warp.silhouette import SIDES
 from inference.engines.warp.types import Vec
@@ -33,7 +33,7 @@ def shape_skirt(marks: LowerLandmarks, bottom: float, person: Person, stance: St
     torso = stance.body.torso_length
     waist, over_top = place_waist(person, stance, _WAIST)
     sides = marks.sides.astype(np.float64)
-    scale, tight = _scale(sides, waist, stance)
+    scale = _scale(sides, waist, stance)
     length = float(sides[-1, 0] - sides[0, 0])
     to_crotch = (stance.crotch_level - waist) * torso
     room = to_crotch + _LONGEST * leg_length(stance)
@@ -49,25 +49,25 @@ def shape_skirt(marks: LowerLandmarks, bottom: float, person: Person, stance: St
         spot, halves = skirt_row(stance, lines, level, cloth if over_top else min(cloth, most))
         ends = [spot - stance.across * halves[0], spot + stance.across * halves[1]]
         rows.append([[np.array([left, y]), np.array([right, y])], ends])
+    meshes = (mesh_of(np.array(rows), np.zeros(_ROWS), None),)
     return Shape(
-        meshes=(mesh_of(np.array(rows), np.zeros(_ROWS), None),),
+        meshes=meshes,
         waist=waist,
         hem=(length * long - to_crotch) / leg_length(stance),
-        stretch=float(max(1.0, tight / _WIDER, scale / long)),
+        stretch=stretch_of(meshes),
         over_top=over_top,
         scale=scale,
     )
 
 
-def _scale(sides: Array, waist: float, stance: Stance) -> tuple[float, float]:
-    """Person's pixels per garment pixel, by the waist and, up to a limit, by the hips; and what the hips
-    would have asked for over what the waist did."""
+def _scale(sides: Array, waist: float, stance: Stance) -> float:
+    """Person's pixels per garment pixel, by the waist and, up to a limit, by the hips."""
     body = (stance.half_width("left", waist) + stance.half_width("right", waist)) * EASE
     widths = sides[:, 2] - sides[:, 1]
     scale = body / float(widths[0])
     hips_y = sides[0, 0] + (1.05 - waist) * stance.body.torso_length / scale
     tight = 2 * stance.half_hips * EASE / (float(np.interp(hips_y, sides[:, 0], widths)) * scale)
-    return scale * float(np.clip(tight, 1.0, _WIDER)), tight
+    return scale * float(np.clip(tight, 1.0, _WIDER))
 
 
 def skirt_row(

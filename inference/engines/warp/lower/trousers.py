@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.engines.warp.lower.legs import LegLine, leg_length, leg_line, outer_widths, thigh_top
-from inference.engines.warp.lower.shape import EASE, FREE_WAIST, Shape, mesh_of, place_waist
+from inference.engines.warp.lower.shape import (
+    EASE,
+    FREE_WAIST,
+    HANGS_FROM,
+    Shape,
+    mesh_of,
+    place_waist,
+    stretch_of,
+)
 from inference.engines.warp.lower.stance import Array, Stance
 from inference.engines.warp.silhouette import SIDES, SideName
 from preprocess.types import Alpha, Leg, LowerLandmarks, Person, Sides
@@ -24,12 +32,20 @@ _LONGEST = 1.06
 """Wide legs that are longer than to the ankle fall over the shoe and end on the floor."""
 _WIDE_HEM = 0.75
 """Half hips from which a hem is wide enough to do so."""
-_LAID_FLAT = 1.08
-"""The same for any shorts: laid flat they are wider than worn."""
-_LARGER = 1.2
-"""How much longer than its width says a garment may become so that its waistband comes up to the waist."""
+_WORN = (1.2, 1.4)
+"""How much longer shorts are than their width says: laid flat they show half the girth of the hips, which is
+1.3 to 1.4 times what a body shows of it from the front. Between those bounds the rise decides."""
+_DROP = 0.05
+"""Torso lengths by which the crotch of shorts hangs below the body's."""
+_APART = 0.16
+"""Half hips between the legs of shorts at the hem."""
 _TURN = 0.25
-"""Share of the leg over which rows turn from along the hips to square to the leg."""
+"""Share of the way to the ankle over which rows turn from along the hips to square to the leg."""
+_SAG = 0.16
+"""How far the front of an opening hangs below its sides, over half its width: a round hem seen from chest
+height."""
+_SAGS = 0.12
+"""Share of the way to the ankle above a hem in which rows bend like it."""
 _COVER = 1.04
 """Cloth covers a leg, however slim it is cut."""
 
@@ -42,26 +58,30 @@ class _Size:
     across: float
     waist: float
     over_top: bool
-    stretch: float
     hem: float
+    drop: float
+    """Person's pixels from the body's crotch down to the garment's."""
+    shorts: bool
 
 
 def shape_trousers(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stance) -> Shape:
     """Meshes of both halves, from the waist to the hem."""
     size = _size(marks, legs, person, stance)
     bodily = person.parsing.weight("lower", "legs")
+    lines = Sides(left=leg_line(stance, "left"), right=leg_line(stance, "right"))
     meshes = []
     for side, _ in SIDES:
-        line = leg_line(stance, side)
         upper = _pelvis_rows(marks, legs[side], stance, side, size)
-        lower, leg = _leg_rows(legs[side], line, stance, side, size, upper[-1], bodily)
+        lower, leg = _leg_rows(legs[side], lines, stance, side, size, upper[-1], bodily)
         rows = np.concatenate([upper, lower[1:]])
-        meshes.append(mesh_of(rows, np.concatenate([np.zeros(len(upper)), leg[1:]]), side))
+        down = np.concatenate([np.zeros(len(upper)), leg[1:]])
+        sag = _SAG * np.clip(1 - (down[-1] - down) / _SAGS, 0.0, 1.0) ** 2
+        meshes.append(mesh_of(rows, down, side, sag))
     return Shape(
         meshes=tuple(meshes),
         waist=size.waist,
         hem=size.hem,
-        stretch=size.stretch,
+        stretch=stretch_of(tuple(meshes)),
         over_top=size.over_top,
         scale=size.across,
     )
@@ -75,22 +95,25 @@ def _size(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stanc
     hips = marks.sides[round(_HIPS * (len(marks.sides) - 1))]
     wide = 2 * stance.half_hips * EASE / float(hips[2] - hips[1])
     ratio = inseam * wide / reach
-    up_to_waist = (stance.crotch_level - FREE_WAIST[1]) * torso / (rise * wide)
-    long = wide * float(np.clip(up_to_waist, _LAID_FLAT, _LARGER))
-    if ratio > _FULL_LENGTH:
+    shorts = ratio <= _FULL_LENGTH
+    drop = _DROP * torso if shorts else 0.0
+    crotch = stance.crotch_level + drop / torso
+    if shorts:
+        old = person.waist if person.waist < HANGS_FROM else float(np.mean(FREE_WAIST))
+        long = wide * float(np.clip((crotch - old) * torso / (rise * wide), *_WORN))
+    else:
         long = wide * float(np.clip(ratio, 1.0, _longest(legs, wide, stance))) / ratio
-    free = float(np.clip(stance.crotch_level - rise * long / torso, *FREE_WAIST))
+    free = float(np.clip(crotch - rise * long / torso, *FREE_WAIST))
     waist, over_top = place_waist(person, stance, free)
     across = float(np.sqrt(long * wide))
-    drawn = (stance.crotch_level - waist) * torso / (rise * wide)
-    ratios = (long / across, drawn, 1.0)
     return _Size(
         long=long,
         across=across,
         waist=waist,
         over_top=over_top,
-        stretch=max(ratios) / min(ratios),
-        hem=inseam * long / reach,
+        hem=(drop + inseam * long) / reach,
+        drop=drop,
+        shorts=shorts,
     )
 
 
@@ -105,12 +128,13 @@ def _pelvis_rows(marks: LowerLandmarks, leg: Leg, stance: Stance, side: SideName
     sign, column = (-1.0, 1) if side == "left" else (1.0, 2)
     start, crotch = marks.sides[0], leg.inner[0].astype(np.float64)
     middle = (start[1] + start[2]) / 2
+    lowest = stance.crotch_level + size.drop / stance.body.torso_length
     rows = []
     for share in np.linspace(0.0, 1.0, _PELVIS_ROWS):
         y = start[0] + share * (crotch[1] - start[0])
         outer = np.array([np.interp(y, marks.sides[:, 0], marks.sides[:, column]), y])
         inner = np.array([middle + share * (crotch[0] - middle), y])
-        level = size.waist + share * (stance.crotch_level - size.waist)
+        level = size.waist + share * (lowest - size.waist)
         spot = stance.axis(level)
         body = stance.half_width(side, level) * EASE
         cloth = abs(float(outer[0] - inner[0])) * size.across
@@ -120,30 +144,54 @@ def _pelvis_rows(marks: LowerLandmarks, leg: Leg, stance: Stance, side: SideName
 
 
 def _leg_rows(
-    leg: Leg, line: LegLine, stance: Stance, side: SideName, size: _Size, crotch: Array, bodily: Alpha
+    leg: Leg,
+    lines: Sides[LegLine],
+    stance: Stance,
+    side: SideName,
+    size: _Size,
+    crotch: Array,
+    bodily: Alpha,
 ) -> tuple[Array, Array]:
     """The same from the crotch to the hem, and how far down the leg the rows lie; ``crotch`` is the row
     above."""
+    line = lines[side]
     shares = np.linspace(0.0, 1.0, _LEG_ROWS)
     outer, inner = (_at_shares(edge.astype(np.float64), shares) for edge in (leg.outer, leg.inner))
-    depths = ((outer + inner)[:, 1] - (outer + inner)[0, 1]) / 2 * size.long
+    depths = size.drop + (outer + inner - outer[0] - inner[0])[:, 1] / 2 * size.long
+    fall = (outer + inner)[-1] - (outer + inner)[0]
+    slants = (outer - inner) @ fall / np.hypot(*fall) / 2 * size.long * np.minimum(1.0, shares / _TURN)
     seen = outer_widths(line, bodily, stance, depths)
-    top = float(np.hypot(*(thigh_top(stance, side) - stance.crotch)))
     away_at_top = float(np.hypot(*(crotch[1, 0] - thigh_top(stance, side))))
     hips = stance.across * (-1.0 if side == "left" else 1.0)
     rows = []
     for k, depth in enumerate(depths):
-        turn = min(1.0, float(shares[k]) / _TURN)
+        turn = min(1.0, float(depth) / (_TURN * line.ankle))
         away = (1 - turn) * hips + turn * line.outward_at(float(depth))
         away /= np.hypot(*away)
         cloth = float(np.hypot(*(outer[k] - inner[k]))) / 2 * size.across
-        bare = line.bare(float(depth), stance.half_hips)
-        inside = (1 - turn) * top + turn * max(cloth, bare * _COVER)
+        inside = _inside(lines, side, stance, float(depth), cloth, turn)
+        if size.shorts:
+            inside = min(inside, _room(lines, stance, float(depth), float(shares[k])))
         outside = (1 - turn) * away_at_top + turn * max(cloth, float(seen[k])) * EASE
-        slant = np.array([0.0, (outer[k] - inner[k])[1] / 2 * size.long]) * turn
-        spot = line.at(float(depth))
+        spot, slant = line.at(float(depth)), line.along_at(float(depth)) * slants[k]
         rows.append([[outer[k], inner[k]], [spot + away * outside + slant, spot - away * inside - slant]])
     return np.array(rows), depths / line.ankle
+
+
+def _inside(
+    lines: Sides[LegLine], side: SideName, stance: Stance, depth: float, cloth: float, turn: float
+) -> float:
+    """Pixels from the middle of a leg to the inner edge of its cloth."""
+    top = float(np.hypot(*(thigh_top(stance, side) - stance.crotch)))
+    return (1 - turn) * top + turn * max(cloth, lines[side].bare(depth, stance.half_hips) * _COVER)
+
+
+def _room(lines: Sides[LegLine], stance: Stance, depth: float, share: float) -> float:
+    """Pixels from the middle of a leg to where the other leg of shorts may begin, ``share`` of the way to
+    the hem."""
+    between = float(np.hypot(*(lines.left.at(depth) - lines.right.at(depth))))
+    parted = _APART * stance.half_hips * float(np.sqrt(share))  # steep first: the end of the gap is round
+    return (between - parted) / 2
 
 
 def _at_shares(edge: Array, shares: Array) -> Array:
