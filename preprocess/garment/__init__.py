@@ -12,6 +12,7 @@ from preprocess.garment.cutout import cut_out
 from preprocess.garment.dress import measure_dress
 from preprocess.garment.landmarks import Measured, measure_top
 from preprocess.garment.lower import measure_lower
+from preprocess.garment.mended import mended
 from preprocess.garment.outline import Outline, trace
 from preprocess.types import Alpha, Category, Frame, Garment, LowerLandmarks, Notice, Photo, Rgb
 
@@ -64,6 +65,9 @@ def prepare_garment(
     alpha = cutout.alpha
     outline = trace(alpha > 0.5)
     resolved, notices = resolve(category, outline)
+    if resolved in ("upper", "dress"):
+        alpha = mended(alpha, image, outline.axis)
+        outline = trace(alpha > 0.5)
     if cutout.confidence < SURE:
         notices = (*notices, OUTLINE_UNSURE)
     if resolved == "lower":
