@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inference.engines.warp.fall import Fall
 from inference.engines.warp.rays import first_exit, ray_values
 from inference.engines.warp.silhouette import (
+    SIDES,
     SideName,
     Silhouette,
     level_of,
@@ -43,8 +44,8 @@ _NECK_MOST = 0.95
 _ROUND_NECK = 0.035
 """By how much half a neck opening narrows when it goes round a neck, in shoulder widths: the front edge of a
 crew needs length to come forward."""
-_STRAP_MOST = 0.65
-"""The same for straps, which no sleeve holds up."""
+_STRAP_MIDDLE = 0.65
+"""The same for the middle of straps, which no sleeve holds up."""
 _LEAST_STRAP = 0.10
 """Narrowest strap, in lengths of the shoulder slope."""
 _ROWS = 7
@@ -110,11 +111,7 @@ def fit_garment(
 ) -> Fit:
     """Place the landmarks of a top on a body; ``flat``: they were measured on a product photo."""
     scale, along, ease = scale_of(marks, body, flat=flat)
-    neck = Sides(left=_neck_point(marks, body, scale, "left"), right=_neck_point(marks, body, scale, "right"))
-    shoulder = Sides(
-        left=_shoulder_point(marks, body, scale, "left", neck.left),
-        right=_shoulder_point(marks, body, scale, "right", neck.right),
-    )
+    neck, shoulder = _neck_and_shoulders(marks, body, scale)
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
     hem, tucked = ends(marks, person, body, along, top, flat=flat)
     neck_y = mean_y(marks.neck)
@@ -199,33 +196,41 @@ def _gathered(person: Person, body: Body, levels: Array, outward: float) -> Arra
     return np.full(len(levels), np.inf)
 
 
-def _neck_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName) -> Vec:
-    """The garment's own neck width on the shoulder slope, but never inside the neck."""
-    half = (marks.neck.right[0] - marks.neck.left[0]) / 2 * scale
-    half -= _ROUND_NECK * body.shoulder_width
-    return _on_slope(body, side, max(half, 0.0), _NECK_MOST if marks.sleeves is not None else _STRAP_MOST)
-
-
-def _shoulder_point(marks: GarmentLandmarks, body: Body, scale: float, side: SideName, neck: Vec) -> Vec:
-    if marks.sleeves is not None:
-        lift = body.up * _OVER_OLD * body.shoulder_width
-        return body.acromion[side] + lift
-    centre = (marks.neck.left[0] + marks.neck.right[0]) / 2
-    point = _on_slope(body, side, abs(marks.shoulder[side][0] - centre) * scale, _NECK_MOST)
-    along = body.acromion[side] - neck
-    if (point - neck) @ along < _LEAST_STRAP * float(along @ along):
-        point = neck + along * _LEAST_STRAP
-    return point
+def _neck_and_shoulders(marks: GarmentLandmarks, body: Body, scale: float) -> tuple[Sides[Vec], Sides[Vec]]:
+    """Neck points and shoulder tips: the garment's own neck width on the shoulder slope, but never inside the
+    neck; set-in sleeves begin at the shoulder's top, straps are as wide as they are."""
+    half = (marks.neck.right[0] - marks.neck.left[0]) / 2 * scale - _ROUND_NECK * body.shoulder_width
+    half = max(half, 0.0)
+    necks, tips = {}, {}
+    for side, _ in SIDES:
+        if marks.sleeves is not None:
+            necks[side] = _on_slope(body, side, half, _NECK_MOST)
+            tips[side] = body.acromion[side] + body.up * _OVER_OLD * body.shoulder_width
+            continue
+        base, tip = _off_neck(body, body.neck_base[side]), _off_neck(body, body.acromion[side])
+        width = max(abs(marks.shoulder[side][0] - marks.neck[side][0]) * scale, _LEAST_STRAP * (tip - base))
+        inner = min(half, base + _STRAP_MIDDLE * (tip - base) - width / 2)
+        necks[side] = _on_slope(body, side, inner, _NECK_MOST)
+        tips[side] = _on_slope(body, side, max(inner, base) + width, _NECK_MOST)
+    return (
+        Sides(left=necks["left"], right=necks["right"]),
+        Sides(left=tips["left"], right=tips["right"]),
+    )
 
 
 def _on_slope(body: Body, side: SideName, off_neck: float, most: float) -> Vec:
     """Point on the shoulder line at a horizontal distance from the middle of the neck, lifted by the
     cloth."""
-    middle = (body.neck_base.left + body.neck_base.right) / 2
     base, tip = body.neck_base[side], body.acromion[side]
-    inner, outer = (abs(float((point - middle) @ body.across)) for point in (base, tip))
+    inner, outer = _off_neck(body, base), _off_neck(body, tip)
     share = float(np.clip((off_neck - inner) / max(outer - inner, 1.0), 0.02, most))
     return base + (tip - base) * share + body.up * _CLOTH * body.shoulder_width
+
+
+def _off_neck(body: Body, point: Vec) -> float:
+    """Distance of a point from the middle of the neck, across the body."""
+    middle = (body.neck_base.left + body.neck_base.right) / 2
+    return abs(float((point - middle) @ body.across))
 
 
 def _smooth(values: Array) -> Array:
