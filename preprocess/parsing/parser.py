@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from preprocess.parsing.colour import Codes, quantise, to_lab
 from preprocess.parsing.confidence import label_confidence, notices
 from preprocess.parsing.filters import Guide, resize
+from preprocess.parsing.hairline import hairline
 from preprocess.parsing.labels import part_labels, soft_labels
 from preprocess.parsing.layout import Layout, layout
 from preprocess.parsing.matte import cut_person, refine
@@ -66,8 +67,9 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     waist, change = colour_change(codes, fields.along, _torso_clothes(codes, fields, person, skin))
     guide = Guide.of(working, GUIDE_RADIUS, GUIDE_EPSILON, step=2)
     parsed = classify(codes, guide, fields, solid, first_appearance(codes, fields, solid, skin, waist), waist)
-    waist, _ = _waist(fields, person, parsed.surface) or (waist, 1.0)
-    surface = straightened(parsed.surface, lab, codes, fields, person, waist)
+    surface = hairline(parsed, codes, fields, person)
+    waist, _ = _waist(fields, person, surface) or (waist, 1.0)
+    surface = straightened(surface, lab, codes, fields, person, waist)
     waist, purity = _waist(fields, person, surface) or (waist, 1.0)
     parts = part_labels(surface, fields, waist, person)
     soft = soft_labels(image, working, parts, matte)
