@@ -100,7 +100,7 @@ def test_without_enough_skin_there_is_grain() -> None:
 
 def test_painted_skin_meets_the_real_one_and_keeps_its_own_tone_far_away() -> None:
     photo = np.full((200, 200, 3), 120.0, np.float32)
-    photo[:, :20] = [160.0, 120.0, 100.0]
+    photo[:, :20] = [130.0, 120.0, 110.0]
     painted = np.full_like(photo, 120.0)
     border = np.zeros((200, 200), bool)
     border[:, :20] = True
@@ -117,6 +117,9 @@ def test_what_is_no_skin_does_not_stain_the_painted_one() -> None:
     border = np.zeros((120, 120), bool)
     border[:, :20] = True
     np.testing.assert_array_equal(seam(painted, photo, border, 60.0), np.ones_like(painted))
+    photo[:, :20] = [170.0, 175.0, 190.0]
+    skin = np.broadcast_to(np.float32([170.0, 130.0, 110.0]), photo.shape)
+    np.testing.assert_array_equal(seam(skin, photo, border, 60.0), np.ones_like(painted))
 
 
 def test_a_bracelet_is_told_from_the_arm_that_is_mirrored() -> None:
@@ -132,11 +135,14 @@ def test_a_bracelet_is_told_from_the_arm_that_is_mirrored() -> None:
     photo = np.broadcast_to((180.0 - 40.0 * across**2)[None, :, None], (260, 200, 3)).astype(np.float32)
     worn = photo.copy()
     worn[160:163, 80:120] += 60.0
-    inside = np.abs(limb.across) < 0.8
-    assert not (jewellery(photo, limb) & inside).any()
-    found = jewellery(worn, limb)
+    inside = (np.abs(limb.across) < 0.8) & (limb.along > 0.05) & (limb.along < 1.0)
+    assert not (jewellery(photo, inside, limb) & inside).any()
+    found = jewellery(worn, inside, limb)
     assert found[161, 90:110].all()
     assert not (found & inside)[:140].any()
+    veined = photo.copy()
+    veined[:, 100:103] += 60.0
+    assert not jewellery(veined, inside, limb).any()
 
 
 def test_limbs_of_other_widths() -> None:

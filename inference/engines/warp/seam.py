@@ -11,6 +11,10 @@ from inference.engines.warp.fields import Bool, smooth_fill, smoothstep
 _LIMIT = 0.6
 """Logarithm of the largest ratio between real and painted: more is another material, not another light."""
 
+_TINT = 0.25
+"""Largest difference of that logarithm between R, G and B: shade reddens skin by less, a white cuff is whiter
+by more."""
+
 _DARKEST = 8.0
 """Levels below which ratios are noise."""
 
@@ -22,7 +26,7 @@ def seam(painted: FloatRgb, photo: FloatRgb, border: Bool, reach: float) -> Floa
     real surface (Perez et al., Poisson Image Editing, 2003), slack ``reach`` pixels away from it.
     """
     ratio = np.log(np.maximum(photo, _DARKEST) / np.maximum(painted, _DARKEST))
-    border = border & (np.abs(ratio).max(axis=-1) < _LIMIT)
+    border = border & (np.abs(ratio).max(axis=-1) < _LIMIT) & (np.ptp(ratio, axis=-1) < _TINT)
     if not border.any():
         return np.ones_like(painted)
     distance = cv2.distanceTransform((~border).astype(np.uint8), cv2.DIST_L2, 5)

@@ -19,7 +19,7 @@ from inference.engines.warp.fields import (
     smooth_fill,
     smoothstep,
 )
-from inference.engines.warp.limbs import Limb, unrolled
+from inference.engines.warp.limbs import GRID, STATIONS, Limb, unrolled
 from inference.engines.warp.pores import pores
 from inference.engines.warp.relief import light_on, relief_of, shading
 from inference.engines.warp.scene import Parts, Scene, garment_cover
@@ -60,6 +60,9 @@ _FINE = 0.2
 
 _STANDS_OUT = 12.0
 """Levels by which such details differ from the skin around them; veins and hair do by less."""
+
+_CROSSED = 0.35
+"""Share of an arm's width they take: hair and veins take less."""
 
 _UNSHADOWED = 0.06
 """Arm lengths below an old cuff from which the skin is out of its shadow."""
@@ -169,15 +172,20 @@ def touched_by_cloth(scene: Scene, limbs: Sides[Limb]) -> Float:
     return np.asarray(1.0 - _OCCLUDED * near * on_arm, np.float32)
 
 
-def jewellery(photo: FloatRgb, limb: Limb) -> Bool:
-    """What stands out of an arm by fine contrast: bracelets, watches, ink. One of each is enough."""
-    found = np.zeros(limb.along.shape, np.bool_)
-    window = box_of(np.abs(limb.across) < 1.3)
-    width = float(limb.profile.mean())
+def jewellery(photo: FloatRgb, skin: Bool, limb: Limb) -> Bool:
+    """Stretches of an arm on whose ``skin`` something lies from side to side: bracelets, watches, the edge
+    of a tattoo. One of each is enough."""
+    arm = skin & (np.abs(limb.across) < 0.8)
+    window = box_of(arm, int(limb.profile.max()))
     light = luma(photo[window])
-    fine = np.abs(light - blur(light, _FINE * width))
-    found[window] = grow(blur(fine, 1.0) > _STANDS_OUT, _FINE * width)
-    return found
+    fine = _FINE * float(limb.profile.mean())
+    bold = blur(np.abs(light - blur(light, fine)), 1.0) > _STANDS_OUT
+    station = np.minimum(np.rint(limb.along / GRID[1]).astype(np.int64), STATIONS - 1)
+    width = np.bincount(station[arm], minlength=STATIONS)
+    crossed = np.bincount(station[window][arm[window] & bold], minlength=STATIONS) > _CROSSED * np.maximum(
+        width, 1
+    )
+    return np.asarray(np.convolve(crossed, np.ones(3), "same")[station] > 0, np.bool_)
 
 
 def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> FloatRgb:
@@ -196,7 +204,7 @@ def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> Floa
     source = np.asarray(low + np.minimum(phase, period - phase), np.float32)
     at = unrolled(limb, source, np.clip(across, -0.97, 0.97))
     copied = cv2.remap(photo, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    plain = core & ~jewellery(photo, limb)
+    plain = core & ~jewellery(photo, core, limb)
     valid = cv2.remap(plain.astype(np.float32), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     weight = blur(np.asarray(valid, np.float32), 2.0) * smoothstep(-np.abs(across), -1.3, -1.0)
     weight *= smoothstep(beyond, -0.02, 0.0) * (1.0 - smoothstep(beyond, *_MIRROR))
