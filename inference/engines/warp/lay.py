@@ -13,6 +13,7 @@ from inference.engines.warp.assumed import assumed_landmarks
 from inference.engines.warp.fit import Array, Fit, fit_garment
 from inference.engines.warp.gaps import closed_at_armpits
 from inference.engines.warp.neckline import lay_neckline, neck_opening
+from inference.engines.warp.prints import print_stretch
 from inference.engines.warp.resample import bleed, cloth_for
 from inference.engines.warp.silhouette import SIDES, Silhouette, on_spine
 from inference.engines.warp.sleeves import lay_sleeve
@@ -77,6 +78,7 @@ def lay_fitted(
         tucked=fit.tucked,
         hem=fit.hem,
         stretch=stretch_of(torso, fit, body),
+        print_stretch=print_stretch(garment, torso, alpha, fit.scale, body.shoulder_width),
         measured=fit.measured,
         ease=fit.ease,
     )

@@ -21,8 +21,10 @@ _SPREAD = 0.03
 _BORDER = (0.06, 0.25)
 """Distance from the outline in shoulder widths between which cloth is held in shape: the bands at neck,
 armholes and sides take up the difference between garment and body."""
-_PRINTED = 0.5
-"""Detail from which the stretch of a print counts."""
+_PRINTED = 0.7
+"""Detail, and distance from the outline in shares of the band, from which the stretch of a print counts."""
+_PER_CELL = 2
+"""Places per cell of the map and axis that are looked at."""
 _WORST = 95
 """Percentile over a print of what is called its stretch: single knots of the outline do not count."""
 
@@ -61,10 +63,18 @@ def held(garment: Garment, scale: float, unit: float, places: Array) -> tuple[Ar
     return within, _at(detail(garment, scale, unit), places) * within
 
 
-def print_stretch(torso: FreeForm, places: Array, detailed: Array) -> float:
-    """Largest ratio of the two axes of the map, 1 = undistorted, over ``places (n, 2)`` of the person's frame
-    that show a print (``detailed (n,)``, 0..1); 1 where there is none."""
-    printed = places[detailed > _PRINTED]
+def print_stretch(garment: Garment, torso: FreeForm, alpha: Alpha, scale: float, unit: float) -> float:
+    """Largest ratio of the two axes of the map, 1 = undistorted, over what is printed of the garment where
+    ``alpha (H, W)`` of the person's frame shows it; 1 where nothing is."""
+    places = torso.lattice.middles(_PER_CELL)
+    height, width = alpha.shape
+    x, y = (places[:, k].astype(int) for k in (0, 1))
+    within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    shown = np.zeros(len(places), dtype=bool)
+    shown[within] = alpha[y[within], x[within]] > 0.5
+    places = places[shown]
+    within, detailed = held(garment, scale, unit, torso(places))
+    printed = places[np.minimum(within, detailed) > _PRINTED]
     if len(printed) == 0:
         return 1.0
     axes = np.linalg.svd(torso.jacobian(printed), compute_uv=False)

@@ -47,7 +47,7 @@ _STRAIN = 0.04
 _FIRST, _LOOSE, _PLAIN, _PRINT = 1.0, 0.1, 2.0, 30.0
 """How strictly cloth keeps its shape: in the first fit, at the outline, within it, and more where it is
 printed."""
-_SIZED = 0.15
+_SIZED = 0.25
 """... and its size and direction."""
 _COLLAR_PINS = 7
 """Points of a collar's front edge that are pinned."""
@@ -77,8 +77,9 @@ def torso_map(
 def _shape(places: Array, rigid: Array, fit: Fit, body: Body) -> Shape:
     """``rigid (n,)``: how strictly the cloth keeps its shape at ``places (n, 2)``."""
     weights = rigid * (fit.scale / _STRAIN * _GRID / _PER_CELL) ** 2
+    size = np.sqrt(fit.scale * fit.fall.scale)
     turned = np.exp(-1j * np.angle(complex(*body.across)))
-    return Shape(points=places, rigid=weights, sized=weights * _SIZED, similarity=complex(turned / fit.scale))
+    return Shape(points=places, rigid=weights, sized=weights * _SIZED, similarity=complex(turned / size))
 
 
 def _unfolded(pins: Pins, lattice: Lattice, shape: Shape, fit: Fit, unit: float) -> FreeForm:

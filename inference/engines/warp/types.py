@@ -94,6 +94,8 @@ class WarpedGarment:
     """Where the hem ends on the spine: 0 = shoulder line, 1 = hip line."""
     stretch: float
     """Largest local ratio of the warp's two axes over the torso, 1 = undistorted."""
+    print_stretch: float
+    """The same over what is printed on it, 1 where nothing is."""
     measured: float
     """0..1: share of the body's outline that was seen rather than assumed."""
     ease: float
