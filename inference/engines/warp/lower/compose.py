@@ -21,7 +21,7 @@ from preprocess.types import Alpha, Person, Rgb
 
 _SPILL = 0.035
 """Half hips around the old garment that still show its colour or its shadow."""
-_SEAM = 0.12
+_SEAM = 0.25
 """Half hips over which painted skin runs into the seen one."""
 _GHOST = 0.1
 """The same where the background is even, so that all of it may be painted anew."""
@@ -73,7 +73,10 @@ def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     layers = layers_of(view, stance, laid, person.waist)
     background = background_plate(view.photo, view.matte, view.unit)
     light = light_of(person, stance.body)
-    skin = leg_plate(person, view) * (1 - _BELOW_HEM * cast(laid.alpha, 0.07 * view.unit, light))[..., None]
+    skin = (
+        leg_plate(person, view, layers.skin * layers.removed)
+        * (1 - _BELOW_HEM * cast(laid.alpha, 0.07 * view.unit, light))[..., None]
+    )
     under = mix(background, skin, layers.skin)
     core = shrink(_next_above(view, laid.shape.waist) > 0.9, 0.03 * view.unit)
     if core.any():

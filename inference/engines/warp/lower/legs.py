@@ -14,8 +14,8 @@ from inference.engines.warp.types import Vec
 from preprocess.types import Alpha
 
 LEG_WIDTHS = (
-    np.array([0.0, 0.25, 0.5, 0.7, 0.95, 1.15]),
-    np.array([0.5, 0.41, 0.30, 0.29, 0.17, 0.19]),
+    np.array([0.0, 0.25, 0.5, 0.58, 0.68, 0.78, 0.95, 1.15]),
+    np.array([0.5, 0.42, 0.29, 0.275, 0.29, 0.27, 0.165, 0.19]),
 )
 """Half width of a bare leg in half hips against the way from crotch (0) to ankle (1); means of the bare legs
 of the development people."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import Float, blur, ellipse, grow, shrink, smoothstep
-from inference.engines.warp.limbs import Limb, measure_limb, place_limb
+from inference.engines.warp.limbs import GRID, MIN_SEEN, Limb, measure_limb, place_limb
 from inference.engines.warp.lower.legs import LEG_WIDTHS, thigh_top
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.scene import Box
@@ -25,6 +25,13 @@ _THREAD = 0.03
 """Half hips: thinner parts of a shoe are the edges of a cuff that was taken off it."""
 _LEAST_CLOTH = 500
 """Fewer pixels of the old garment say nothing about its colour."""
+_GIRTH = (0.75, 1.5)
+"""How much thinner or thicker than usual legs are for their hips."""
+_REACH = 3.0
+"""Half hips, as the yardstick of ``measure_limb``: a leg is looked for farther from its line than an arm, for
+knees are the least certain joints under clothes."""
+_SOCK = 0.06
+"""A sock is smaller than this share of the clothes."""
 _PLAIN = 14.0
 """Median Lab distance from its median colour up to which a cloth is plain."""
 
@@ -65,12 +72,12 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     body = stance.body
     from_top = (xs - body.shoulder_mid[0]) * body.up[0] + (ys - body.shoulder_mid[1]) * body.up[1]
     legs = parsing.weight("legs")
-    upper, lower = parsing.weight("upper"), parsing.weight("lower")
     photo = person.image[window].astype(np.float32)
-    shoes = parsing.weight("shoes")
+    upper = parsing.weight("upper")
+    lower, shoes = _without_socks(parsing.weight("lower"), parsing.weight("shoes"))
     ankles = max(joints.ankle[1] for joints in (stance.legs.left, stance.legs.right)) - box.y0
     above = (ys - box.y0 < ankles + _CUFF * stance.half_hips).astype(np.float32)
-    kept = shoes * (1 - above * like_cloth(photo, lower))
+    kept = shoes * (1 - above * like_cloth(photo, lower, shoes))
     solid = cv2.morphologyEx(
         (kept > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_THREAD * stance.half_hips)
     )
@@ -93,16 +100,27 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     )
 
 
-def like_cloth(photo: FloatRgb, lower: Alpha) -> Alpha:
-    """0 or 1: pixels of the old garment's colour that touch it, where it is plain. Cuffs on shoes are read as
-    shoes."""
+def _without_socks(lower: Alpha, shoes: Alpha) -> tuple[Alpha, Alpha]:
+    """Lower clothes and shoes, after small pieces of clothes in a shoe, which are socks, went to the shoe."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats((lower > 0.5).astype(np.uint8), connectivity=8)
+    area = stats[:, cv2.CC_STAT_AREA]
+    small = np.flatnonzero(area < _SOCK * area[1:].max(initial=0))
+    beside = np.unique(pieces[grow(shoes > 0.5, 3.0)])
+    socks = grow(np.isin(pieces, np.intersect1d(small, beside[beside > 0])), 3.0) & (shoes + lower > 0)
+    moved = np.asarray(lower * socks, np.float32)
+    return lower - moved, shoes + moved
+
+
+def like_cloth(photo: FloatRgb, lower: Alpha, shoes: Alpha) -> Alpha:
+    """0 or 1: pixels of shoes in the old garment's colour that touch it, where it is plain. Cuffs on shoes
+    are read as shoes."""
     core = shrink(lower > 0.9, 4.0)
     lab = np.asarray(cv2.cvtColor(blur(photo, 1.5) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
     middle, spread = colours_of(lab[core])
     if core.sum() < _LEAST_CLOTH or spread > _PLAIN:
         return np.zeros_like(lower)
     alike = np.abs(lab - middle).sum(axis=-1) < 2.5 * spread + 4.0
-    alike = shrink(alike | (lower > 0.5), 2.0)
+    alike = shrink((alike & (shoes > 0.3)) | (lower > 0.5), 2.0)
     _, pieces = cv2.connectedComponents(alike.astype(np.uint8))
     touching = np.unique(pieces[core])
     cloth = grow(np.isin(pieces, touching[touching > 0]), 3.0)
@@ -139,10 +157,42 @@ def _round_arms(body: Body, box: Box) -> Alpha:
 def _limbs(stance: Stance, legs: Alpha, box: Box) -> Sides[Limb]:
     usual = [_limb(stance, side, legs.shape, box) for side, _ in SIDES]
     nearer = np.abs(usual[0].across) < np.abs(usual[1].across)
-    width = stance.body.shoulder_width
-    return Sides(
-        left=measure_limb(usual[0], np.asarray(legs * nearer, np.float32), width),
-        right=measure_limb(usual[1], np.asarray(legs * ~nearer, np.float32), width),
+    limbs = []
+    for limb, own in zip(usual, (nearer, ~nearer), strict=True):
+        bare = np.asarray(legs * own, np.float32)
+        sized = _resized(limb, _girth(limb, bare))
+        limbs.append(_from_hips(measure_limb(sized, bare, _REACH * stance.half_hips), limb))
+    return Sides(left=limbs[0], right=limbs[1])
+
+
+def _girth(limb: Limb, bare: Alpha) -> float:
+    """How much thicker than usual the bare part of a leg is; 1 where too little of it shows."""
+    step = float(np.hypot(*np.diff(limb.axis, axis=0).T).mean())
+    bins = np.rint(limb.along / GRID[1]).astype(np.int64).ravel()
+    half = np.bincount(bins, weights=bare.ravel(), minlength=len(GRID))[: len(GRID)] / (2.0 * step)
+    ratios = (half / limb.profile)[(GRID > 0.05) & (GRID < 0.9)]
+    shown = ratios[ratios > 0.6]
+    return float(np.clip(np.median(shown), *_GIRTH)) if len(shown) >= MIN_SEEN * len(GRID) else 1.0
+
+
+def _resized(limb: Limb, ratio: float) -> Limb:
+    return replace(
+        limb,
+        profile=limb.profile * ratio,
+        half_width=np.asarray(limb.half_width * ratio, np.float32),
+    )
+
+
+def _from_hips(limb: Limb, usual: Limb) -> Limb:
+    """The leg with thighs that begin as wide as the hips have them, whatever the calves say."""
+    if limb.seen is None:
+        return limb
+    share = np.clip(GRID / max(limb.seen[0], GRID[1]), 0.0, 1.0)
+    profile = usual.profile + (limb.profile - usual.profile) * share
+    return replace(
+        limb,
+        profile=profile,
+        half_width=np.interp(limb.along, GRID, profile).astype(np.float32),
     )
 
 
