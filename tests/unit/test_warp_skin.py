@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,3 +196,21 @@ def test_the_field_of_an_arm_has_no_seam_beyond_its_shoulder() -> None:
     limb = place_limb(bone, (340, 200), 160.0)
     assert not limb.inside[:60].any()
     assert limb.inside[130:280, 100:104].min() == 1.0
+
+
+def test_a_fringe_that_the_matte_missed_goes_with_the_garment(people: People, garments: Garments) -> None:
+    """White lace before a light wall: it hangs on the sleeve, a stain on the wall far away does not."""
+    person = people("p1_man__base")
+    body = measure(person)
+    upper = person.parsing.region("upper")
+    row = int(body.arms.left.shoulder[1] + 0.25 * body.shoulder_width)
+    edge = int(np.flatnonzero(upper[row])[0])
+    image = person.image.copy()
+    fringe = np.s_[row - 6 : row + 6, edge - 20 : edge - 3]
+    stain = np.s_[row - 6 : row + 6, edge - 120 : edge - 100]
+    image[fringe] = image[stain] = 60
+    person = replace(person, image=image)
+    dressed = compose(person, body, lay(garments("tank_rose"), person, body)).rgb.astype(int)
+    wall = people("p1_man__base").image.astype(int)
+    assert np.abs(dressed[fringe] - wall[fringe]).mean() < 6
+    assert (dressed[stain] == 60).all()

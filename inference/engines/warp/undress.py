@@ -12,6 +12,7 @@ from inference.engines.warp.bottoms import bottoms_plate
 from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix, nearest, shrink
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, old_garment
+from inference.engines.warp.relabel import joined
 from inference.engines.warp.scene import Scene
 from inference.engines.warp.skin import skin_plate
 from inference.engines.warp.types import Body
@@ -52,6 +53,12 @@ _SHOULDER_RISE = 0.01
 _GHOST = 0.05
 """Shoulder widths around the old garment in which its remains are looked for."""
 
+_FRINGE = 0.2
+"""Shoulder widths to which remains that begin there reach: lace, fringes, the flare of a cuff."""
+
+_LEAST_GAP = 6.0
+"""Levels beyond twice the background's own unevenness from which a pixel differs from it."""
+
 _EVEN_BACKGROUND = 5.0
 """Levels: such a background is like its own fill: all of it beside the cloth may be filled."""
 
@@ -78,7 +85,10 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     removed = old_garment(scene, limbs, front)
     under = under_layers(scene, limbs, front, removed, chest)
     background = background_plate(scene.photo, scene.matte, scene.unit)
-    removed = np.maximum(removed, ghosts(scene, background))
+    lost = ghosts(scene, background)
+    if lost.any():
+        background = background_plate(scene.photo, np.maximum(scene.matte, lost), scene.unit)
+    removed = np.maximum(removed, lost)
     skin = skin_plate(scene, limbs, under.skin * removed)
     plate = mix(background, skin, under.skin)
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
@@ -110,8 +120,13 @@ def ghosts(scene: Scene, background: FloatRgb) -> Alpha:
     usual = float(np.percentile(gap[clear], 90)) if clear.any() else 255.0
     if usual > _PLAIN_BACKGROUND:
         return np.zeros_like(scene.matte)
-    beside = grow(scene.parts.upper > 0.5, _GHOST * scene.unit) & (scene.parts.upper < 0.5)
+    upper = scene.parts.upper > 0.5
     body = np.clip(scene.parts.skin + scene.parts.hair + scene.parts.lower, 0.0, 1.0) > 0.3
-    least = 0.0 if usual < _EVEN_BACKGROUND else 2.0 * usual + 6.0
-    stray = beside & (gap >= least) & ~grow(body, 2.0)
+    outside = ~upper & ~grow(body, 2.0)
+    differs = outside & (gap >= 2.0 * usual + _LEAST_GAP)
+    beside = outside & grow(upper, _GHOST * scene.unit)
+    fringe = differs & grow(upper, _FRINGE * scene.unit)
+    stray = joined(fringe, beside & differs) if (beside & differs).any() else np.zeros_like(upper)
+    if usual < _EVEN_BACKGROUND:
+        stray |= beside
     return blur(grow(stray, 1.5).astype(np.float32), 0.8)
