@@ -13,8 +13,12 @@ from preprocess.garment.lower import leg_gap, measure_lower
 from preprocess.garment.outline import trace
 from preprocess.garment.silhouette import main_pieces, morph
 from preprocess.garment.stance import Stance
+from preprocess.garment.worn_cloth import cloth_only
 from preprocess.garment.worn_fill import evenly_lit, fill_hidden
-from preprocess.garment.worn_top import WornTop, measure_worn_top, torso_region
+from preprocess.garment.worn_hem import hem_curve, hem_row, tucked_in
+from preprocess.garment.worn_layers import worn_open
+from preprocess.garment.worn_shape import Shape, shape_of
+from preprocess.garment.worn_top import WornTop, measure_worn_top
 from preprocess.pose import seen_from_behind
 from preprocess.types import Alpha, Category, Garment, LowerLandmarks, Notice, Person, Rgb
 
@@ -24,6 +28,8 @@ Bool = NDArray[np.bool_]
 
 PARTS = {"upper": ("upper",), "lower": ("lower",), "dress": ("upper", "lower")}
 """Labels of the parsing that are each category's cloth."""
+OTHER_CLOTHES = {"upper": ("lower",), "lower": ("upper", "shoes"), "dress": ("shoes",)}
+"""Labels of clothes that are not its cloth."""
 IN_FRONT, BARE = ("hair", "hands"), ("left_arm", "right_arm")
 """Labels that lie before cloth; bare arms tell besides where a sleeve ends."""
 THREAD = 0.02
@@ -40,6 +46,10 @@ DEEP = (2.4, 1.25)
 """The same for the difference of the shoulders' depth, in shoulder widths."""
 SEATED = 0.45
 """Hips to knees in torso lengths below which somebody sits (standing: .75 to .95)."""
+FULL_LENGTH = 1.08
+"""Level of the body at which a top ends whose end is tucked in."""
+BAND_SHADOW = 0.04
+"""Cloth above a waistband, in units, that is too dark and bent to be continued."""
 LEAST_TOP = 0.85
 """Level of the body (1 = hips) down to which a top must be in the picture."""
 ONE_CLOTH = 0.3
@@ -53,6 +63,14 @@ PARTLY_HIDDEN = Notice(
     name="garment-partly-hidden",
     detail="hair, hands or arms hide part of the garment in its photo; what they hide was filled in",
 )
+TUCKED = Notice(
+    name="garment-tucked",
+    detail="the garment is tucked in where it is worn: its lower end was made up; send a photo that shows it",
+)
+OPEN = Notice(
+    name="garment-open",
+    detail="the garment is worn open over another one; send a photo of one garment, closed",
+)
 TURNED_A_LITTLE = Notice(
     name="garment-turned",
     detail="the garment is seen from the side a little; a photo of it from the front works better",
@@ -60,6 +78,8 @@ TURNED_A_LITTLE = Notice(
 CROPPED = Notice(
     name="garment-cropped", detail="the photo ends before the garment does; send one that shows all of it"
 )
+TOLD = {TUCKED.name: 0.8, OPEN.name: 0.6}
+"""What such notices leave of the cutout's confidence; others .85."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,22 +99,34 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
     garment or too much of it is hidden.
     """
     stance = Stance.of(person)
-    notices = [_frontal(person, stance)]
+    notices: list[Notice | None] = [_frontal(person, stance)]
     resolved, doubt = _category(person, stance, category)
     notices.append(doubt)
     if resolved not in PARTS:
         raise InputError("option-unsupported", f"a garment of category {resolved!r} cannot be taken off")
     own = _own(person, stance.unit, resolved)
     hem, cut = _hem(stance, own, resolved)
+    tucked = resolved == "upper" and tucked_in(own, person.parsing.weight("lower"), stance, hem)
     before, arms = (np.minimum(person.parsing.weight(*names), 1.0) for names in (IN_FRONT, BARE))
-    top = measure_worn_top(own, before, arms, stance, hem) if resolved != "lower" else None
-    cloth = _filled(
-        person, stance, own, _hidden(own, before + arms, top, hem if resolved != "upper" else None)
-    )
+    end = min(stance.row(FULL_LENGTH), own.shape[0] - 1.0) if tucked else hem
+    top = measure_worn_top(own, before, arms, stance, end) if resolved != "lower" else None
+    shape = None
+    if top is not None:
+        seen_hem = hem_curve(own, top.landmarks, hem, stance.unit) if resolved == "upper" else None
+        shape = shape_of(
+            top.landmarks, None if tucked else seen_hem, (own.shape[0], own.shape[1]), stance.unit
+        )
+        if seen_hem is not None:
+            end_of_seen = seen_hem[None] - (BAND_SHADOW * stance.unit if tucked else 0.0)
+            below = shape.torso & (np.arange(own.shape[0])[:, None] >= end_of_seen)
+            own = np.minimum(own, np.where(below, np.float32(0), shape.most))
+        notices += [TUCKED if tucked else None, OPEN if worn_open(person.image, own, stance) else None]
+    hidden = _hidden(own, before + arms, shape, hem if resolved != "upper" else None)
+    cloth = _filled(person, stance, own, hidden, int(hem) if tucked else own.shape[0])
     if cloth.hidden > SHOWN_HIDDEN:
         notices.append(PARTLY_HIDDEN)
     told = tuple(notice for notice in (*notices, cut) if notice is not None)
-    seen = 0.9 * (1 - cloth.hidden) * 0.85 ** len(told)
+    seen = 0.9 * (1 - cloth.hidden) * float(np.prod([TOLD.get(notice.name, 0.85) for notice in told]))
     return Garment(
         photo=person.photo, frame=person.frame, image=cloth.image, alpha=cloth.alpha, category=resolved,
         kind="worn", sleeve_length=top.sleeve_length if top else "sleeveless",
@@ -157,28 +189,38 @@ def _own(person: Person, unit: float, category: Category) -> Alpha:
         )
     # what is as thin as a thread beside a leg or an arm is a shadow, not cloth
     solid = main_pieces(morph(solid, cv2.MORPH_OPEN, THREAD * unit), 0.15)
-    return np.where(_grown(solid, 3), own, np.float32(0)).astype(np.float32)
+    own = np.where(_grown(solid, 3), own, np.float32(0)).astype(np.float32)
+    return cloth_only(person, own, unit, OTHER_CLOTHES[category])
 
 
-def _hidden(own: Alpha, before: Alpha, top: WornTop | None, start: float | None) -> Bool:
-    """Parts of the garment that something lies before: within a top's torso, and from the row ``start`` on
-    whatever has cloth on both sides."""
-    region = torso_region(top.landmarks, own.shape) if top is not None else np.zeros(own.shape, bool)
+def _hidden(own: Alpha, before: Alpha, shape: Shape | None, start: float | None) -> Bool:
+    """Parts of the garment that are not seen: what lies before a top's torso, gaps in it below the armpits,
+    and from the row ``start`` on whatever has cloth on both sides."""
+    region = np.zeros(own.shape, bool)
     if start is not None:
         solid = own > 0.5
         between = (
             np.logical_or.accumulate(solid, axis=1)
             & np.logical_or.accumulate(solid[:, ::-1], axis=1)[:, ::-1]
         )
-        if top is not None:
+        if shape is not None:
             between[: int(start)] = False
-        region = region | between
-    return np.asarray(region & (before > 0.5), bool)
+        region = between
+    if shape is None:
+        return np.asarray(region & (before > 0.5), bool)
+    covered = (region | shape.torso) & (before > 0.5)
+    # a sliver along an edge is its softness, not a gap
+    gaps = _grown(morph(shape.body & (own < 0.5), cv2.MORPH_OPEN, 2.0), 3) & shape.body
+    return np.asarray(covered | gaps, bool)
 
 
-def _filled(person: Person, stance: Stance, own: Alpha, missing: Bool) -> _Cloth:
-    """The garment evenly lit, and with cloth where it is hidden; raises ``no-garment``."""
-    hidden = float(missing.sum()) / float((own > 0.5).sum() + missing.sum())
+def _filled(person: Person, stance: Stance, own: Alpha, missing: Bool, shown: int) -> _Cloth:
+    """The garment evenly lit, and with cloth where it is hidden; raises ``no-garment``.
+
+    From the row ``shown`` on it is tucked in, which is told apart from what hides it.
+    """
+    covered = float(missing[:shown].sum())
+    hidden = covered / float((own > 0.5).sum() + covered)
     if hidden > MOST_HIDDEN:
         raise InputError(
             "no-garment",
@@ -208,13 +250,7 @@ def _hem(stance: Stance, alpha: Alpha, category: Category) -> tuple[float, Notic
         return float(last), None
     if category == "dress":
         return _dress_waist(alpha, stance), None
-    column = np.abs(
-        np.arange(alpha.shape[1])[None]
-        + 0.5
-        - stance.spine(np.arange(height, dtype=np.float64) + 0.5)[:, None]
-    )
-    rows = np.flatnonzero(((alpha > 0.5) & (column < 0.3 * stance.unit)).sum(axis=1) > 0.25 * stance.unit)
-    hem = float(rows[-1] + 1) if len(rows) else float(last)
+    hem = hem_row(alpha, stance) or float(last)
     if cut is not None and hem < stance.row(LEAST_TOP):
         raise InputError(
             "body-not-visible", "the photo ends above the hem; send one that shows the whole garment"

@@ -22,6 +22,14 @@ EDGE = 0.03
 """Hidden parts are grown by this, in units: their soft edge carries skin."""
 LOW = 0.12
 """Standard deviation, in units, of what counts as light rather than cloth when a patch is fitted in."""
+WEAVE = 0.04
+"""The same for what is continued across a hidden part's border: weave and small folds."""
+MOST_DETAIL = 30.0
+"""Largest deviation from its surroundings (of 255) of folds and weave: more is a print and stays."""
+PATTERNED = 0.4
+"""Share of the cloth that deviates more from which on it is a pattern, which goes on."""
+FRINGE = 0.015
+"""Width of the cloth's rim, in units, that is not continued: it carries the background's colours."""
 LIT = 0.25
 """Difference of the logarithms of both sides' light from which it is evened out: strong light from a side."""
 DARKEST = 0.03
@@ -37,8 +45,16 @@ def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: floa
     """
     if not missing.any():
         return image
+    ys, xs = np.nonzero(missing | (cloth > 0.5))
+    box = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    filled = image.copy()
+    filled[box] = _filled(image[box], cloth[box], missing[box], axis[box[0]] - np.float32(xs.min()), unit)
+    return filled
+
+
+def _filled(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: float) -> Rgb:
     hole = _grown(missing, EDGE * unit)
-    known = ((cloth > 0.9) & ~hole).astype(np.float32)
+    known = (~_grown(cloth < 0.9, FRINGE * unit) & ~hole).astype(np.float32)
     whole = image.astype(np.float32)
     base = spread(whole, known, 0.03 * unit)
     height, width = cloth.shape
@@ -50,7 +66,7 @@ def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: floa
     light = np.maximum(known, 1e-3)
     sigma = LOW * unit
     detail = mirror - _low(mirror, there.astype(np.float32), sigma)
-    filled = base.copy()
+    filled = base + _reflected(whole, known, WEAVE * unit)
     lab, other = to_lab(image), to_lab(np.clip(np.rint(mirror), 0, 255).astype(np.uint8))
     count, pieces = cv2.connectedComponents(hole.astype(np.uint8))
     for piece in range(1, count):
@@ -64,6 +80,26 @@ def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: floa
     soft = np.maximum(soft, hole[..., None])
     mixed = whole * (1 - soft) + filled * soft
     return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+
+
+def _reflected(image: Float, known: Alpha, sigma: float) -> Float:
+    """``(H, W, 3)`` folds and weave for where nothing is ``known``: those as far on its other side of the
+    nearest known pixel."""
+    _, labels = cv2.distanceTransformWithLabels(
+        (known < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    ys, xs = np.nonzero(known > 0.5)
+    places = np.zeros((int(labels.max()) + 1, 2), np.float32)
+    places[labels[ys, xs]] = np.stack([xs, ys], axis=1)
+    nearest = places[labels]
+    rows, columns = np.indices(known.shape, np.float32)
+    x, y = 2 * nearest[..., 0] - columns, 2 * nearest[..., 1] - rows
+    detail = image - _low(image, np.maximum(known, 1e-3), sigma)
+    coarse = (np.abs(detail).max(axis=2) > MOST_DETAIL) & (known > 0.5)
+    if coarse.sum() < PATTERNED * (known > 0.5).sum():  # a print here and there stays where it is
+        detail = np.where(_grown(coarse, sigma)[..., None], np.float32(0), detail)
+    there = cv2.remap(known, x, y, cv2.INTER_LINEAR)[..., None]
+    return np.asarray(cv2.remap(detail, x, y, cv2.INTER_LINEAR) * there, np.float32)
 
 
 def evenly_lit(image: Rgb, cloth: Alpha, axis: Float, unit: float) -> Rgb:

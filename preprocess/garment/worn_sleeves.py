@@ -19,6 +19,8 @@ RADIUS = ((0.0, 0.135), (0.5, 0.11), (1.0, 0.075))
 """Usual radius of a bare arm at shares of its length, in units (medians of 24 photographed people)."""
 LOOSEST = 2.4
 """Widest sleeve that is looked for, in usual radii."""
+BESIDE = 0.8
+"""How far beside its bone, in usual radii, a sleeve's edge is looked for: joints may lie outside the arm."""
 LEAST = 0.14
 """A cover shorter than this share of the arm is the shoulder of a sleeveless garment."""
 ELBOW = 0.6
@@ -140,14 +142,14 @@ def _widths(
     cloth: Alpha, bones: NDArray[np.float64], normals: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Distance from the bones to the cloth's edge along ``normals``, and where there is one."""
-    steps = np.linspace(0.0, LOOSEST, 49)
+    steps = np.linspace(-BESIDE, LOOSEST, 65)
     rays = bones[:, None] + normals[:, None] * (radii[:, None] * steps)[..., None]
     inside = _sampled(cloth, rays) > 0.5
-    started = inside[:, :8].any(axis=1)
+    started = inside[:, steps < 0.4].any(axis=1)
     first = np.where(started, inside.argmax(axis=1), 0)
     out = ~inside & (np.arange(len(steps)) > first[:, None])
     end = out.argmax(axis=1)
-    seen = started & out.any(axis=1) & (steps[end] > 0.45)
+    seen = started & out.any(axis=1) & (steps[end] > -0.4 * BESIDE)
     return radii * steps[end], seen
 
 

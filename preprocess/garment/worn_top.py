@@ -160,7 +160,7 @@ def _tip(cloth: Alpha, top: Rows, stance: Stance, neck: Point, outward: float, s
         column = int(np.clip(usual[0], 0, len(top) - 1))
         y = float(top[column]) if np.isfinite(top[column]) else float(usual[1])
         limits = arm.shoulder[1] - 0.25 * stance.unit, arm.shoulder[1] + 0.05 * stance.unit
-        return float(usual[0]), float(np.clip(y, *limits))
+        return _onto(cloth, (float(usual[0]), float(np.clip(y, *limits))), outward, stance.unit)
     row = int(np.clip(neck[1] + 0.06 * stance.unit, 0, cloth.shape[0] - 1))
     start = int(np.clip(neck[0], 0, cloth.shape[1] - 1))
     end = int(np.clip(arm.shoulder[0] + outward * 0.1 * stance.unit, 0, cloth.shape[1] - 1))
@@ -169,6 +169,17 @@ def _tip(cloth: Alpha, top: Rows, stance: Stance, neck: Point, outward: float, s
     x = float(columns[inside[-1]]) + 0.5 if len(inside) else neck[0] + outward * 0.08 * stance.unit
     edge = top[int(x)]
     return x, float(edge) if np.isfinite(edge) else float(row)
+
+
+def _onto(cloth: Alpha, tip: Point, outward: float, unit: float) -> Point:
+    """The tip, or the nearest cloth inwards of it where there is none: joints may lie outside a body that is
+    turned a little."""
+    row = int(np.clip(tip[1] + 0.03 * unit, 0, cloth.shape[0] - 1))
+    columns = np.clip(
+        np.arange(int(tip[0]), int(tip[0] - outward * 0.35 * unit), -int(outward)), 0, cloth.shape[1] - 1
+    )
+    inside = np.flatnonzero(cloth[row, columns] > 0.5)
+    return (float(columns[inside[0]]) + 0.5, tip[1]) if len(inside) else tip
 
 
 def _armpit(stance: Stance, outward: float) -> Point:
@@ -233,15 +244,15 @@ def _half(
     row = int(np.clip(y, 0, height - 1))
     columns = np.arange(int(spine), width if outward > 0 else -1, int(outward))
     own = cloth[row, columns] > 0.5
-    over = arms[row, columns] | (before[row, columns] > 0.5)
-    outside = np.flatnonzero(~own & ~over & (bare[row, columns] <= 0.5))
-    if not len(outside):
+    front = before[row, columns] > 0.5
+    ends = np.flatnonzero(arms[row, columns] | ~(own | front | (bare[row, columns] > 0.5)))
+    if not len(ends) or arms[row, columns[ends[0]]]:
         return None
-    inside = np.flatnonzero(own[: outside[0]] & ~over[: outside[0]])
+    inside = np.flatnonzero(own[: ends[0]])
     if not len(inside):
         return None
     end = int(inside[-1]) + 1
-    return None if over[end : end + 3].any() else float(end)
+    return None if front[end : end + 3].any() else float(end)
 
 
 def _calm(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -250,15 +261,6 @@ def _calm(values: NDArray[np.float64]) -> NDArray[np.float64]:
     padded = np.pad(middle, 1, mode="edge")
     calm: NDArray[np.float64] = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
     return calm
-
-
-def torso_region(marks: GarmentLandmarks, shape: tuple[int, ...]) -> Bool:
-    """``(H, W)``: the torso of a measured top, from its shoulders to its hem."""
-    outline = [marks.neck.left, marks.shoulder.left, *marks.sides[:, [1, 0]].tolist()]
-    outline += [*marks.sides[::-1, [2, 0]].tolist(), marks.shoulder.right, marks.neck.right]
-    region = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(region, [np.round(outline).astype(np.int32).reshape(-1, 1, 2)], 1)
-    return region > 0
 
 
 def _collar(top: Rows, neck: Sides[Point], marks: GarmentLandmarks, shape_of: tuple[int, ...]) -> Collar:

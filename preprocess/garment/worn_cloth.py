@@ -1,0 +1,77 @@
+"""Which pixels of somebody's clothes are cloth: what has the wearer's colours instead does not go along."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.garment.silhouette import disc, main_pieces, morph
+from preprocess.parsing.colour import palette, quantise, to_lab
+from preprocess.types import Alpha, Person
+
+__all__ = ["cloth_only"]
+
+Bool = NDArray[np.bool_]
+
+SKIN = ("face", "neck", "left_arm", "right_arm", "hands", "legs")
+DEEP = 0.22
+"""Rests of the wearer lie no deeper than this within the outline, in units; farther in are prints."""
+CORE = 0.07
+"""Cloth this far from the outline, in units, shows the garment's colours."""
+RIVAL_CORE = 0.02
+LEAST = 300
+"""Fewest pixels that tell the colours of something."""
+CLEARLY = 4.0
+"""How many times likelier than cloth something else must be."""
+LIKELY = 0.04
+"""... and how likely at all: colours that are usual in a region have 1."""
+SHADES = 2.0
+"""Smoothing of the others' palettes, in bins: limbs are shaded most where they touch cloth."""
+ALIKE = 0.06
+"""Share of colours in common from which on colours do not tell the garment from something."""
+AROUND = 0.012
+"""Likelihoods are means over squares of this size, in units."""
+THREAD = 0.03
+"""Half the width of what is cut loose with them, in units: fringes."""
+
+
+def cloth_only(person: Person, own: Alpha, unit: float, others: tuple[str, ...]) -> Alpha:
+    """``own``, the matte of the garment's labels, without rims of skin, hair and ``others`` (labels of other
+    clothes): pixels near the outline whose colours are theirs rather than the garment's."""
+    solid = own > 0.5
+    inner = _eroded(solid, CORE * unit)
+    if inner.sum() < LEAST:
+        return own
+    codes = quantise(to_lab(person.image))
+    size = 2 * max(1, round(AROUND * unit)) + 1
+    garment = palette(codes, inner)
+    cloth = cv2.blur(garment.likelihood(codes), (size, size))
+    foreign = np.zeros_like(solid)
+    for names in (SKIN, ("hair",), ("background",), *((name,) for name in others)):
+        region = _eroded(person.parsing.region(*names), RIVAL_CORE * unit)
+        if region.sum() < LEAST or palette(codes, region).overlap(garment) > ALIKE:
+            continue
+        rival = cv2.blur(palette(codes, region, SHADES).likelihood(codes), (size, size))
+        foreign |= (rival > LIKELY) & (rival > CLEARLY * cloth)
+    foreign &= solid & ~_eroded(solid, DEEP * unit)
+    foreign = morph(foreign, cv2.MORPH_OPEN, 1.0)
+    kept = solid & ~_touching(foreign, ~solid)
+    kept = main_pieces(morph(kept, cv2.MORPH_OPEN, THREAD * unit), 0.15) & kept
+    soft = cv2.dilate(kept.astype(np.uint8), disc(2)) > 0
+    blurred = cv2.GaussianBlur(kept.astype(np.float32), (0, 0), 1.0)
+    return np.where(soft, np.minimum(own, np.where(solid & ~kept, blurred, 1.0)), 0.0).astype(np.float32)
+
+
+def _touching(parts: Bool, outside: Bool) -> Bool:
+    """The connected pieces of ``parts`` that reach ``outside``."""
+    _, labels = cv2.connectedComponents(parts.astype(np.uint8))
+    near = cv2.dilate(outside.astype(np.uint8), disc(2)) > 0
+    reached = np.zeros(int(labels.max()) + 1, bool)
+    reached[labels[near]] = True
+    reached[0] = False
+    return np.asarray(reached[labels], bool)
+
+
+def _eroded(mask: Bool, radius: float) -> Bool:
+    return np.asarray(cv2.erode(mask.astype(np.uint8), disc(radius)) > 0, bool)
