@@ -14,26 +14,13 @@ from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import (
     Bool,
     blur,
-    box_of,
-    dot,
     grow,
-    shrink,
     smoothstep,
-    unmix,
-    weighted_blur,
 )
 from inference.engines.warp.limbs import GRID, STATIONS, Limb
 from inference.engines.warp.scene import Scene
+from inference.engines.warp.strands import free_hair, free_skin
 from preprocess.types import Alpha, Sides
-
-_HAIR_BAND = 0.035
-"""Shoulder widths on both sides of the hair's border in which strands are matted by colour."""
-
-_STRAND = (0.3, 0.75)
-"""Share of hair colour from which a pixel beside the hair may be a strand, and surely is one."""
-
-_SKIN_BAND = 0.008
-"""Shoulder widths: the parsing of arms and hands is this exact."""
 
 _SPILL = 0.014
 """Shoulder widths around the old garment that still show its colour."""
@@ -82,20 +69,18 @@ class Front:
 
 def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     """Find what covers the garment and clean its soft borders."""
-    parts, unit = scene.parts, scene.unit
-    hair = without_shadows(matte_by_colour(scene.photo, parts.hair, _HAIR_BAND * unit), parts.hair)
-    head = np.clip(hair + parts.face, 0.0, 1.0)
-    bare = np.clip(parts.arms + parts.hands, 0.0, 1.0)
+    parts = scene.parts
+    hair, skin = free_hair(scene), free_skin(scene)
+    head, bare = np.clip(hair.alpha + parts.face, 0.0, 1.0), skin.alpha
     shadow = cuff_shadow(scene, limbs)
-    bare = matte_by_colour(scene.photo, bare, _SKIN_BAND * unit)
     left_is_nearer = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
     free = over_torso(scene, limbs)
     lower = _lower_in_front(scene)
-    whole = np.clip(head + bare + lower, 0.0, 1.0).astype(np.float32)
+    colour = np.where((hair.alpha > skin.alpha)[..., None], hair.colour, skin.colour)
     bare = bare * (1.0 - shadow)
     hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
     return Front(
-        colour=unmix(scene.photo, whole, 0.05 * unit),
+        colour=colour,
         free=free,
         head=head.astype(np.float32),
         arms=Sides(
@@ -106,11 +91,6 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
         cuff_shadow=shadow,
         lower=lower,
     )
-
-
-def without_shadows(hair: Alpha, label: Alpha) -> Alpha:
-    """Strands beyond the hair's label count as far as they are plainly hair: a collar's creases are not."""
-    return np.where(label > 0.5, hair, hair * smoothstep(hair, *_STRAND)).astype(np.float32)
 
 
 def _lower_in_front(scene: Scene) -> Alpha:
@@ -153,28 +133,6 @@ def _beside_armhole(limb: Limb, outward: float) -> Alpha:
     """``outward`` is the sign of ``across`` on the arm's outer side."""
     edge = np.interp(limb.along, (0.0, *_ARM_STARTS), (1.8, 0.7, -1.6))
     return np.asarray(np.clip((limb.across * outward - edge) * limb.half_width / 2.0 + 0.5, 0, 1), np.float32)
-
-
-def matte_by_colour(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
-    """Sharpen a soft region's border: where the colours on its two sides differ, colour decides the share."""
-    window = box_of(alpha > 0.1, int(4 * band) + 1)
-    sharp = alpha.copy()
-    if sharp[window].size:
-        sharp[window] = _matted(photo[window], alpha[window], band)
-    return sharp
-
-
-def _matted(photo: FloatRgb, alpha: Alpha, band: float) -> Alpha:
-    inner = shrink(alpha > 0.9, band).astype(np.float32)
-    outer = 1.0 - grow(alpha > 0.1, band).astype(np.float32)
-    front = weighted_blur(photo, inner, 1.5 * band)
-    back = weighted_blur(photo, outer, 1.5 * band)
-    gap = front - back
-    contrast = np.sqrt(dot(gap, gap))
-    share = dot(photo - back, gap) / np.maximum(contrast**2, 1.0)
-    known = np.minimum(blur(inner, 1.5 * band), blur(outer, 1.5 * band)) > 0.01
-    trust = smoothstep(contrast, 30.0, 70.0) * known * (1.0 - inner) * (1.0 - outer)
-    return np.asarray(alpha + (np.clip(share, 0.0, 1.0) - alpha) * trust, np.float32)
 
 
 def old_garment(scene: Scene, limbs: Sides[Limb], front: Front) -> Alpha:

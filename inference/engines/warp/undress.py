@@ -15,6 +15,7 @@ from inference.engines.warp.occlusion import Front, old_garment
 from inference.engines.warp.relabel import joined
 from inference.engines.warp.scene import Scene
 from inference.engines.warp.skin import skin_plate
+from inference.engines.warp.strands import STRANDS_ON_WALL
 from inference.engines.warp.types import Body
 from inference.engines.warp.under import under_layers
 from preprocess.types import Alpha, Points, Sides
@@ -122,7 +123,8 @@ def ghosts(scene: Scene, background: FloatRgb) -> Alpha:
         return np.zeros_like(scene.matte)
     upper = scene.parts.upper > 0.5
     body = np.clip(scene.parts.skin + scene.parts.hair + scene.parts.lower, 0.0, 1.0) > 0.3
-    outside = ~upper & ~grow(body, 2.0)
+    strands = grow(scene.parts.hair > 0.5, STRANDS_ON_WALL * scene.unit)
+    outside = ~upper & ~(grow(body, 2.0) | strands)
     differs = outside & (gap >= 2.0 * usual + _LEAST_GAP)
     beside = outside & grow(upper, _GHOST * scene.unit)
     fringe = differs & grow(upper, _FRINGE * scene.unit)
