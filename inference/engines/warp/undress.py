@@ -24,25 +24,49 @@ from preprocess.types import Alpha, Points, Sides
 def chest_outline(body: Body, scene: Scene) -> Points:
     """Outline of neck, shoulders and upper chest, ``(n, 2)`` crop pixels."""
     origin = np.array([scene.box.x0, scene.box.y0])
-    rise = body.up * 0.4 * body.shoulder_width
-    slope = body.up * _SLOPE_RISE * body.shoulder_width
-    bulge = body.up * _SHOULDER_RISE * body.shoulder_width
+    unit = body.shoulder_width
+    rise, throat = body.up * _NECK_RISE * unit, body.up * _THROAT_RISE * unit
+    slope, bulge = body.up * _SLOPE_RISE * unit, body.up * _SHOULDER_RISE * unit
     fall = -body.up * 0.42 * body.torso_length
-    half = body.across * 0.5 * body.shoulder_width
-    left = [
-        body.neck_base.left + rise,
-        body.neck_base.left + slope,
-        body.acromion.left + bulge,
-        body.shoulder_mid + fall - half,
-    ]
-    right = [
-        body.neck_base.right + rise,
-        body.neck_base.right + slope,
-        body.acromion.right + bulge,
-        body.shoulder_mid + fall + half,
-    ]
-    return np.asarray(np.array([*left, *reversed(right)]) - origin, np.float32)
+    half = body.across * 0.5 * unit
+    sides = []
+    for outward, base, tip in (
+        (-1.0, body.neck_base.left, body.acromion.left),
+        (1.0, body.neck_base.right, body.acromion.right),
+    ):
+        lateral = outward * float((base - body.shoulder_mid) @ body.across) / unit
+        narrower = np.clip(lateral - neck_side(scene, outward, lateral), 0.0, _COLLAR)
+        neck = base - outward * narrower * unit * body.across
+        sides.append(
+            [neck + rise, neck + throat, base + slope, tip + bulge, body.shoulder_mid + fall + outward * half]
+        )
+    return np.asarray(np.array([*sides[0], *reversed(sides[1])]) - origin, np.float32)
 
+
+def neck_side(scene: Scene, outward: float, usual: float) -> float:
+    """Distance from the spine of the bare neck's side, shoulder widths; a collar that stands away from the
+    neck hides it no more. ``usual`` where hair or cloth hides the side."""
+    parts, side = scene.parts, outward * scene.lateral
+    above = (scene.down < _ABOVE_COLLAR) & (side > 0.0)
+    neck = above & (parts.neck > 0.5)
+    hidden = above & (parts.upper + parts.hair > 0.3) & (side < usual)
+    rows = neck.any(axis=1) & ~hidden.any(axis=1)
+    if rows.sum() < _NECK_ROWS * scene.unit:
+        return usual
+    return float(np.median(np.where(neck, side, 0.0)[rows].max(axis=1)))
+
+
+_NECK_RISE, _THROAT_RISE = 0.4, 0.18
+"""Shoulder widths above its base to which the neck is drawn, and down to which it has one width."""
+
+_COLLAR = 0.1
+"""Shoulder widths by which a collar may make a neck look wider."""
+
+_ABOVE_COLLAR = -0.1
+"""Position on the spine above which a neck is no chest."""
+
+_NECK_ROWS = 0.03
+"""Shoulder widths of neck that must be free to its side to be measured."""
 
 _SLOPE_RISE = 0.08
 """Shoulder widths by which a bare shoulder may bulge above the straight line from neck to shoulder top; the
@@ -58,10 +82,15 @@ _FRINGE = 0.2
 """Shoulder widths to which remains that begin there reach: lace, fringes, the flare of a cuff."""
 
 _LEAST_GAP = 6.0
-"""Levels beyond twice the background's own unevenness from which a pixel differs from it."""
+"""Levels beyond twice the background's own unevenness from which a pixel differs from it, and from its own
+neighbourhood: a shadow on the wall differs from the wall, softly."""
+
+_SHARP = 0.03
+"""Shoulder widths of that neighbourhood."""
 
 _EVEN_BACKGROUND = 5.0
-"""Levels: such a background is like its own fill: all of it beside the cloth may be filled."""
+"""Levels: such a background is like its own fill: all of it beside the cloth may be filled, and what
+differs from it sharply is no shadow."""
 
 _PLAIN_BACKGROUND = 12.0
 """Levels by which most of the background may differ from its smooth fill for remains to be told from it."""
@@ -86,9 +115,9 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     removed = old_garment(scene, limbs, front)
     under = under_layers(scene, limbs, front, removed, chest)
     background = background_plate(scene.photo, scene.matte, scene.unit)
-    lost = ghosts(scene, background)
-    if lost.any():
-        background = background_plate(scene.photo, np.maximum(scene.matte, lost), scene.unit)
+    lost, fringe = ghosts(scene, background)
+    if fringe.any():
+        background = background_plate(scene.photo, np.maximum(scene.matte, fringe), scene.unit)
     removed = np.maximum(removed, lost)
     skin = skin_plate(scene, limbs, under.skin * removed)
     plate = mix(background, skin, under.skin)
@@ -113,22 +142,28 @@ def hair_plate(photo: FloatRgb, core: Bool) -> FloatRgb:
     return blur(nearest(photo, core), 1.2) if core.any() else photo
 
 
-def ghosts(scene: Scene, background: FloatRgb) -> Alpha:
+def ghosts(scene: Scene, background: FloatRgb) -> tuple[Alpha, Bool]:
     """Remains of the old garment that the matte counts to the background: they differ from it beside the
-    cloth."""
+    cloth. With them what of it reaches far into the wall: the background's plate must not be made of it."""
+    none = np.zeros_like(scene.matte)
     clear = scene.matte < 0.02
     gap = largest_gap(scene.photo, background)
     usual = float(np.percentile(gap[clear], 90)) if clear.any() else 255.0
     if usual > _PLAIN_BACKGROUND:
-        return np.zeros_like(scene.matte)
+        return none, none > 0.0
     upper = scene.parts.upper > 0.5
     body = np.clip(scene.parts.skin + scene.parts.hair + scene.parts.lower, 0.0, 1.0) > 0.3
     strands = grow(scene.parts.hair > 0.5, STRANDS_ON_WALL * scene.unit)
     outside = ~upper & ~(grow(body, 2.0) | strands)
-    differs = outside & (gap >= 2.0 * usual + _LEAST_GAP)
     beside = outside & grow(upper, _GHOST * scene.unit)
-    fringe = differs & grow(upper, _FRINGE * scene.unit)
-    stray = joined(fringe, beside & differs) if (beside & differs).any() else np.zeros_like(upper)
-    if usual < _EVEN_BACKGROUND:
-        stray |= beside
-    return blur(grow(stray, 1.5).astype(np.float32), 0.8)
+    differs = outside & (gap >= 2.0 * usual + _LEAST_GAP)
+    if usual >= _EVEN_BACKGROUND:
+        return _softly(beside & differs), none > 0.0
+    sharp = largest_gap(scene.photo, blur(scene.photo, _SHARP * scene.unit)) > _LEAST_GAP
+    fringe = differs & sharp & grow(upper, _FRINGE * scene.unit)
+    fringe = joined(fringe, beside & fringe) if (beside & fringe).any() else none > 0.0
+    return _softly(beside | fringe), grow(fringe, _SHARP * scene.unit)
+
+
+def _softly(region: Bool) -> Alpha:
+    return blur(grow(region, 1.5).astype(np.float32), 0.8)
