@@ -16,6 +16,10 @@ SAMPLES = 90
 """Points along the arc from shoulder to armpit when corners are looked for."""
 ODD = 0.6
 """Price of an unlikely cuff against misfit of the edges; tuned by eye on 25 tops."""
+ASTRAY = 4.0
+"""Price of an inner edge that leaves the sleeve's way: it took part of the cuff for its own."""
+TAPER = 0.3
+"""How much an inner edge may come nearer to the sleeve's axis, over its length."""
 EDGE_POINTS = 24
 """Points of each sleeve edge that is handed on."""
 
@@ -101,10 +105,24 @@ def cuff_corners(
         )
         total = head[first] + cuff[first, seconds] + tail[seconds]
         total = total + doubt * (4.0 * odd * odd + np.maximum(0.0, skew - 0.35) ** 2)
+        total = total + doubt * ASTRAY * _astray(arc[seconds] - arc[-1], along, max(1.0, armhole)) ** 2
         index = int(total.argmin())
         if total[index] < best[0]:
             best = (float(total[index]), first, int(seconds[index]))
     return best[1], best[2], best[0] / max(1.0, doubt)
+
+
+def _astray(inner: Float, along: Float, armhole: float) -> NDArray[np.float64]:
+    """``(n,)`` how far inner edges (from armpit or notch to the cuff) leave the way of the sleeve, in armholes.
+
+    They run along it, never up again, and come nearer to its axis only as far as a sleeve tapers.
+    """
+    heading = along / np.maximum(np.hypot(*along.T), 1e-6)[:, None]
+    beside = np.abs(inner[:, 0] * heading[:, 1] - inner[:, 1] * heading[:, 0])
+    behind = np.maximum(0.0, -(inner * heading).sum(axis=1))
+    rise = np.maximum(0.0, -inner[:, 1])
+    spare = TAPER * np.hypot(*inner.T)
+    return np.asarray((np.maximum(0.0, beside - spare) + behind + rise) / armhole, np.float64)
 
 
 def find_sleeve(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference.engines.warp.bone import Bone, arm_coordinates, bone_of, smoothed, unit_vector
 from inference.engines.warp.silhouette import SideName, arm_radii
+from inference.engines.warp.sizes import mean_y
 from inference.engines.warp.wearing import Wearing
 from preprocess.types import Sleeve
 
@@ -31,6 +32,13 @@ _THREE_QUARTER = 0.60
 """The same for a garment that was classed as long-sleeved."""
 _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
+_TOP_LENGTH = 1.3
+"""Usual length of a top from neck points to hem in torso lengths, as a body of ordinary size shows it: what is
+longer by its shoulders had its tips found inside the real ones, above sleeves that lie on the torso."""
+_LEAST_SCALE = 0.78
+"""Least correction of a sleeve's scale from that: beyond it the garment is a tunic or a dress."""
+_ON_SHOULDERS = 0.95
+"""Share of the distance of the shoulder tops within which no part of a sleeve lies on the shoulder."""
 _SHORTEST = 0.12
 """Least distance of a cuff from the shoulder joint, in shoulder widths."""
 _MOST_SLANT = 0.12
@@ -152,7 +160,7 @@ def _cuff_distance(wearing: Wearing, sleeve: Sleeve, bone: Bone, start: float) -
     camera."""
     unit = wearing.body.shoulder_width
     upper, fore = max(bone.elbow, _UPPER * unit), max(bone.wrist - bone.elbow, _FORE * unit)
-    length = float(np.hypot(*np.diff(sleeve.outer, axis=0).T).sum()) * wearing.fit.scale + start
+    length = _outer_length(wearing, sleeve) + start
     share = length / (upper + fore)
     if share > _LONG_FROM or (wearing.garment.sleeve_length == "long" and share > _THREE_QUARTER):
         return bone.wrist + _WRIST * unit
@@ -160,6 +168,22 @@ def _cuff_distance(wearing: Wearing, sleeve: Sleeve, bone: Bone, start: float) -
         return max(length / upper * bone.elbow, _SHORTEST * unit)
     beyond = min((length - upper) / fore, 1.0)
     return bone.elbow + beyond * (bone.wrist - bone.elbow) + _WRIST * unit
+
+
+def _outer_length(wearing: Wearing, sleeve: Sleeve) -> float:
+    """Length of cloth from the top of the person's shoulder to the cuff, person's pixels.
+
+    Shoulders found too narrow make the whole garment too large and leave the rest of the shoulder to the
+    sleeve: its scale comes from the length of the body, and what lies on the shoulder is taken off.
+    """
+    marks, body, scale = wearing.marks, wearing.body, wearing.fit.scale
+    if wearing.garment.kind == "flat":
+        top = max(mean_y(marks.hem) - mean_y(marks.neck), 1.0) * scale
+        scale *= float(np.clip(_TOP_LENGTH * body.torso_length / top, _LEAST_SCALE, 1.0))
+    tips = (marks.shoulder.right[0] - marks.shoulder.left[0]) * scale
+    span = float(np.hypot(*(body.acromion.right - body.acromion.left)))
+    cloth = float(np.hypot(*np.diff(sleeve.outer, axis=0).T).sum()) * scale
+    return cloth - max(0.0, (_ON_SHOULDERS * span - tips) / 2)
 
 
 def _cuff_slant(sleeve: Sleeve) -> float:
