@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
 from inference.engines.warp.background import background_plate, detail
-from inference.engines.warp.fields import blur, grow, largest_gap, mix, shrink, smooth_fill, smoothstep, unmix
+from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix, shrink, smoothstep, unmix
 from inference.engines.warp.light import light_of, shaded
 from inference.engines.warp.lower.lay import LaidLower
 from inference.engines.warp.lower.light import light_factor
@@ -31,6 +32,8 @@ _ABOVE = 0.35
 """Torso lengths above the waistband in which a bare midriff is looked for."""
 _MIDRIFF = 0.03
 """Square half hips of bare skin there that are one."""
+_CALM = 0.05
+"""Half hips over which the edge of a top is evened before it is gone on with."""
 _LEAST_CHANGE = 1.0
 """Levels: a smaller difference to the photo is no change."""
 _BELOW_HEM = 0.3
@@ -80,7 +83,7 @@ def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     under = mix(background, skin, layers.skin)
     core = shrink(_next_above(view, laid.shape.waist) > 0.9, 0.03 * view.unit)
     if core.any():
-        under = mix(under, smooth_fill(view.photo, core), layers.above)
+        under = mix(under, continued(view.photo, core, _CALM * view.unit), layers.above)
     picture = mix(view.photo, under, layers.removed)
     factor = light_factor(view, laid, layers.front, light)
     picture = mix(picture, shaded(laid.rgb, factor, light), layers.cover)
@@ -95,6 +98,26 @@ def _next_above(view: View, waist: float) -> Alpha:
     near = (view.level > waist - _ABOVE) & (view.level < waist + 0.1)
     bare = view.neck * near
     return bare if (bare > 0.9).sum() > _MIDRIFF * view.unit**2 else (view.upper - view.sleeves) * near
+
+
+def continued(photo: FloatRgb, core: Bool, calm: float) -> FloatRgb:
+    """What ``core`` shows, gone on with below its lower edge as its mirror image; ``calm``: pixels over which
+    that edge is evened."""
+    columns = np.flatnonzero(core.any(axis=0))
+    lowest = len(core) - 1 - core[::-1, columns].argmax(axis=0)
+    highest = core[:, columns].argmax(axis=0)
+    xs = np.arange(core.shape[1])
+    edge = np.interp(xs, columns, np.minimum(lowest, blur(lowest[None].astype(np.float32), calm)[0]))
+    top = np.interp(xs, columns, highest)
+    ys = np.arange(len(core))[:, None]
+    deep = np.maximum(edge - top, 1.0)
+    mirrored = edge - np.abs((ys - edge + deep) % (2 * deep) - deep)
+    known = columns[np.searchsorted(columns, xs).clip(0, len(columns) - 1)]
+    across = np.broadcast_to(known, core.shape)
+    rows = np.where(ys > edge, mirrored, ys)
+    return np.asarray(
+        cv2.remap(photo, across.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR), np.float32
+    )
 
 
 def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) -> Layers:

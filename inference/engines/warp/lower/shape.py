@@ -19,7 +19,7 @@ FREE_WAIST = (0.64, 0.84)
 """Levels between which a waistband lies that nothing in the photo shows."""
 HANGS_FROM = 0.87
 """Tops that end above this level end at a waistband, tucked in or cropped; lower ones hang over it."""
-_RISE = (0.7, 1.4)
+_RISE = (0.7, 1.6)
 """How far the rise may be pushed together or drawn out so that the waistband lies where the old one lay."""
 _OVER_OLD = 0.015
 """Torso lengths by which the new waistband covers the edge of the old one."""

@@ -12,6 +12,7 @@ from inference.engines.warp.fields import Float, blur, ellipse, grow, shrink, sm
 from inference.engines.warp.limbs import GRID, MIN_SEEN, Limb, measure_limb, place_limb
 from inference.engines.warp.lower.legs import LEG_WIDTHS, thigh_top
 from inference.engines.warp.lower.stance import Stance
+from inference.engines.warp.lower.strays import strays
 from inference.engines.warp.scene import Box
 from inference.engines.warp.silhouette import SIDES, SideName
 from inference.engines.warp.types import Arm, Body
@@ -23,8 +24,6 @@ _CUFF = 0.3
 """Half hips below the ankle down to which a cuff may fall over the shoe."""
 _THREAD = 0.03
 """Half hips: thinner parts of a shoe are the edges of a cuff that was taken off it."""
-_LEAST_CLOTH = 500
-"""Fewer pixels of the old garment say nothing about its colour."""
 _GIRTH = (0.75, 1.5)
 """How much thinner or thicker than usual legs are for their hips."""
 _REACH = 3.0
@@ -32,6 +31,8 @@ _REACH = 3.0
 knees are the least certain joints under clothes."""
 _SOCK = 0.06
 """A sock is smaller than this share of the clothes."""
+_LEAST_CLOTH = 500
+"""Fewer pixels of the old garment say nothing about its colour."""
 _PLAIN = 14.0
 """Median Lab distance from its median colour up to which a cloth is plain."""
 
@@ -75,28 +76,29 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     photo = person.image[window].astype(np.float32)
     upper = parsing.weight("upper")
     lower, shoes = _without_socks(parsing.weight("lower"), parsing.weight("shoes"))
+    unit = stance.half_hips
+    arms = smoothstep(parsing.weight("hands", "left_arm", "right_arm"), 0.2, 0.8)
+    missed = strays(photo, arms, lower, unit)
     ankles = max(joints.ankle[1] for joints in (stance.legs.left, stance.legs.right)) - box.y0
-    above = (ys - box.y0 < ankles + _CUFF * stance.half_hips).astype(np.float32)
-    kept = shoes * (1 - above * like_cloth(photo, lower, shoes))
-    solid = cv2.morphologyEx(
-        (kept > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_THREAD * stance.half_hips)
-    )
+    above = (ys - box.y0 < ankles + _CUFF * unit).astype(np.float32)
+    kept = shoes * (1 - above * like_cloth(photo, lower, shoes, unit))
+    solid = cv2.morphologyEx((kept > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_THREAD * unit))
     kept = kept * grow(solid > 0, 2.0)
     return View(
         photo=photo,
         matte=np.ascontiguousarray(person.matte.alpha[window], np.float32),
         upper=upper,
         sleeves=upper * _round_arms(body, box),
-        lower=lower + shoes - kept,
+        lower=np.maximum(lower + shoes - kept, missed),
         legs=legs,
         shoes=kept,
-        arms=smoothstep(parsing.weight("hands", "left_arm", "right_arm"), 0.2, 0.8),
+        arms=arms * (1 - missed),
         head=parsing.weight("hair", "face"),
         neck=parsing.weight("neck"),
         level=(-from_top / body.torso_length).astype(np.float32),
         limbs=_limbs(stance, legs, box),
         pattern=pattern_of(photo, lower),
-        unit=stance.half_hips,
+        unit=unit,
     )
 
 
@@ -111,14 +113,15 @@ def _without_socks(lower: Alpha, shoes: Alpha) -> tuple[Alpha, Alpha]:
     return lower - moved, shoes + moved
 
 
-def like_cloth(photo: FloatRgb, lower: Alpha, shoes: Alpha) -> Alpha:
-    """0 or 1: pixels of shoes in the old garment's colour that touch it, where it is plain. Cuffs on shoes
-    are read as shoes."""
+def like_cloth(photo: FloatRgb, lower: Alpha, shoes: Alpha, unit: float) -> Alpha:
+    """Weight of the pixels of shoes in the old garment's colours that touch it: cuffs were read as shoes."""
     core = shrink(lower > 0.9, 4.0)
     lab = np.asarray(cv2.cvtColor(blur(photo, 1.5) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
     middle, spread = colours_of(lab[core])
-    if core.sum() < _LEAST_CLOTH or spread > _PLAIN:
+    if core.sum() < _LEAST_CLOTH:
         return np.zeros_like(lower)
+    if spread > _PLAIN:
+        return strays(photo, shoes, lower, unit)
     alike = np.abs(lab - middle).sum(axis=-1) < 2.5 * spread + 4.0
     alike = shrink((alike & (shoes > 0.3)) | (lower > 0.5), 2.0)
     _, pieces = cv2.connectedComponents(alike.astype(np.uint8))
