@@ -122,7 +122,9 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
             own = np.minimum(own, np.where(below, np.float32(0), shape.most))
         notices += [TUCKED if tucked else None, OPEN if worn_open(person.image, own, stance) else None]
     hidden = _hidden(own, before + arms, shape, hem if resolved != "upper" else None)
-    cloth = _filled(person, stance, own, hidden, int(hem) if tucked else own.shape[0])
+    told_rows = int(hem) if tucked else own.shape[0]
+    shaded = shape.beside if shape is not None else np.zeros_like(hidden)
+    cloth = _filled(person, stance, own, hidden, shaded, told_rows)
     if cloth.hidden > SHOWN_HIDDEN:
         notices.append(PARTLY_HIDDEN)
     told = tuple(notice for notice in (*notices, cut) if notice is not None)
@@ -214,10 +216,10 @@ def _hidden(own: Alpha, before: Alpha, shape: Shape | None, start: float | None)
     return np.asarray(covered | gaps, bool)
 
 
-def _filled(person: Person, stance: Stance, own: Alpha, missing: Bool, shown: int) -> _Cloth:
+def _filled(person: Person, stance: Stance, own: Alpha, missing: Bool, shaded: Bool, shown: int) -> _Cloth:
     """The garment evenly lit, and with cloth where it is hidden; raises ``no-garment``.
 
-    From the row ``shown`` on it is tucked in, which is told apart from what hides it.
+    From the row ``shown`` on it is tucked in, and parts are only ``shaded``: they do not count as hidden.
     """
     covered = float(missing[:shown].sum())
     hidden = covered / float((own > 0.5).sum() + covered)
@@ -228,7 +230,7 @@ def _filled(person: Person, stance: Stance, own: Alpha, missing: Bool, shown: in
         )
     axis = stance.spine(np.arange(own.shape[0], dtype=np.float64) + 0.5).astype(np.float32)
     image = evenly_lit(person.image, own, axis, stance.unit)
-    image = fill_hidden(image, own, missing, axis, stance.unit)
+    image = fill_hidden(image, own, missing, shaded, axis, stance.unit)
     return _Cloth(alpha=np.maximum(own, missing.astype(np.float32)), hidden=hidden, image=image)
 
 

@@ -24,9 +24,9 @@ LOW = 0.12
 """Standard deviation, in units, of what counts as light rather than cloth when a patch is fitted in."""
 WEAVE = 0.04
 """The same for what is continued across a hidden part's border: weave and small folds."""
-MOST_DETAIL = 30.0
-"""Largest deviation from its surroundings (of 255) of folds and weave: more is a print and stays."""
-PATTERNED = 0.4
+MOST_DETAIL = 24.0
+"""Largest mean deviation from its surroundings (of 255) of folds and weave: more is a print and stays."""
+PATTERNED = 0.7
 """Share of the cloth that deviates more from which on it is a pattern, which goes on."""
 FRINGE = 0.015
 """Width of the cloth's rim, in units, that is not continued: it carries the background's colours."""
@@ -38,25 +38,32 @@ MOST_LIT = 0.5
 """Most of that difference that is evened out; four times as much is two colours, not light."""
 
 
-def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: float) -> Rgb:
+def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, shaded: Bool, axis: Float, unit: float) -> Rgb:
     """The picture with cloth where ``missing``; ``axis`` ``(H,)`` is the body's middle in each row.
 
-    From the mirrored side where that looks alike, else continued from around.
+    From the mirrored side where that looks alike, else continued from around. What is only ``shaded`` is
+    replaced likewise unless the cloth is patterned: a pattern is seen in the shade too.
     """
-    if not missing.any():
+    if not (missing | shaded).any():
         return image
-    ys, xs = np.nonzero(missing | (cloth > 0.5))
+    ys, xs = np.nonzero(missing | shaded | (cloth > 0.5))
     box = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
     filled = image.copy()
-    filled[box] = _filled(image[box], cloth[box], missing[box], axis[box[0]] - np.float32(xs.min()), unit)
+    axis = axis[box[0]] - np.float32(xs.min())
+    filled[box] = _filled(image[box], cloth[box], missing[box], shaded[box], axis, unit)
     return filled
 
 
-def _filled(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: float) -> Rgb:
-    hole = _grown(missing, EDGE * unit)
-    known = (~_grown(cloth < 0.9, FRINGE * unit) & ~hole).astype(np.float32)
+def _filled(image: Rgb, cloth: Alpha, missing: Bool, shaded: Bool, axis: Float, unit: float) -> Rgb:
     whole = image.astype(np.float32)
-    base = spread(whole, known, 0.03 * unit)
+    rim = _grown(cloth < 0.9, FRINGE * unit)
+    detail, coarse = _weave(whole, ~rim & ~missing & ~shaded, unit)
+    hole = _grown(missing, EDGE * unit)
+    if coarse is not None:
+        hole |= shaded
+    known = (~rim & ~hole).astype(np.float32)
+    calm = known if coarse is None else np.where(coarse, np.float32(0), known)
+    base = spread(whole, calm, 0.03 * unit)
     height, width = cloth.shape
     columns = np.arange(width, dtype=np.float32)[None] + 0.5
     x = 2 * axis[:, None] - columns - 0.5
@@ -65,8 +72,8 @@ def _filled(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: float) -
     there = cv2.remap(known, x, y, cv2.INTER_LINEAR) > 0.95
     light = np.maximum(known, 1e-3)
     sigma = LOW * unit
-    detail = mirror - _low(mirror, there.astype(np.float32), sigma)
-    filled = base + _reflected(whole, known, WEAVE * unit)
+    folds = mirror - _low(mirror, there.astype(np.float32), sigma)
+    filled = base + _reflected(detail, known)
     lab, other = to_lab(image), to_lab(np.clip(np.rint(mirror), 0, 255).astype(np.uint8))
     count, pieces = cv2.connectedComponents(hole.astype(np.uint8))
     for piece in range(1, count):
@@ -75,16 +82,29 @@ def _filled(image: Rgb, cloth: Alpha, missing: Bool, axis: Float, unit: float) -
         if rim.sum() < 20 or np.linalg.norm(lab[rim] - other[rim], axis=1).mean() > ALIKE:
             continue
         taken = here & there
-        filled[taken] = (_low(base, light, sigma) + detail)[taken]
+        filled[taken] = (_low(base, light, sigma) + folds)[taken]
     soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0)[..., None]
     soft = np.maximum(soft, hole[..., None])
     mixed = whole * (1 - soft) + filled * soft
     return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
 
 
-def _reflected(image: Float, known: Alpha, sigma: float) -> Float:
-    """``(H, W, 3)`` folds and weave for where nothing is ``known``: those as far on its other side of the
-    nearest known pixel."""
+def _weave(image: Float, seen: Bool, unit: float) -> tuple[Float, Bool | None]:
+    """``(H, W, 3)`` folds and weave of the cloth that is ``seen``, and where on it prints are, without which
+    the first is; None where it is patterned all over."""
+    sigma = WEAVE * unit
+    detail = image - _low(image, np.maximum(seen, np.float32(1e-3)), sigma)
+    size = 2 * max(1, round(sigma)) + 1
+    coarse = (cv2.blur(np.abs(detail).max(axis=2), (size, size)) > MOST_DETAIL) & seen
+    if coarse.sum() > PATTERNED * seen.sum():
+        return detail, None
+    coarse = _grown(coarse, sigma)
+    return np.where(coarse[..., None], np.float32(0), detail), coarse
+
+
+def _reflected(detail: Float, known: Alpha) -> Float:
+    """``(H, W, 3)`` the detail for where nothing is ``known``: that as far on the other side of the nearest
+    known pixel."""
     _, labels = cv2.distanceTransformWithLabels(
         (known < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -94,10 +114,6 @@ def _reflected(image: Float, known: Alpha, sigma: float) -> Float:
     nearest = places[labels]
     rows, columns = np.indices(known.shape, np.float32)
     x, y = 2 * nearest[..., 0] - columns, 2 * nearest[..., 1] - rows
-    detail = image - _low(image, np.maximum(known, 1e-3), sigma)
-    coarse = (np.abs(detail).max(axis=2) > MOST_DETAIL) & (known > 0.5)
-    if coarse.sum() < PATTERNED * (known > 0.5).sum():  # a print here and there stays where it is
-        detail = np.where(_grown(coarse, sigma)[..., None], np.float32(0), detail)
     there = cv2.remap(known, x, y, cv2.INTER_LINEAR)[..., None]
     return np.asarray(cv2.remap(detail, x, y, cv2.INTER_LINEAR) * there, np.float32)
 

@@ -14,11 +14,11 @@ Rows = NDArray[np.float64]
 
 MIDDLE, COVERED = 0.3, 0.55
 """Half the columns that tell the last row of cloth, in units, and their share that is cloth."""
-TUCKED = (0.72, 0.95)
-"""Levels of the body between which a top that ends at a waistband is tucked into it: one that ends higher is
-cropped, one that ends lower hangs over it."""
-NARROWER = 0.97
-"""Most of the bottoms' width that a tucked top has at its end."""
+TUCKED_BELOW = 0.95
+"""Level of the body below which a top that ends at a waistband hangs over it."""
+NARROWER = ((0.6, 0.72), (0.7, 0.97))
+"""Most of the bottoms' width that a tucked top has at its end, by level: one that ends high is rather
+cropped."""
 BANDED = 0.6
 """Share of a tucked top's width along which the bottoms begin right below it."""
 BELOW = (0.02, 0.1)
@@ -43,7 +43,8 @@ def hem_row(cloth: Alpha, stance: Stance) -> float | None:
 
 def tucked_in(cloth: Alpha, bottoms: Alpha, stance: Stance, hem: float) -> bool:
     """Does a top end within the waistband of its wearer's ``bottoms``, high on the body?"""
-    if not stance.row(TUCKED[0]) < hem < stance.row(TUCKED[1]):
+    level = (hem - stance.row(0.0)) / stance.torso
+    if not NARROWER[0][0] < level < TUCKED_BELOW:
         return False
     above, first, last = (
         int(np.clip(hem + share * stance.unit, 0, len(bottoms) - 1)) for share in (-BELOW[0], *BELOW)
@@ -51,7 +52,7 @@ def tucked_in(cloth: Alpha, bottoms: Alpha, stance: Stance, hem: float) -> bool:
     near = (_off_spine(bottoms, stance) < MIDDLE * stance.unit)[first : last + 1]
     banded = float((bottoms[first : last + 1] > 0.5)[near].mean())
     wide, below = (int((row > 0.5).sum()) for row in (cloth[above], bottoms[last]))
-    return banded > BANDED and wide < NARROWER * below
+    return banded > BANDED and wide < float(np.interp(level, *NARROWER)) * below
 
 
 def _off_spine(plane: Alpha, stance: Stance) -> Rows:

@@ -20,6 +20,8 @@ ROOM = 0.035
 """How far cloth goes beyond the straight lines between a top's landmarks above the armpits, in units."""
 SLEEVE_ROOM = 0.02
 """The same for the edges of a sleeve."""
+SHADOW = 0.06
+"""Width of the shadow that a sleeve throws on the torso beside it, in units."""
 SUBPIXEL = 4
 """Fractional bits of polygon corners."""
 
@@ -34,6 +36,8 @@ class Shape:
     """The torso between neck points, shoulders, sides and hem."""
     body: Bool
     """Its part below the armpits, which is cloth throughout."""
+    beside: Bool
+    """Torso along sleeves that hang against it: their shadow, and the background that shows between."""
 
 
 def shape_of(marks: GarmentLandmarks, hem: Rows | None, shape: tuple[int, int], unit: float) -> Shape:
@@ -66,13 +70,17 @@ def shape_of(marks: GarmentLandmarks, hem: Rows | None, shape: tuple[int, int], 
         ]
         most = np.maximum.reduce([most, *(_filled(points, shape) for points in corners)])
     most = most * above_hem
+    beside = np.zeros(shape, bool)
     if marks.sleeves is not None:
         for side, _ in SIDES:
             sleeve = marks.sleeves[side]
-            outline = np.concatenate([sleeve.outer, sleeve.inner[::-1]])
-            most = np.maximum(most, _grown(_filled(outline, shape), SLEEVE_ROOM * unit))
+            covered = _filled(np.concatenate([sleeve.outer, sleeve.inner[::-1]]), shape)
+            most = np.maximum(most, _grown(covered, SLEEVE_ROOM * unit))
+            if sleeve.overlaps_torso:
+                beside |= (_grown(covered, SHADOW * unit) > 0.5) & (covered < 0.5)
     torso = np.maximum(body, upper) * above_hem > 0.5
-    return Shape(most=most, torso=torso, body=np.asarray(body * above_hem > 0.5, bool))
+    cloth = np.asarray(body * above_hem > 0.5, bool)
+    return Shape(most=most, torso=torso, body=cloth, beside=beside & cloth)
 
 
 def _filled(polygon: NDArray[np.floating], shape: tuple[int, int]) -> Alpha:

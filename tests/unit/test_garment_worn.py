@@ -136,7 +136,7 @@ def test_a_print_is_not_mirrored_into_a_hidden_part() -> None:
     missing[70:110, 125:155] = True
     axis = np.full(200, 100, np.float32)
 
-    filled = fill_hidden(image, np.ones((200, 200), np.float32), missing, axis, 150.0)
+    filled = fill_hidden(image, np.ones((200, 200), np.float32), missing, np.zeros_like(missing), axis, 150.0)
 
     assert np.abs(filled[missing].astype(int) - 200).max() < 12
 
