@@ -16,6 +16,8 @@ MOUTH = 0.5
 """On the face's axis (0 = its centre, 1 = the chin): hair that hangs on a head begins above it."""
 BEARD = 0.8
 """Mean height down to which a piece of hair apart from the head's is a beard."""
+THROAT = 0.2
+"""Half face heights to both sides of the face's middle that a collar reaches at least."""
 LEAST_SEEN = 200
 """Fewer pixels of hair beside and above the face say nothing about its colour."""
 LINE = 0.02
@@ -39,7 +41,8 @@ def hairline(parsed: Parsed, codes: Codes, layout: Layout, person: Region) -> Su
 
 
 def _without_pieces(parsed: Parsed, layout: Layout, person: Region) -> Surfaces:
-    """Hair below the chin that does not hang on the head's is a collar or a shadow: next best label."""
+    """Hair below the chin that does not hang on the head's is bare neck or, where it passes in front of the
+    throat, a collar. The rest stays: the shadow beside a jaw is kept in the picture like hair."""
     hair = person & (parsed.surface == HAIR)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(hair.astype(np.uint8), connectivity=4)
     height = np.bincount(pieces.ravel(), weights=layout.head_y.ravel()) / stats[:, cv2.CC_STAT_AREA]
@@ -48,9 +51,11 @@ def _without_pieces(parsed: Parsed, layout: Layout, person: Region) -> Surfaces:
     loose = (top > MOUTH) & (height > BEARD)
     loose[0] = False
     stray = loose[pieces]
-    surface = parsed.surface.copy()
-    surface[stray] = np.where(parsed.membership[stray, UPPER] > parsed.membership[stray, SKIN], UPPER, SKIN)
-    return surface
+    on_left, on_right = np.zeros((2, len(stats)), np.bool_)
+    on_left[pieces[layout.head_x < -THROAT]], on_right[pieces[layout.head_x > THROAT]] = True, True
+    skin = parsed.membership[..., SKIN] > parsed.membership[..., UPPER]
+    surface = np.where(stray & (on_left & on_right)[pieces] & ~skin, UPPER, parsed.surface)
+    return np.where(stray & skin, SKIN, surface)
 
 
 def _tips(surface: Surfaces, like_hair: Alpha, like_own: Alpha, layout: Layout, person: Region) -> Surfaces:

@@ -57,6 +57,14 @@ def test_a_collar_below_the_chin_is_no_hair_and_a_beard_is() -> None:
     assert (found[38:44, 74:86] == HAIR).all()
 
 
+def test_a_shadow_beside_the_jaw_stays_what_is_kept() -> None:
+    seen, fields = figure()
+    seen[48:58, 86:100] = UPPER
+    taken = seen.copy()
+    taken[48:58, 86:100] = HAIR
+    assert (decided(seen, taken, fields)[48:58, 86:100] == HAIR).all()
+
+
 def test_tips_on_the_shoulder_are_hair_where_they_hang_together_with_it() -> None:
     seen, fields = figure()
     seen[50:80, 58:68] = HAIR  # falls over the shoulder

@@ -29,12 +29,18 @@ _OTHER_COLOUR = 17.0
 _RIM = 0.015
 """Shoulder widths: half the width of the thinnest piece of arm or hand that stays bare beside a cuff."""
 
+_CRUMB = 0.06
+"""Shoulder widths: radius of the roundest corner of a chin."""
+
 _SAME_COLOUR = 10.0
 """Lab distance from the old garment's colour within which it is taken for the garment."""
 
 _CUFF = 0.12
 """Shoulder widths beyond the old garment in which a cuff may be taken for arm or hand."""
 
+
+_COLLAR = 0.05
+"""Shoulder widths between neck and old collar, and across what was taken for hair there: locks are wider."""
 
 _SHADED_SIDE = 0.06
 """Shoulder widths of an arm's side, turned to the body, that its shadow may pass off as cloth."""
@@ -58,21 +64,44 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     beside_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 1.5
     strays |= (closed > 0) & beside_arm & (bare < 0.5) & (parts.lower < 0.5)
     strays |= slivers((parts.arms > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
+    strays |= collar_shadow(scene, upper)
     shaded = like_skin(scene, upper, limbs)
     upper &= ~shaded
     strays &= ~(upper | shaded)
     rest = 1.0 - blur(strays.astype(np.float32), 0.6)
+    crumbs = under_chin(scene, upper)
     return replace(
         scene,
         parts=replace(
             parts,
             upper=np.maximum(parts.upper * (grow(upper, 2.0) & ~shaded), strays).astype(np.float32),
-            neck=parts.neck * rest,
+            face=np.where(crumbs, 0.0, parts.face).astype(np.float32),
+            hair=parts.hair * rest,
+            neck=np.where(crumbs, parts.face, parts.neck * rest).astype(np.float32),
             arms=np.where(shaded, parts.upper, parts.arms * rest).astype(np.float32),
             hands=parts.hands * rest,
             lower=parts.lower * rest,
         ),
     )
+
+
+def under_chin(scene: Scene, upper: Bool) -> Bool:
+    """Crumbs of the face's lower edge where a collar meets the chin: their shadow is no chin."""
+    face = scene.parts.face > 0.1
+    window = box_of(face, int(_CRUMB * scene.unit) + 2)
+    found = np.zeros_like(face)
+    round_chin = cv2.morphologyEx(face[window].astype(np.uint8), cv2.MORPH_OPEN, ellipse(_CRUMB * scene.unit))
+    collar = grow(upper[window], 2 * _CRUMB * scene.unit)
+    found[window] = face[window] & (round_chin == 0) & collar
+    return found
+
+
+def collar_shadow(scene: Scene, upper: Bool) -> Bool:
+    """Thin hair between neck and old collar: the collar's shadow, as dark as hair."""
+    hair, unit = scene.parts.hair > 0.3, scene.unit
+    between = grow(scene.parts.neck > 0.5, _COLLAR * unit) & grow(upper, _COLLAR * unit)
+    lock = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, ellipse(0.5 * _COLLAR * unit))
+    return np.asarray(hair & between & ~grow(lock > 0, 0.5 * _COLLAR * unit), np.bool_)
 
 
 def slivers(region: Bool, unit: float) -> Bool:

@@ -1,0 +1,54 @@
+"""Rests of old clothes round neck and chin: what is skin, what was collar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inference.engines.warp.body import measure
+from inference.engines.warp.lay import lay
+from inference.engines.warp.relabel import under_chin
+from inference.engines.warp.scene import Parts, Scene, build_scene
+from inference.engines.warp.undress import neck_side
+from preprocess.types import Garment, Person
+
+
+@pytest.fixture(scope="module")
+def scene(people: Callable[[str], Person], garments: Callable[[str], Garment]) -> Scene:
+    person = people("p1_man__base")
+    body = measure(person)
+    return build_scene(person, body, lay(garments("tank_rose"), person, body))
+
+
+def with_parts(scene: Scene, **regions: np.ndarray) -> Scene:
+    """The scene with these parts alone."""
+    none = np.zeros_like(scene.matte)
+    names = Parts.__dataclass_fields__
+    parts = {name: regions.get(name, none).astype(np.float32) for name in names}
+    return replace(scene, parts=Parts(**parts))
+
+
+def test_a_neck_is_as_wide_as_it_is_seen_between_collar_and_jaw(scene: Scene) -> None:
+    high = (scene.down < -0.12) & (scene.down > -0.3)
+    neck = high & (np.abs(scene.lateral) < 0.13)
+    narrow = with_parts(scene, neck=neck)
+    assert neck_side(narrow, 1.0, 0.22) == pytest.approx(0.13, abs=0.01)
+    assert neck_side(narrow, -1.0, 0.22) == pytest.approx(0.13, abs=0.01)
+    beside = high & (scene.lateral > 0.13) & (scene.lateral < 0.2)
+    hairy = with_parts(scene, neck=neck, hair=beside)
+    assert neck_side(hairy, 1.0, 0.22) == 0.22
+    assert neck_side(hairy, -1.0, 0.22) == pytest.approx(0.13, abs=0.01)
+
+
+def test_crumbs_of_a_chin_in_a_collar_are_taken_off_it_and_the_chin_is_not(scene: Scene) -> None:
+    chin = (scene.lateral / 0.2) ** 2 + ((scene.down + 0.35) / 0.2) ** 2 < 1.0
+    crumb = (np.abs(scene.lateral) < 0.02) & (scene.down > -0.16) & (scene.down < -0.1)
+    collar = scene.down > -0.1
+    face = with_parts(scene, face=chin | crumb)
+    found = under_chin(face, collar)
+    assert found[crumb & ~chin & (scene.down > -0.14)].mean() > 0.9
+    assert not found[chin & (scene.down < -0.2)].any()
+    assert not under_chin(face, collar & (scene.down > 0.3)).any()
