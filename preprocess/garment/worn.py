@@ -197,19 +197,17 @@ def _own(person: Person, unit: float, category: Category) -> Alpha:
 
 def _hidden(own: Alpha, before: Alpha, shape: Shape | None, start: float | None) -> Bool:
     """Parts of the garment that are not seen: what lies before a top's torso, gaps in it below the armpits,
-    and from the row ``start`` on whatever has cloth on both sides."""
+    and what lies before the convex hull of its cloth from the row ``start`` on: hands beside hips."""
     region = np.zeros(own.shape, bool)
     if start is not None:
-        solid = own > 0.5
-        between = (
-            np.logical_or.accumulate(solid, axis=1)
-            & np.logical_or.accumulate(solid[:, ::-1], axis=1)[:, ::-1]
-        )
+        below = own > 0.5
         if shape is not None:
-            between[: int(start)] = False
-        region = between
+            below[: int(start)] = False
+        region = _hull(below)
     if shape is None:
-        return np.asarray(region & (before > 0.5), bool)
+        near = _grown(before > 0.5, 4)  # specks between a hand and what was told apart as its shadow
+        filled = morph((own > 0.5) | (region & (before > 0.5)), cv2.MORPH_CLOSE, 6.0)
+        return np.asarray(region & near & filled & (own < 0.5), bool)
     covered = (region | shape.torso) & (before > 0.5)
     # a sliver along an edge is its softness, not a gap
     gaps = _grown(morph(shape.body & (own < 0.5), cv2.MORPH_OPEN, 2.0), 3) & shape.body
@@ -277,6 +275,16 @@ def _lower(cloth: _Cloth, top: WornTop | None, waist: float) -> LowerLandmarks:
     solid[: int(waist)] = False
     outline = trace(main_pieces(solid, 0.5))
     return measure_lower(outline, cloth.alpha, cloth.image, waist=top.landmarks.hem)
+
+
+def _hull(mask: Bool) -> Bool:
+    """Convex hull of a mask."""
+    ys, xs = np.nonzero(mask)
+    region = np.zeros(mask.shape, np.uint8)
+    if len(ys):
+        corners = cv2.convexHull(np.stack([xs, ys], axis=1).astype(np.int32))
+        cv2.fillConvexPoly(region, corners.reshape(-1, 1, 2), 1)
+    return region > 0
 
 
 def _grown(mask: Bool, radius: int) -> Bool:
