@@ -15,6 +15,8 @@ _CHEST = 1.16
 """Frontal chest width between the armpits in shoulder widths (joint to joint)."""
 _CHEST_RANGE = (0.95, 1.60)
 """A garment's chest stays within this range of the body's: below it cannot be put on, above no cut goes."""
+_WORN_CHEST_RANGE = (0.82, 1.60)
+"""The same for what somebody wears in its photo: arms hide part of the chest there."""
 _HEM_USUAL = (1.05, 1.16)
 """Levels on the spine between which most tops end."""
 _NECK_ABOVE = 0.15
@@ -44,7 +46,7 @@ _MOST_STRETCH = 1.12
 _MOST_SQUEEZED = 1.08
 """A long garment is shortened by this factor at most: beyond that it is longer than the body expects, and
 shown so."""
-_TUCKED_BELOW = 0.92
+_TUCKED_BELOW = 0.90
 """Bottoms that begin above this level are worn over a top that reaches them."""
 _SURE_WAIST = 0.3
 _LEAST_BOTTOMS = 0.01
@@ -73,14 +75,15 @@ def scale_of(marks: GarmentLandmarks, body: Body, *, flat: bool = True) -> tuple
     """
     chest = 2 * float(cloth_half_widths(marks, np.array([mean_y(marks.armpit)]))[0])
     body_chest = _CHEST * body.shoulder_width
-    least, most = (share * body_chest / chest for share in _CHEST_RANGE)
+    narrowest, widest = _CHEST_RANGE if flat else _WORN_CHEST_RANGE
+    least, most = narrowest * body_chest / chest, widest * body_chest / chest
     shoulders = marks.shoulder.right[0] - marks.shoulder.left[0]
     if marks.sleeves is not None and shoulders > 0.3 * chest:
         span = float(np.hypot(*(body.acromion.right - body.acromion.left)))
         scale = max(span, body.shoulder_width) * _ON_SHOULDERS / shoulders
     else:
         # Without set-in sleeves the shoulder says little about the size; vests are cut close.
-        scale = _VEST_EASE * body_chest / chest
+        scale = (_VEST_EASE if flat else 1.0) * body_chest / chest
     scale = float(np.clip(scale, least, most))
     correction = _length_says(marks, chest, scale, body, flat)
     across = min(scale * correction**_ACROSS_SHARE, most)
