@@ -40,7 +40,8 @@ def cloth_only(person: Person, own: Alpha, unit: float, others: tuple[str, ...])
     """``own``, the matte of the garment's labels, without rims of skin, hair and ``others`` (labels of other
     clothes): pixels near the outline whose colours are theirs rather than the garment's."""
     solid = own > 0.5
-    inner = _eroded(solid, CORE * unit)
+    depth = _depth(solid)
+    inner = depth > CORE * unit
     if inner.sum() < LEAST:
         return own
     codes = quantise(to_lab(person.image))
@@ -49,12 +50,12 @@ def cloth_only(person: Person, own: Alpha, unit: float, others: tuple[str, ...])
     cloth = cv2.blur(garment.likelihood(codes), (size, size))
     foreign = np.zeros_like(solid)
     for names in (SKIN, ("hair",), ("background",), *((name,) for name in others)):
-        region = _eroded(person.parsing.region(*names), RIVAL_CORE * unit)
+        region = _depth(person.parsing.region(*names)) > RIVAL_CORE * unit
         if region.sum() < LEAST or palette(codes, region).overlap(garment) > ALIKE:
             continue
         rival = cv2.blur(palette(codes, region, SHADES).likelihood(codes), (size, size))
         foreign |= (rival > LIKELY) & (rival > CLEARLY * cloth)
-    foreign &= solid & ~_eroded(solid, DEEP * unit)
+    foreign &= solid & (depth <= DEEP * unit)
     foreign = morph(foreign, cv2.MORPH_OPEN, 1.0)
     kept = solid & ~_touching(foreign, ~solid)
     kept = main_pieces(morph(kept, cv2.MORPH_OPEN, THREAD * unit), 0.15) & kept
@@ -73,5 +74,6 @@ def _touching(parts: Bool, outside: Bool) -> Bool:
     return np.asarray(reached[labels], bool)
 
 
-def _eroded(mask: Bool, radius: float) -> Bool:
-    return np.asarray(cv2.erode(mask.astype(np.uint8), disc(radius)) > 0, bool)
+def _depth(mask: Bool) -> Alpha:
+    """``(H, W)`` distance of each pixel of a mask from its outline; 0 outside."""
+    return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3), np.float32)

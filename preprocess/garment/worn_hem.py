@@ -27,7 +27,7 @@ HEM_WITHIN = 0.16
 """How far from its usual row the ends of a hem are believed, in units."""
 HEM_TILT, HEM_CURVE = 0.12, (-0.03, 0.07)
 """How far a hem rises to its end, and hangs in the middle, in units: more is what it lies on."""
-HEM_INSET = 0.012
+HEM_INSET = 0.02
 """The last of the cloth carries the colours of what is below, in units."""
 LEAST_COLUMNS = 20
 
