@@ -113,7 +113,8 @@ def cuff_corners(
 
 
 def _astray(inner: Float, along: Float, armhole: float) -> NDArray[np.float64]:
-    """``(n,)`` how far inner edges (from armpit or notch to the cuff) leave the way of the sleeve, in armholes.
+    """``(n,)`` how far inner edges leave the way of the sleeve, in armholes; ``inner (n, 2)`` are their ends
+    seen from armpit or notch, ``along`` the sleeve's.
 
     They run along it, never up again, and come nearer to its axis only as far as a sleeve tapers.
     """

@@ -79,6 +79,7 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     colour = np.where((hair.alpha > skin.alpha)[..., None], hair.colour, skin.colour)
     bare = bare * (1.0 - shadow)
     hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
+    hands = hands * (1.0 - _own_sleeve(scene, limbs, left_is_nearer))
     return Front(
         colour=colour,
         free=free,
@@ -91,6 +92,16 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
         cuff_shadow=shadow,
         lower=lower,
     )
+
+
+def _own_sleeve(scene: Scene, limbs: Sides[Limb], left_is_nearer: Bool) -> Alpha:
+    """The sleeve of the arm that a pixel belongs to, as far as it reaches: no hand lies over its own cuff."""
+    sleeves = scene.garment.sleeves
+    if sleeves is None:
+        return np.zeros_like(scene.matte)
+    left = sleeves.left.alpha * (limbs.left.along < sleeves.left.reach)
+    right = sleeves.right.alpha * (limbs.right.along < sleeves.right.reach)
+    return np.where(left_is_nearer, left, right).astype(np.float32)
 
 
 def _lower_in_front(scene: Scene) -> Alpha:

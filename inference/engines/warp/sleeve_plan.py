@@ -28,13 +28,13 @@ _UPPER, _FORE = 0.80, 0.68
 _LONG_FROM = 0.72
 """A sleeve that covers this share of the arm ends at the wrist: sleeves of that length are long ones, and
 cloth laid flat on a table is rarely stretched to its full length."""
-_THREE_QUARTER = 0.60
+_THREE_QUARTER = 0.68
 """The same for a garment that was classed as long-sleeved."""
 _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
 _TOP_LENGTH = 1.3
-"""Usual length of a top from neck points to hem in torso lengths, as a body of ordinary size shows it: what is
-longer by its shoulders had its tips found inside the real ones, above sleeves that lie on the torso."""
+"""Usual length of a top from neck points to hem in torso lengths: longer ones had their shoulder tips
+found inside the real ones, above sleeves that lie on the torso."""
 _LEAST_SCALE = 0.78
 """Least correction of a sleeve's scale from that: beyond it the garment is a tunic or a dress."""
 _ON_SHOULDERS = 0.95
