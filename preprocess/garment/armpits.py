@@ -22,6 +22,8 @@ LOWEST_ARMPIT = 0.66
 """A notch lower than this (same measure) is the end of a sleeve lying on the torso, not the armpit."""
 SHALLOWEST_ARMHOLE, DEEPEST_ARMHOLE = 0.3, 0.7
 """The same of a sleeveless garment, below its highest point: straps included."""
+STEP = 0.12
+"""Share of the chest's width by which the side steps out where straps end on the upper edge of a bodice."""
 KINK = 0.02
 """Share of the chest's width by which the end of an armhole sticks out at least, to be seen."""
 MIRROR_MISS = 0.10
@@ -89,11 +91,19 @@ def _armpit(outline: Outline, hem: float, side: Side) -> Armpit | None:
     return best[1] if best else None
 
 
+def _chest(outline: Outline, hem: float) -> float:
+    """Width of a torso half-way down, or below that where only straps are there."""
+    for y in np.arange((outline.top + hem) / 2, hem, 0.02 * outline.height):
+        middle = outline.run(float(y), outline.axis)
+        if middle is not None and middle[0] <= outline.axis <= middle[1]:
+            return middle[1] - middle[0]
+    return outline.right - outline.left
+
+
 def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
     """End of the armhole of a sleeveless garment: the row where its side stops widening."""
     sign = sign_of(side)
-    middle = outline.run((outline.top + hem) / 2, outline.axis) or (outline.left, outline.right)
-    chest = middle[1] - middle[0]
+    chest = _chest(outline, hem)
     lowest = outline.top + min(DEEPEST_ARMHOLE * chest, 0.75 * (hem - outline.top))
     ys = np.arange(int(outline.top + 0.04 * outline.height), int(lowest))
     edge = []
@@ -110,6 +120,10 @@ def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
     # straight from the shoulder's corner down: where armholes usually end
     if kink.max() < KINK * chest or ys[index] < outline.top + SHALLOWEST_ARMHOLE * chest:
         index = int(np.clip(outline.top + ARMHOLE * chest - ys[0], 0, len(ys) - 1))
+    rows = max(2, round(0.02 * outline.height))
+    steps = reach[rows:] - reach[:-rows]
+    if len(steps) and steps.max() > STEP * chest:
+        index = int(steps.argmax()) + rows
     y = float(ys[index])
     return Armpit(
         point=(outline.axis + sign * float(reach[index]), y),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from preprocess.errors import InputError
+from preprocess.garment.backdrop import Bool
 from preprocess.garment.outline import Outline, runs_of
 from preprocess.types import Category, Notice
 
@@ -15,13 +16,26 @@ DRESS_LENGTH = 2.5
 
 FLARE = (1.3, 1.5)
 """Hem over waist from which a skirt flares (tops reach 1.3), and what more of it counts as extra length."""
+PLAIN = 0.85
+"""Share of one straight upper edge from which it may be a waistband."""
 CURVED = 0.08
 """Dip of the upper edge over its length that a curved waistband reaches; necklines go deeper."""
-HIGH_CROTCH = 0.56
-"""Share of the height that the legs of long trousers exceed (.62 and more); jumpsuits have less than .5."""
+HIGH_CROTCH = 0.59
+"""Share of the height that the legs of long trousers exceed (.62 and more); jumpsuits have less than .57."""
 LEGS_TOGETHER = 2.7
 """Height over width from which a plain upper edge is that of trousers, legs together; dresses reach 2.9 only
 with a neckline."""
+LEGS = 0.1
+"""Share of the height from which a gap near the axis parts two legs."""
+NECKLINE = 0.06
+"""Dip of the upper edge over its length from which a garment with short legs is a playsuit: the waistbands of
+shorts and culottes dip less."""
+WINGS = 0.2
+"""Share of the width by which sleeves stick out above a torso with legs; the hips of shorts do not."""
+TALL = 1.3
+"""Height over width that shorts and culottes do not reach, jumpsuits and playsuits exceed (1.4)."""
+COAT = 0.65
+"""Most confidence that a long garment whose long sleeves hang beside it is a dress: it may be a coat."""
 CONTRADICTED = 0.9
 """Confidence from which a caller's category is contradicted; on 29 tops none came near for another one."""
 UNSURE = 0.7
@@ -126,13 +140,31 @@ def _bottom(outline: Outline, flat: float, aspect: float) -> float:
 
 def _sleeved(outline: Outline) -> bool:
     """Do sleeves stick out or hang down beside a torso: then it is no skirt and no trousers."""
-    if _side_dents(outline) > 0.3:
-        return True
+    return _side_dents(outline) > 0.3 or _hanging_sleeves(outline)
+
+
+def _hanging_sleeves(outline: Outline) -> bool:
+    """Do long sleeves hang down beside the torso, apart from it."""
     rows = np.linspace(outline.top + 0.3 * outline.height, outline.bottom - 1, 60)
     parts = [
         [run for run in runs_of(outline.mask[int(y)]) if run[1] - run[0] > 0.05 * outline.width] for y in rows
     ]
     return sum(len(runs) == 3 for runs in parts) > 0.2 * len(parts)
+
+
+def _jumpsuit(outline: Outline, legs: float, flat: float, aspect: float) -> bool:
+    """Is it a top with legs: a neckline or sleeves above, a torso closed in the middle, then the gap."""
+    if legs < LEGS or legs > HIGH_CROTCH or aspect < TALL:
+        return False
+    closed = any(left <= outline.axis <= right for left, right in runs_of(_row(outline, 0.4)))
+    if flat < PLAIN:  # the points of a waistcoat part like legs, but it has no sleeves
+        return closed and _sleeved(outline)
+    return closed and (_top_dip(outline) > NECKLINE or _side_dents(outline) > WINGS)
+
+
+def _row(outline: Outline, share: float) -> Bool:
+    """Row of the mask at a share of the garment's height."""
+    return np.asarray(outline.mask[int(outline.top + share * outline.height)], bool)
 
 
 def classify(outline: Outline) -> tuple[Category, float]:
@@ -144,9 +176,9 @@ def classify(outline: Outline) -> tuple[Category, float]:
     legs = leg_gap(outline)
     flat = _flat_top(outline)
     aspect = outline.height / max(1.0, outline.width)
-    if legs > 0.1 and flat > 0.85:
-        if aspect > 2.0 and legs < HIGH_CROTCH and _top_dip(outline) > CURVED:
-            return "dress", 0.8  # a jumpsuit
+    if _jumpsuit(outline, legs, flat, aspect):
+        return "dress", 0.8
+    if legs > LEGS and flat > PLAIN:
         return "lower", min(1.0, 0.75 + legs)
     bottom = _bottom(outline, flat, aspect)
     if bottom:
@@ -155,7 +187,8 @@ def classify(outline: Outline) -> tuple[Category, float]:
     flare = FLARE[1] * max(0.0, low / max(1.0, middle) - FLARE[0])
     length = outline.height / max(1.0, _chest(outline)) + flare
     if length > DRESS_LENGTH:
-        return "dress", float(np.clip(0.5 + (length - DRESS_LENGTH), 0.0, 0.95))
+        most = COAT if _hanging_sleeves(outline) else 0.95
+        return "dress", float(np.clip(0.5 + (length - DRESS_LENGTH), 0.0, most))
     # without sleeves it is what remains, which contradicts nothing
     return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, 0.95 if _sleeved(outline) else 0.85))
 
@@ -182,7 +215,9 @@ def resolve(claimed: Category, outline: Outline) -> tuple[Category, tuple[Notice
 
 def _unsure(taken: Category, seen: Category) -> Notice:
     doubt = "its shape leaves that open" if taken == seen else f"it looks more like category {seen}"
+    other = ("upper" if taken == "dress" else "dress") if taken == seen else seen
     return Notice(
         name="garment-category-unsure",
-        detail=f"the garment was taken for category {taken}, but {doubt}; say which it is, or send its photo",
+        detail=f"the garment was taken for category {taken}, but {doubt}: send category={other} if it is "
+        f"{SHOWN[other]}, category={taken} if it is not",
     )

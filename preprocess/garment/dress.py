@@ -32,6 +32,10 @@ LOWEST = 0.7
 """Share of the height below which no waist lies: something must hang from it."""
 STRAPLESS_TRUST = 0.4
 """Trust in the neck and shoulders of a dress that has none."""
+RISE = 0.35
+"""Least height of a waist above the crotch, over the chest's width: half of what trousers have."""
+PARTED = 0.05
+"""Share of the height from which a gap at the bottom is one between legs."""
 SLEEVED = 0.06
 """Share of the greatest width by which a dress is at once narrower where its sleeves part from it."""
 
@@ -69,6 +73,14 @@ def _armpits(widths: Float) -> int:
     return int(ends.argmax())
 
 
+def _crotch(outline: Outline) -> float:
+    """Row, counted from the top, below which the middle is open between two legs; infinite on a skirt."""
+    rows = range(int(outline.top), int(outline.bottom))
+    closed = [any(left <= outline.axis <= right for left, right in runs_of(outline.mask[y])) for y in rows]
+    below = closed[::-1].index(True) if any(closed) else 0
+    return float(len(closed) - below) if below > PARTED * len(closed) else np.inf
+
+
 def waist_row(outline: Outline) -> tuple[float, float]:
     """``(y, narrowness)``: the row where a dress is narrower than above and below it or begins to flare, near
     the usual height; narrowness over the chest's width, 0 for a straight one."""
@@ -85,6 +97,7 @@ def waist_row(outline: Outline) -> tuple[float, float]:
     beside = (calm[np.maximum(rows - spread, 0)] + calm[np.minimum(rows + spread, len(rows) - 1)]) / 2
     narrow = (beside - calm) / chest
     allowed = (below > WAIST[0]) & (below < WAIST[2]) & (rows < LOWEST * len(rows))
+    allowed &= rows < _crotch(outline) - RISE * chest
     if not allowed.any():  # as short as a top
         return outline.top + LOWEST * outline.height, 0.0
     best = int(np.where(allowed, narrow - UNUSUAL * (below - WAIST[1]) ** 2, -np.inf).argmax())

@@ -136,3 +136,17 @@ def test_a_dress_without_shoulders_is_hardly_trusted(name: str, trusted: bool) -
     picture = np.where(mask[..., None], np.uint8(90), np.uint8(240)).repeat(3, axis=2)
     confidence = measure_dress(mask.astype(np.float32), picture, trace(mask)).top.landmarks.confidence
     assert confidence > 0.8 if trusted else confidence < 0.5
+
+
+def test_long_sleeves_beside_a_long_garment_may_be_a_coat() -> None:
+    """They are taken for a dress, but who says that it is a top is believed; the notice names both."""
+    body = [(400, 80), (430, 70), (500, 90), (505, 200), (510, 940), (400, 940)]
+    sleeve = [(500, 90), (620, 480), (575, 490), (505, 230)]
+    mask = silhouette(body) | silhouette(sleeve)
+    category, confidence = classify(trace(mask))
+    assert (category, confidence < 0.7) == ("dress", True)
+    for claimed, other in (("auto", "upper"), ("upper", "dress")):
+        taken, notices = resolve(claimed, trace(mask))
+        assert taken == ("dress" if claimed == "auto" else "upper")
+        assert all(f"category={other}" in notice.detail for notice in notices)
+    assert resolve("auto", trace(mask))[1]

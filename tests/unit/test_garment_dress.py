@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from preprocess.garment import collar
+from preprocess.decode import Limits, decode
+from preprocess.garment import collar, prepare_garment
 from preprocess.garment.curves import candidates
 from preprocess.garment.dress import MeasuredDress, measure_dress
 from preprocess.garment.evidence import Scores
 from preprocess.garment.neckview import CLEAR, GRID_U, GRID_V, NeckView
 from preprocess.garment.outline import trace
 from preprocess.types import Garment, Rgb
+from tests.jumpsuits import CROTCH_ROW, HEM_ROW, STRAPS, TOPS, WAIST_ROW, jumpsuit, png
 
 Prepared = Callable[[str], Garment]
 FRAME = (900, 700)
@@ -97,6 +99,30 @@ def test_jumpsuits_have_legs() -> None:
     assert dress.top.landmarks.hem.left[1] == pytest.approx(370, abs=15)
     assert dress.lower.legs is not None
     assert np.allclose(dress.lower.legs.left.inner[0], (350, 540), atol=10)
+
+
+@pytest.mark.parametrize("legs", [1.0, 0.25])
+@pytest.mark.parametrize("top", [*TOPS, "strapped"])
+def test_drawn_jumpsuits_and_playsuits(top: str, legs: float) -> None:
+    suit = prepare_garment(decode(png(jumpsuit(top, legs=legs)), Limits()))
+    assert suit.category == "dress"
+    assert suit.landmarks is not None
+    assert suit.lower is not None
+    assert suit.lower.legs is not None
+    assert suit.landmarks.hem == suit.lower.waist
+    assert WAIST_ROW - 105 < suit.lower.waist.left[1] < WAIST_ROW + 20
+    assert suit.lower.legs.left.inner[0, 1] == pytest.approx(CROTCH_ROW, abs=12)
+    assert suit.lower.legs.left.outer[-1, 1] == pytest.approx(
+        CROTCH_ROW + legs * (HEM_ROW - CROTCH_ROW), abs=25
+    )
+    assert (suit.landmarks.sleeves is not None) == (top in ("long", "short"))
+
+
+def test_armpits_of_a_strapped_bodice_lie_where_its_straps_end() -> None:
+    suit = prepare_garment(decode(png(jumpsuit("strapped")), Limits()))
+    assert suit.landmarks is not None
+    assert suit.landmarks.armpit.left[1] == pytest.approx(WAIST_ROW - 105, abs=6)
+    assert suit.landmarks.armpit.left[0] < 384 - STRAPS[0] - STRAPS[1]
 
 
 def test_sample(garments: Prepared) -> None:

@@ -12,16 +12,17 @@ import pytest
 
 from inference.engines.warp.dress.fit import DressFit, fit_dress
 from inference.engines.warp.dress.put_on import put_on
+from inference.engines.warp.dress.suit import lay_suit
 from inference.engines.warp.dress.undress import without_bottoms
 from inference.engines.warp.dressed import dressed
 from inference.engines.warp.lower.stance import Stance, measure_stance
-from inference.engines.warp.silhouette import Silhouette
+from inference.engines.warp.silhouette import Silhouette, on_spine
 from preprocess.decode import Limits, decode
-from preprocess.errors import InputError
 from preprocess.garment import prepare_garment
 from preprocess.person import prepare_person
 from preprocess.providers.embedded import EmbeddedProvider
-from preprocess.types import Garment, Leg, Person, Sides
+from preprocess.types import Garment, Person, Sides
+from tests.jumpsuits import jumpsuit, png
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -110,12 +111,67 @@ def test_the_face_stays_and_the_dress_covers_the_hips(man: Person, floral: Garme
     assert tried_on.person.parsing.region("lower").mean() < 0.002
 
 
-def test_without_landmarks_or_with_legs_it_is_refused(man: Person, floral: Garment) -> None:
+def test_without_landmarks_it_is_refused(man: Person, floral: Garment) -> None:
     with pytest.raises(ValueError, match="landmarks"):
         put_on(man, replace(floral, lower=None), at_once)
-    assert floral.lower is not None
-    leg = Leg(outer=np.zeros((2, 2), np.float32), inner=np.zeros((2, 2), np.float32))
-    jumpsuit = replace(floral, lower=replace(floral.lower, legs=Sides(left=leg, right=leg)))
-    with pytest.raises(InputError) as refused:
-        put_on(man, jumpsuit, at_once)
-    assert refused.value.slug == "category-conflict"
+
+
+@pytest.fixture(scope="module")
+def suit() -> Garment:
+    return prepare_garment(decode(png(jumpsuit("short")), Limits()))
+
+
+def test_a_jumpsuit_is_one_cloth_across_the_waist(man: Person, suit: Garment, stance: Stance) -> None:
+    """Dyed by its own coordinates it shows no jump where the legs' meshes take over from the bodice."""
+    assert suit.landmarks is not None
+    assert suit.lower is not None
+    assert suit.lower.legs is not None
+    ys, xs = np.mgrid[: suit.alpha.shape[0], : suit.alpha.shape[1]]
+    map_of = np.stack([xs / xs.max(), ys / ys.max(), 0 * xs], axis=-1) * 255
+    dyed = replace(suit, image=map_of.astype(np.uint8))
+    placed, warped = lay_suit(dyed, suit.landmarks, suit.lower, suit.lower.legs, man, stance)
+    widths = []
+    above, below = (on_spine(stance.body, placed.waist + step) for step in (-0.04, 0.06))
+    rows = range(int(above[1]), int(below[1]) + 1)
+    for row in rows:
+        inside = np.flatnonzero(warped.alpha[row] > 0.5)
+        widths.append(inside[-1] - inside[0])
+    for share in (-0.6, 0.0, 0.6):
+        column = int(above[0] + share * widths[0] / 2)
+        steps = np.diff(warped.rgb[rows.start : rows.stop, column], axis=0)
+        assert np.abs(steps[:, 0]).max() < 1.5
+        assert steps[:, 1].min() > -1.0
+        assert steps[:, 1].max() < 3 * steps[:, 1].mean()
+    assert np.abs(np.diff(widths)).max() <= 3
+
+
+def test_between_the_legs_of_a_jumpsuit_lies_the_background(
+    man: Person, suit: Garment, stance: Stance
+) -> None:
+    tried_on = put_on(man, suit, at_once)
+    shins = [(leg.knee + leg.ankle) / 2 for leg in (stance.legs.left, stance.legs.right)]
+    gap = tuple(int(v) for v in (shins[0] + shins[1]) / 2)
+    upper = tried_on.person.parsing.weight("upper")
+    for x, y in (shin.astype(int) for shin in shins):
+        assert upper[y, x] > 0.9
+    assert upper[gap[1], gap[0]] < 0.05
+    around = man.matte.alpha < 0.02
+    assert np.abs(tried_on.person.image[gap[1], gap[0]] - man.image[around].mean(axis=0)).max() < 25
+    assert tried_on.person.parsing.region("lower").mean() < 0.002
+
+
+def test_trouser_legs_of_a_jumpsuit_break_on_the_shoes(man: Person, suit: Garment) -> None:
+    shoes = man.parsing.weight("shoes") > 0.95
+    assert shoes.any()
+    after = put_on(man, suit, at_once).person
+    assert after.parsing.weight("shoes")[shoes].mean() > 0.9
+
+
+def test_a_playsuit_ends_on_the_thighs(man: Person, stance: Stance) -> None:
+    short = prepare_garment(decode(png(jumpsuit("fitted", legs=0.25)), Limits()))
+    tried_on = put_on(man, short, at_once)
+    legs = tried_on.person.parsing.weight("legs")
+    for leg in (stance.legs.left, stance.legs.right):
+        x, y = ((leg.knee + leg.ankle) / 2).astype(int)
+        assert legs[y, x] > 0.9
+    assert 0.02 < tried_on.measures["hem"] < 0.5

@@ -32,6 +32,12 @@ _HEM_LOW = 35.0
 _HEM_DEPTH = 0.035
 """Shoulder widths: what departs further from its neighbours is cut that way, a slit or a shirt's tail."""
 
+_SAME_HEM = 0.35
+"""Shoulder widths above its lowest point within which a hem ends."""
+
+_PARTED = 0.04
+"""Shoulder widths between two legs at their hems."""
+
 
 def even_edges(garment: WarpedGarment, unit: float) -> WarpedGarment:
     """The same garment with smooth outlines and one clean line for a hem; ``unit`` is the shoulder width."""
@@ -81,6 +87,9 @@ def even_hem(alpha: Alpha, unit: float) -> Alpha:
         return alpha
     below = alpha[np.minimum(last + 1, height - 1), columns]
     lowest = last - 0.5 + alpha[last, columns] + below
+    ends = columns[lowest > lowest.max() - _SAME_HEM * unit]
+    if np.diff(ends).max(initial=0) > _PARTED * unit:  # two legs have a hem each
+        return alpha
     course, at_hem = _course(columns.astype(np.float32), lowest, unit)
     rows = np.arange(height, dtype=np.float32)[:, None]
     even = alpha.copy()
@@ -96,7 +105,7 @@ def _course(x: Float, lowest: Float, unit: float) -> tuple[Float, Bool]:
     The broad bend is taken off by a polynomial fitted twice, the second time without what is not hem.
     """
     scale = (x - x.mean()) / max(float(np.ptp(x)), 1.0)
-    hem = lowest > lowest.max() - 0.35 * unit
+    hem = lowest > lowest.max() - _SAME_HEM * unit
     for _ in range(2):
         if hem.sum() < 8:
             return lowest, np.zeros_like(hem)

@@ -49,12 +49,13 @@ class DressFit:
     """Level of the waist on the spine."""
     hem: float
     """Where it ends along the legs: 0 = crotch, 1 = ankle."""
+    bottom: float
+    """y of the lowest cloth in the person's frame, perhaps beyond it."""
 
     def shown(self, height: int) -> float:
         """0..1: share of its length that lies above the lower border of a picture ``height`` pixels high."""
-        body = self.fit.fall.body
-        top, end = (float(on_spine(body, level)[1]) for level in (self.fit.fall.top, self.fit.hem))
-        return float(np.clip((height - top) / max(end - top, 1.0), 0.0, 1.0))
+        top = float(on_spine(self.fit.fall.body, self.fit.fall.top)[1])
+        return float(np.clip((height - top) / max(self.bottom - top, 1.0), 0.0, 1.0))
 
 
 def waist_of(
@@ -97,7 +98,13 @@ def fit_dress(
         ),
     )
     below = (hem_level - stance.crotch_level) * body.torso_length
-    return DressFit(marks=whole, fit=fit, waist=bodice.hem, hem=below / leg_length(stance))
+    return DressFit(
+        marks=whole,
+        fit=fit,
+        waist=bodice.hem,
+        hem=below / leg_length(stance),
+        bottom=float(on_spine(body, fit.hem)[1]),
+    )
 
 
 def _whole(marks: GarmentLandmarks, lower: LowerLandmarks) -> GarmentLandmarks:

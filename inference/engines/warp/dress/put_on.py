@@ -1,4 +1,4 @@
-"""Put a dress on: take the lower clothes off, lay the dress like a long top, compose the picture."""
+"""Put a dress or jumpsuit on: take the lower clothes off, lay it like a long top, compose the picture."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from inference.engines.warp.composite import Composed, compose
 from inference.engines.warp.doubts import weighed
 from inference.engines.warp.dress.confidence import DOUBTS, measures
 from inference.engines.warp.dress.fit import DressFit, fit_dress
+from inference.engines.warp.dress.suit import lay_suit
 from inference.engines.warp.dress.undress import without_bottoms
 from inference.engines.warp.dressed import dressed
 from inference.engines.warp.lay import lay_fitted
@@ -17,19 +18,13 @@ from inference.engines.warp.lower.compose import Composed as Undressed
 from inference.engines.warp.lower.stance import Stance, measure_stance
 from inference.engines.warp.silhouette import Silhouette
 from inference.engines.warp.types import Step, TriedOn, WarpedGarment
-from preprocess.errors import InputError
 from preprocess.types import Garment, GarmentLandmarks, LowerLandmarks, Person
 
 
 def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
-    """One dress with landmarks of bodice and skirt (``ValueError`` without them).
-
-    Raises :class:`InputError` (``category-conflict``) for jumpsuits.
-    """
+    """One dress or jumpsuit with landmarks of both its parts (``ValueError`` without them)."""
     if garment.landmarks is None or garment.lower is None:
         raise ValueError("a dress needs landmarks: prepare it with the category dress")
-    if garment.lower.legs is not None:
-        raise InputError("category-conflict", "warp puts on dresses, but no jumpsuits yet", field="garment")
     stance = step("measure", lambda: measure_stance(person))
     marks, lower = garment.landmarks, garment.lower
     fitted, warped = step("lay", lambda: _lay(person, garment, marks, lower, stance))
@@ -50,6 +45,8 @@ def put_on(person: Person, garment: Garment, step: Step) -> TriedOn:
 def _lay(
     person: Person, garment: Garment, marks: GarmentLandmarks, lower: LowerLandmarks, stance: Stance
 ) -> tuple[DressFit, WarpedGarment]:
+    if lower.legs is not None:
+        return lay_suit(garment, marks, lower, lower.legs, person, stance)
     silhouette = Silhouette.of(person)
     fitted = fit_dress(garment, marks, lower, person, stance, silhouette)
     return fitted, lay_fitted(garment, fitted.marks, fitted.fit, person, stance.body, silhouette)

@@ -64,14 +64,27 @@ class _Size:
     shorts: bool
 
 
-def shape_trousers(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stance) -> Shape:
-    """Meshes of both halves, from the waist to the hem."""
-    size = _size(marks, legs, person, stance)
+@dataclass(frozen=True, kw_only=True)
+class Belt:
+    """The waist of a jumpsuit: where its bodice ends."""
+
+    level: float
+    half_widths: Sides[float]
+    """Pixels from the spine to the cloth's edge."""
+
+
+def shape_trousers(
+    marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stance, belt: Belt | None = None
+) -> Shape:
+    """Meshes of both halves, from the waist to the hem; from the ``belt`` where they hang from a bodice."""
+    size = _size(marks, legs, person, stance, belt)
     bodily = person.parsing.weight("lower", "legs")
     lines = Sides(left=leg_line(stance, "left"), right=leg_line(stance, "right"))
     meshes = []
     for side, _ in SIDES:
         upper = _pelvis_rows(marks, legs[side], stance, side, size)
+        if belt is not None:
+            upper = _from_belt(upper, belt, stance, side)
         lower, leg = _leg_rows(legs[side], lines, stance, side, size, upper[-1], bodily)
         rows = np.concatenate([upper, lower[1:]])
         down = np.concatenate([np.zeros(len(upper)), leg[1:]])
@@ -87,7 +100,9 @@ def shape_trousers(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stan
     )
 
 
-def _size(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stance) -> _Size:
+def _size(
+    marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stance, belt: Belt | None
+) -> _Size:
     """Width by the hips, length by the legs where the garment is full-length, else by the width."""
     torso, reach = stance.body.torso_length, leg_length(stance)
     rise = float(legs.left.inner[0, 1]) - (marks.waist.left[1] + marks.waist.right[1]) / 2
@@ -100,11 +115,12 @@ def _size(marks: LowerLandmarks, legs: Sides[Leg], person: Person, stance: Stanc
     crotch = stance.crotch_level + drop / torso
     if shorts:
         old = person.waist if person.waist < HANGS_FROM else float(np.mean(FREE_WAIST))
+        old = old if belt is None else belt.level
         long = wide * float(np.clip((crotch - old) * torso / (rise * wide), *_WORN))
     else:
         long = wide * float(np.clip(ratio, 1.0, _longest(legs, wide, stance))) / ratio
     free = float(np.clip(crotch - rise * long / torso, *FREE_WAIST))
-    waist, over_top = place_waist(person, stance, free)
+    waist, over_top = place_waist(person, stance, free) if belt is None else (belt.level, True)
     across = float(np.sqrt(long * wide))
     return _Size(
         long=long,
@@ -143,6 +159,16 @@ def _pelvis_rows(marks: LowerLandmarks, leg: Leg, stance: Stance, side: SideName
     return np.array(rows)
 
 
+def _from_belt(rows: Array, belt: Belt, stance: Stance, side: SideName) -> Array:
+    """Rows whose outer ends on the person start at the belt's and go over to their own."""
+    sign = -1.0 if side == "left" else 1.0
+    edge = stance.axis(belt.level) + stance.body.across * sign * belt.half_widths[side]
+    fades = (1 - np.linspace(0.0, 1.0, len(rows))) ** 2
+    moved = rows.copy()
+    moved[:, 1, 0] += (edge - rows[0, 1, 0]) * fades[:, None]
+    return moved
+
+
 def _leg_rows(
     leg: Leg,
     lines: Sides[LegLine],
@@ -159,7 +185,14 @@ def _leg_rows(
     outer, inner = (_at_shares(edge.astype(np.float64), shares) for edge in (leg.outer, leg.inner))
     depths = size.drop + (outer + inner - outer[0] - inner[0])[:, 1] / 2 * size.long
     fall = (outer + inner)[-1] - (outer + inner)[0]
-    slants = (outer - inner) @ fall / np.hypot(*fall) / 2 * size.long * np.minimum(1.0, shares / _TURN)
+    slants = (
+        (outer - inner)
+        @ fall
+        / max(float(np.hypot(*fall)), 1e-6)
+        / 2
+        * size.long
+        * np.minimum(1.0, shares / _TURN)
+    )
     seen = outer_widths(line, bodily, stance, depths)
     away_at_top = float(np.hypot(*(crotch[1, 0] - thigh_top(stance, side))))
     hips = stance.across * (-1.0 if side == "left" else 1.0)
