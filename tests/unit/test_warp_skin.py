@@ -144,6 +144,9 @@ def test_a_bracelet_is_told_from_the_arm_that_is_mirrored() -> None:
     veined = photo.copy()
     veined[:, 100:102] += 40.0
     assert not jewellery(veined, inside, limb).any()
+    hairy = photo.copy()
+    hairy[120:180] += 50.0 * (np.indices((60, 200)).sum(0) // 3 % 2)[..., None]
+    assert not jewellery(hairy, inside, limb).any()
 
 
 def test_limbs_of_other_widths() -> None:

@@ -61,6 +61,9 @@ _FINE = 0.2
 _STANDS_OUT = 12.0
 """Levels by which such details differ from the skin around them; veins and hair do by less."""
 
+_BAND = 2
+"""Stations of the arm (``limbs.GRID``) that the widest of them takes."""
+
 _CROSSED = 0.35
 """Share of an arm's width they take: hair and veins take less."""
 
@@ -176,16 +179,19 @@ def jewellery(photo: FloatRgb, skin: Bool, limb: Limb) -> Bool:
     """Stretches of an arm on whose ``skin`` something lies from side to side: bracelets, watches, the edge
     of a tattoo. One of each is enough."""
     arm = skin & (np.abs(limb.across) < 0.8)
+    if not arm.any():
+        return arm
     window = box_of(arm, int(limb.profile.max()))
     light = luma(photo[window])
     fine = _FINE * float(limb.profile.mean())
     bold = blur(np.abs(light - blur(light, fine)), 1.0) > _STANDS_OUT
     station = np.minimum(np.rint(limb.along / GRID[1]).astype(np.int64), STATIONS - 1)
     width = np.bincount(station[arm], minlength=STATIONS)
-    crossed = np.bincount(station[window][arm[window] & bold], minlength=STATIONS) > _CROSSED * np.maximum(
-        width, 1
-    )
-    return np.asarray(np.convolve(crossed, np.ones(3), "same")[station] > 0, np.bool_)
+    share = np.bincount(station[window][arm[window] & bold], minlength=STATIONS) / np.maximum(width, 1)
+    crossed = (share > _CROSSED) & (width > 0.5 * np.median(width[width > 0]))
+    long = np.convolve(crossed, np.ones(_BAND + 1), "same") > _BAND  # muscles and hair, not a band
+    worn = np.convolve(crossed & ~(np.convolve(long, np.ones(_BAND + 1), "same") > 0), np.ones(3), "same")
+    return np.asarray(worn[station] > 0, np.bool_)
 
 
 def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> FloatRgb:
@@ -206,7 +212,9 @@ def _copy_limb(plate: FloatRgb, photo: FloatRgb, core: Bool, limb: Limb) -> Floa
     copied = cv2.remap(photo, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     plain = core & ~jewellery(photo, core, limb)
     valid = cv2.remap(plain.astype(np.float32), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    weight = blur(np.asarray(valid, np.float32), 2.0) * smoothstep(-np.abs(across), -1.3, -1.0)
+    weight = blur(np.asarray(valid, np.float32), _FINE * float(limb.profile.mean())) * smoothstep(
+        -np.abs(across), -1.3, -1.0
+    )
     weight *= smoothstep(beyond, -0.02, 0.0) * (1.0 - smoothstep(beyond, *_MIRROR))
     mixed = plate.copy()
     mixed[window] = mix(plate[window], np.asarray(copied, np.float32), weight)
