@@ -13,7 +13,6 @@ import numpy as np
 from inference.engines.warp.doubts import POSE_UNCERTAIN, Doubt
 from inference.engines.warp.lower.shape import Shape
 from inference.engines.warp.lower.stance import Stance
-from inference.engines.warp.types import Vec
 from preprocess.types import Garment, Person
 
 _SEATED = "the person sits or lifts a leg; a photo of somebody who stands works better"
@@ -152,7 +151,7 @@ def measures(
         "busy_background_filled": filled * max(0.0, metrics["background_texture"] - 4.0),
         "pose_score": person.pose.score,
         "waist_confidence": person.waist_confidence,
-        "thigh_angle": max((_angle(leg.knee - leg.hip, stance.down) for leg in seen), default=0.0),
+        "thigh_angle": stance.thigh_angle,
         "thigh_length": min((float(np.hypot(*(leg.knee - leg.hip))) / torso for leg in seen), default=1.0),
         "ankles_apart": float(apart) if ankles_seen else 1.0,
         "hips_shown": float(hips) / torso,
@@ -163,8 +162,3 @@ def measures(
         "hem": shape.hem,
         "over_top": float(shape.over_top),
     }
-
-
-def _angle(limb: Vec, down: Vec) -> float:
-    """Degrees between a limb and straight down."""
-    return float(np.degrees(np.arccos(np.clip(limb @ down / max(float(np.hypot(*limb)), 1e-6), -1.0, 1.0))))

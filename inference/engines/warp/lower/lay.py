@@ -38,6 +38,8 @@ _LONG = 0.3
 """Shorts end above this share of the legs: below them bare thighs meet, not cloth."""
 _TOUCHING = (0.12, 0.28)
 """How far down the legs thighs surely touch, and no longer do."""
+_FULL, _SEATED = 0.9, 35.0
+"""Trousers to the ankle on somebody whose thigh leans this many degrees: they sit."""
 _IN_SLIT = 0.75
 """Brightness in there."""
 _PRESENT = 0.25
@@ -82,6 +84,9 @@ def lay(garment: Garment, marks: LowerLandmarks, shape: Shape, person: Person, s
     solid = np.ascontiguousarray(person.matte.alpha[box.window], np.float32)
     if shape.hem > _LONG:
         rgb, alpha = _closed(rgb, alpha, leg, solid, stance.half_hips)
+    if shape.hem > _FULL and len(shape.meshes) > 1 and stance.thigh_angle > _SEATED:
+        old = np.ascontiguousarray(person.parsing.weight("lower")[box.window], np.float32)
+        rgb, alpha = _over_lap(rgb, alpha, old)
     return LaidLower(box=box, rgb=rgb, alpha=alpha, across=across, leg=leg, shape=shape, whole_area=whole)
 
 
@@ -98,6 +103,13 @@ def _closed(rgb: FloatRgb, alpha: Alpha, leg: Float, person: Alpha, unit: float)
     cloth = blur(nearest(rgb, alpha > 0.95), 1.5) * _IN_SLIT
     total = np.asarray(np.clip(alpha + fill, 0.0, 1.0), np.float32)
     return mix(rgb, cloth, np.asarray(fill / np.maximum(total, 1e-3), np.float32)), total
+
+
+def _over_lap(rgb: FloatRgb, alpha: Alpha, old: Alpha) -> tuple[FloatRgb, Alpha]:
+    """Long trousers of somebody who sits take the outline of the old ones ``old``: no flat pattern has that
+    of thighs that point at the camera."""
+    cloth = blur(nearest(rgb, alpha > 0.95), 1.5)
+    return mix(cloth, rgb, alpha), smoothstep(old, 0.4, 0.6)
 
 
 def _far_first(meshes: tuple[Mesh, ...], person: Person) -> list[Mesh]:

@@ -21,6 +21,10 @@ HANGS_FROM = 0.87
 """Tops that end above this level end at a waistband, tucked in or cropped; lower ones hang over it."""
 _RISE = (0.7, 1.6)
 """How far the rise may be pushed together or drawn out so that the waistband lies where the old one lay."""
+_MIDRIFF = 0.3
+"""Levels of bare midriff below a top within which a waistband is looked for."""
+_MIDDLE = 0.3
+"""Half hips to both sides of the spine in which it is looked for."""
 _OVER_OLD = 0.015
 """Torso lengths by which the new waistband covers the edge of the old one."""
 _COLUMNS = np.linspace(-1.0, 1.0, 9)
@@ -63,13 +67,28 @@ class Shape:
 def place_waist(person: Person, stance: Stance, free: float) -> tuple[float, bool]:
     """``(level, over the top)`` of the upper edge; ``free`` is where the garment's own cut puts it.
 
-    Where the old waistband shows, the new one takes its place, as far as the cloth goes.
+    Where the old waistband shows, below a tucked top or a bare midriff, the new one takes its place, as far
+    as the cloth goes.
     """
     if person.waist >= HANGS_FROM:
         return free, False
     length = stance.crotch_level - free
     highest, lowest = stance.crotch_level - _RISE[1] * length, stance.crotch_level - _RISE[0] * length
-    return float(np.clip(person.waist - _OVER_OLD, highest, lowest)), True
+    return float(np.clip(_old_waistband(person, stance) - _OVER_OLD, highest, lowest)), True
+
+
+def _old_waistband(person: Person, stance: Stance) -> float:
+    """Level at which the lower clothes begin: where the top ends, or lower where a midriff is bare."""
+    lower = person.parsing.weight("lower")
+    offsets = np.linspace(-_MIDDLE, _MIDDLE, 9)[:, None] * stance.half_hips * stance.across
+    levels = np.arange(person.waist, person.waist + _MIDRIFF, 0.01)
+    clothed = []
+    for level in levels:
+        columns, rows = (stance.axis(float(level)) + offsets).astype(int).T
+        inside = (rows >= 0) & (rows < lower.shape[0]) & (columns >= 0) & (columns < lower.shape[1])
+        clothed.append(bool(inside.all() and lower[rows, columns].mean() > 0.5))
+    lasting = np.flatnonzero(np.logical_and.reduce([clothed[k : len(clothed) - 4 + k] for k in range(5)]))
+    return float(levels[lasting[0]]) if len(lasting) else person.waist
 
 
 def stretch_of(meshes: tuple[Mesh, ...]) -> float:

@@ -79,6 +79,12 @@ class Stance:
     """0..1: share of that outline that was seen rather than assumed."""
     legs: Sides[LegJoints]
 
+    @property
+    def thigh_angle(self) -> float:
+        """Degrees between straight down and the thigh that leans most, of those whose knee is seen."""
+        thighs = [leg.knee - leg.hip for leg in (self.legs.left, self.legs.right) if leg.knee_seen]
+        return max((_angle(thigh, self.down) for thigh in thighs), default=0.0)
+
     def axis(self, level: float) -> Vec:
         """The middle of the body at a level: the spine, below the hip line on towards the crotch."""
         body = self.body
@@ -90,6 +96,11 @@ class Stance:
     def half_width(self, side: str, level: float) -> float:
         """Pixels from the middle to the outline."""
         return float(np.interp(level, LEVELS, self.outline.left if side == "left" else self.outline.right))
+
+
+def _angle(limb: Vec, down: Vec) -> float:
+    """Degrees between a limb and straight down."""
+    return float(np.degrees(np.arccos(np.clip(limb @ down / max(float(np.hypot(*limb)), 1e-6), -1.0, 1.0))))
 
 
 def measure_stance(person: Person) -> Stance:

@@ -22,6 +22,8 @@ _SPREAD = 1.2
 """Pixels over which likelihoods are averaged: a pattern is told by its neighbourhood."""
 _SURER = 4.0
 """How many times likelier a colour must be on the garment than on the part it was read as."""
+_ALIKE = 0.12
+"""Share of their colours that two things have in common from which they cannot be told apart."""
 _FLOOR = 2e-4
 """Likelihood of a colour that was not seen."""
 _ROUNDED = 0.02
@@ -38,7 +40,10 @@ def strays(photo: FloatRgb, part: Alpha, cloth: Alpha, unit: float) -> Alpha:
     if min(own.sum(), core.sum()) < _FEWEST or not doubtful.any():
         return np.zeros_like(part)
     bins = _bins(photo)
-    likely = [blur(_shares(bins, region)[bins], _SPREAD) + _FLOOR for region in (core, own)]
+    shares = [_shares(bins, region) for region in (core, own)]
+    if np.minimum(*shares).sum() > _ALIKE:
+        return np.zeros_like(part)
+    likely = [blur(share[bins], _SPREAD) + _FLOOR for share in shares]
     found = doubtful & (likely[0] > _SURER * likely[1])
     joined = _touching(found, cloth > 0.5)
     return blur(grow(shrink(grow(joined, _ROUNDED * unit), _ROUNDED * unit), 1.0).astype(np.float32), 0.8)

@@ -78,7 +78,8 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     lower, shoes = _without_socks(parsing.weight("lower"), parsing.weight("shoes"))
     unit = stance.half_hips
     arms = smoothstep(parsing.weight("hands", "left_arm", "right_arm"), 0.2, 0.8)
-    missed = strays(photo, arms, lower, unit)
+    pattern = pattern_of(photo, lower)
+    missed = strays(photo, arms, lower, unit) if pattern > _PLAIN else np.zeros_like(arms)
     ankles = max(joints.ankle[1] for joints in (stance.legs.left, stance.legs.right)) - box.y0
     above = (ys - box.y0 < ankles + _CUFF * unit).astype(np.float32)
     kept = shoes * (1 - above * like_cloth(photo, lower, shoes, unit))
@@ -97,7 +98,7 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
         neck=parsing.weight("neck"),
         level=(-from_top / body.torso_length).astype(np.float32),
         limbs=_limbs(stance, legs, box),
-        pattern=pattern_of(photo, lower),
+        pattern=pattern,
         unit=unit,
     )
 
