@@ -8,7 +8,7 @@ import pytest
 
 from inference.engines.warp.fields import Bool, Float, grow, mix, shrink
 from inference.engines.warp.matting import freed
-from inference.engines.warp.strands import of_other_hue
+from inference.engines.warp.strands import like_old_top
 
 WALL = np.array([236.0, 236.0, 234.0], np.float32)
 KNIT = (np.array([70.0, 120.0, 190.0], np.float32), np.array([240.0, 238.0, 230.0], np.float32))
@@ -77,12 +77,14 @@ def test_outside_the_band_the_photo_and_the_guess_stay() -> None:
     np.testing.assert_array_equal(layer.alpha[~band], guess[~band])
 
 
-def test_cloth_between_fingers_has_another_hue() -> None:
-    photo = np.broadcast_to(np.array([150.0, 95.0, 70.0], np.float32), (40, 40, 3)).copy()
-    photo[10:14] = 220.0
-    photo[30:] *= 0.6
-    other = of_other_hue(photo, np.ones((40, 40), np.bool_))
+def test_cloth_between_fingers_is_no_skin_but_painted_nails_are() -> None:
+    photo = np.broadcast_to(np.array([150.0, 95.0, 70.0], np.float32), (50, 40, 3)).copy()
+    photo[10:14] = photo[40:] = 220.0
+    photo[20:24] = 170.0, 10.0, 30.0
+    photo[30:40] *= 0.6
+    top = np.zeros((50, 40), np.bool_)
+    top[40:] = True
+    other = like_old_top(photo, ~top, top)
     assert other[10:14].all()
-    assert not other[:10].any()
-    assert not other[14:].any()
-    assert not of_other_hue(photo, np.zeros((40, 40), np.bool_)).any()
+    assert not np.delete(other, np.s_[10:14], axis=0).any()
+    assert not like_old_top(photo, top & ~top, top).any()

@@ -15,6 +15,7 @@ from inference.engines.warp.fields import (
     Bool,
     blur,
     grow,
+    mix,
     smoothstep,
 )
 from inference.engines.warp.limbs import GRID, STATIONS, Limb
@@ -81,7 +82,7 @@ def front_layers(scene: Scene, limbs: Sides[Limb]) -> Front:
     hands = np.minimum(bare, blur(grow(parts.hands > 0.5, 2.0).astype(np.float32), 0.8))
     hands = hands * (1.0 - _own_sleeve(scene, limbs, left_is_nearer))
     return Front(
-        colour=colour,
+        colour=mix(colour, scene.photo, lower),
         free=free,
         head=head.astype(np.float32),
         arms=Sides(

@@ -32,6 +32,16 @@ _RIM = 0.015
 _CRUMB = 0.06
 """Shoulder widths: radius of the roundest corner of a chin."""
 
+_UNDER_HEM = 0.05
+"""Torso lengths by which what hangs below a hem begins above it."""
+
+_BESIDE_WAIST, _ALIKE = 0.2, 6.0
+"""Torso lengths above and below the waist in which mean colours are compared, and the Lab distance up to
+which both are one garment: 1 to 4 with the dresses of the development people."""
+
+_ENOUGH = 200
+"""Pixels that have a colour worth comparing."""
+
 _SAME_COLOUR = 10.0
 """Lab distance from the old garment's colour within which it is taken for the garment."""
 
@@ -64,25 +74,43 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     beside_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 1.5
     strays |= (closed > 0) & beside_arm & (bare < 0.5) & (parts.lower < 0.5)
     strays |= slivers((parts.arms > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
-    strays |= collar_shadow(scene, upper)
+    shadow = collar_shadow(scene, upper)
+    strays |= shadow
     shaded = like_skin(scene, upper, limbs)
     upper &= ~shaded
     strays &= ~(upper | shaded)
     rest = 1.0 - blur(strays.astype(np.float32), 0.6)
+    skirt = one_piece(scene, upper, limbs)
     crumbs = under_chin(scene, upper)
     return replace(
         scene,
         parts=replace(
             parts,
-            upper=np.maximum(parts.upper * (grow(upper, 2.0) & ~shaded), strays).astype(np.float32),
+            upper=np.maximum(parts.upper * (grow(upper, 2.0) & ~shaded & ~skirt), strays).astype(np.float32),
             face=np.where(crumbs, 0.0, parts.face).astype(np.float32),
-            hair=parts.hair * rest,
+            hair=np.where(grow(shadow, 2.0), 0.0, parts.hair).astype(np.float32),
             neck=np.where(crumbs, parts.face, parts.neck * rest).astype(np.float32),
             arms=np.where(shaded, parts.upper, parts.arms * rest).astype(np.float32),
             hands=parts.hands * rest,
-            lower=parts.lower * rest,
+            lower=np.where(skirt, parts.upper + parts.lower, parts.lower * rest).astype(np.float32),
         ),
     )
+
+
+def one_piece(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
+    """Old cloth below the new hem that is one with the lower clothes, a dress: it stays, like a skirt."""
+    below = upper & (scene.down > scene.garment.hem - _UNDER_HEM)
+    for limb in (limbs.left, limbs.right):
+        below &= (np.abs(limb.across) > 1.3) | (limb.along > limb.cuff)
+    middle = np.abs(scene.lateral) < 0.3
+    gap = scene.down - scene.waist
+    top = middle & upper & (gap > -_BESIDE_WAIST) & (gap < 0.0)
+    bottom = middle & (scene.parts.lower > 0.9) & (gap < _BESIDE_WAIST)
+    if scene.garment.tucked or not below.any() or min(top.sum(), bottom.sum()) < _ENOUGH:
+        return np.zeros_like(upper)
+    colours = np.stack([scene.photo[region].mean(axis=0) for region in (top, bottom)])[None] / 255.0
+    lab = cv2.cvtColor(colours.astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    return below if np.hypot.reduce(lab[0] - lab[1]) < _ALIKE else np.zeros_like(upper)
 
 
 def under_chin(scene: Scene, upper: Bool) -> Bool:
@@ -98,7 +126,7 @@ def under_chin(scene: Scene, upper: Bool) -> Bool:
 
 def collar_shadow(scene: Scene, upper: Bool) -> Bool:
     """Thin hair between neck and old collar: the collar's shadow, as dark as hair."""
-    hair, unit = scene.parts.hair > 0.3, scene.unit
+    hair, unit = scene.parts.hair > 0.02, scene.unit
     between = grow(scene.parts.neck > 0.5, _COLLAR * unit) & grow(upper, _COLLAR * unit)
     lock = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, ellipse(0.5 * _COLLAR * unit))
     return np.asarray(hair & between & ~grow(lock > 0, 0.5 * _COLLAR * unit), np.bool_)

@@ -46,15 +46,19 @@ def free_skin(scene: Scene) -> Freed:
     """Arms and hands."""
     bare = np.clip(scene.parts.arms + scene.parts.hands, 0.0, 1.0).astype(np.float32)
     beyond = ~grow(bare > 0.1, _SKIN_BAND * scene.unit)
-    inside = shrink(bare > 0.9, _SKIN_CORE * scene.unit) & ~of_other_hue(scene.photo, bare > 0.9)
+    other = like_old_top(scene.photo, bare > 0.9, scene.parts.upper > 0.9)
+    inside = shrink(bare > 0.9, _SKIN_CORE * scene.unit) & ~other
     band = ~(inside | beyond) & (scene.reach > 0)
     return freed(scene.photo, bare, inside, beyond, band)
 
 
-def of_other_hue(photo: FloatRgb, region: Bool) -> Bool:
-    """Pixels of a region that have not its colour: a cuff's inner side, cloth between fingers."""
-    other = np.zeros_like(region)
-    if region.any():
-        lab = cv2.cvtColor(photo[region][None] / 255.0, cv2.COLOR_RGB2LAB)[0, :, 1:]
-        other[region] = np.hypot(*(lab - np.median(lab, axis=0)).T) > _OTHER_HUE
+def like_old_top(photo: FloatRgb, skin: Bool, top: Bool) -> Bool:
+    """Bare skin of the old top's hue: a cuff's inner side, cloth between fingers; painted nails are not."""
+    other = np.zeros_like(skin)
+    if skin.any() and top.any():
+        own, cloth = (
+            cv2.cvtColor(photo[region][None] / 255.0, cv2.COLOR_RGB2LAB)[0, :, 1:] for region in (skin, top)
+        )
+        to_skin, to_cloth = (np.hypot(*(own - np.median(hue, axis=0)).T) for hue in (own, cloth))
+        other[skin] = (to_skin > _OTHER_HUE) & (to_cloth < to_skin)
     return other
