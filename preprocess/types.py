@@ -328,4 +328,7 @@ class Garment:
     lower: LowerLandmarks | None = None
     """Of trousers and skirts, or of a dress from its waist down."""
     description: str = ""
+    opacity: Alpha | None = None
+    """``(h, w)`` how far one layer of the cloth hides what is behind it; None where all of it does. ``alpha``
+    is the outline all the same, and ``image`` shows see-through cloth without its background."""
     notices: tuple[Notice, ...] = field(default=())

@@ -14,6 +14,7 @@ from preprocess.garment.landmarks import Measured, measure_top
 from preprocess.garment.lower import measure_lower
 from preprocess.garment.mended import mended
 from preprocess.garment.outline import Outline, trace
+from preprocess.garment.sheer import opacity_of, solid_lace, without_ground
 from preprocess.types import Alpha, Category, Frame, Garment, LowerLandmarks, Notice, Photo, Rgb
 
 __all__ = ["prepare_garment"]
@@ -25,6 +26,10 @@ SURE = 0.6
 OUTLINE_UNSURE = Notice(
     name="garment-outline-unsure",
     detail="the garment's outline is hard to see; a photo on a background of another colour works better",
+)
+SEE_THROUGH = Notice(
+    name="garment-see-through",
+    detail="lace or sheer cloth shows the skin at arms and shoulders; from the chest down it is drawn lined",
 )
 
 
@@ -62,7 +67,7 @@ def prepare_garment(
     frame = working_frame(photo, max_side)
     image = _scaled(photo, frame)
     cutout = cut_out(image)
-    alpha = cutout.alpha
+    alpha = solid_lace(image, cutout)
     outline = trace(alpha > 0.5)
     resolved, notices = resolve(category, outline)
     if resolved in ("upper", "dress"):
@@ -73,6 +78,10 @@ def prepare_garment(
     if resolved == "lower":
         alpha = clear_crotch(alpha, image, outline)
     top, lower = _measured(resolved, alpha, image, outline)
+    opacity = opacity_of(image, alpha, top.landmarks, cutout.backdrop) if top else None
+    if opacity is not None:
+        image = without_ground(image, opacity, cutout.backdrop)
+        notices = (*notices, SEE_THROUGH)
     if top is not None and top.cut:
         alpha = (alpha * cv2.GaussianBlur(top.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
     return Garment(
@@ -81,7 +90,7 @@ def prepare_garment(
         landmarks=top.landmarks if top else None,
         collar=find_collar(image, alpha, top.landmarks, collared=top.collared) if top else None,
         lower=lower,
-        cutout_confidence=cutout.confidence, description=description, notices=notices,
+        cutout_confidence=cutout.confidence, description=description, opacity=opacity, notices=notices,
     )  # fmt: skip
 
 

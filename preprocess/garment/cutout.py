@@ -35,6 +35,8 @@ class Cutout:
     """0..1, see :func:`_confidence`."""
     contrast: float
     """Median colour step across the outline, Lab units."""
+    backdrop: Backdrop
+    """The background, at working resolution."""
 
 
 def _refuse(what: str) -> InputError:
@@ -143,4 +145,6 @@ def cut_out(image: Rgb) -> Cutout:
     alpha = _matte(image, shape, backdrop, scale)
     if float(alpha.mean()) < SMALLEST:
         raise _refuse(f"the garment takes up only {100 * float(alpha.mean()):.1f} % of the photo")
-    return Cutout(alpha=alpha, confidence=_confidence(shape, rival, backdrop), contrast=shape.step)
+    return Cutout(
+        alpha=alpha, confidence=_confidence(shape, rival, backdrop), contrast=shape.step, backdrop=backdrop
+    )

@@ -41,6 +41,9 @@ _BORDER_WINDOW = 0.08
 _LEAST_ALPHA = 1.0 / 512.0
 """Less than half a level of a white pixel on black: numerical dust of the blurred margin."""
 
+_LINED = (0.16, 0.26)
+"""Position on the spine where see-through cloth becomes lined; armpits are at about .36."""
+
 _SMALL_ISLAND = 0.01
 """Changed spots smaller than this share of the largest one are dropped."""
 
@@ -101,7 +104,7 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped, li
     cover = np.maximum(torso, sleeve_alpha)
     shadow = cast_by_garment(scene, stripped.body, cover)
     picture = stripped.rgb * shadow[..., None]
-    picture = mix(picture, shaded(torso_rgb, factor, light), torso)
+    picture = mix(picture, shaded(torso_rgb, factor, light), torso * torso_opacity(scene))
     new_arms = bare_arms(scene, limbs, front, stripped)
     picture = mix(picture, stripped.skin, new_arms)
     picture = mix(picture, front.colour, np.maximum(front.lower, front.skin))
@@ -111,6 +114,8 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped, li
             (garment.sleeves.right, front.arms.left),
         ):
             visible = np.asarray(sleeve.alpha * (1.0 - np.maximum(front.hands, other)), np.float32)
+            if sleeve.opacity is not None:
+                visible *= sleeve.opacity
             picture = mix(picture, shaded(sleeve.rgb, factor, light), visible)
     picture = mix(picture, front.colour, np.maximum(front.head, front.hands))
     touched = np.maximum(np.maximum(stripped.removed, cover), shadow_zone(shadow))
@@ -120,6 +125,13 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped, li
         filled=closed - garment.alpha,
         new_arms=new_arms * (1.0 - front.skin),
     )
+
+
+def torso_opacity(scene: Scene) -> Alpha | float:
+    """How far the torso part hides what is behind it: see-through cloth is lined from the chest down, so
+    that nobody is undressed."""
+    opacity = scene.garment.opacity
+    return 1.0 if opacity is None else np.maximum(opacity, smoothstep(scene.down, *_LINED))
 
 
 def changed(scene: Scene, picture: FloatRgb) -> Alpha:

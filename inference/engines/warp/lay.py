@@ -14,7 +14,7 @@ from inference.engines.warp.fit import Array, Fit, fit_garment
 from inference.engines.warp.gaps import closed_at_armpits
 from inference.engines.warp.neckline import lay_neckline, neck_opening
 from inference.engines.warp.prints import print_stretch
-from inference.engines.warp.resample import bleed, cloth_for
+from inference.engines.warp.resample import bleed, cloth_for, opacity_at
 from inference.engines.warp.silhouette import SIDES, Silhouette, on_spine
 from inference.engines.warp.sleeves import lay_sleeve
 from inference.engines.warp.torso import stretch_of, torso_map
@@ -62,6 +62,7 @@ def lay_fitted(
     cloth_alpha, cloth_image = _torso_cloth(garment, marks)
     cloth = cloth_for(bleed(cloth_image, cloth_alpha), fit.scale)
     source = torso.dense(*box)
+    thin = opacity_at(cloth, garment.opacity, source)
     neckline = lay_neckline(garment.collar, fit, torso)
     opening = neck_opening(neckline, body, (frame[0], frame[1]))
     alpha = _placed(cloth.coverage(cloth_alpha, source) * _near(fit, body, box), box, frame)
@@ -81,6 +82,7 @@ def lay_fitted(
         print_stretch=print_stretch(garment, torso, alpha, fit.scale, body.shoulder_width),
         measured=fit.measured,
         ease=fit.ease,
+        opacity=None if thin is None else _placed(thin, box, frame),
     )
 
 
@@ -137,6 +139,7 @@ def _sleeves(wearing: Wearing, frame: tuple[int, ...]) -> Sides[SleeveLayer] | N
             alpha=_placed(layer.alpha, box, frame),
             across=_placed(layer.across, box, frame),
             reach=layer.reach,
+            opacity=None if layer.opacity is None else _placed(layer.opacity, box, frame),
         )
     return Sides(left=layers["left"], right=layers["right"])
 

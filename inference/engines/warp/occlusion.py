@@ -21,6 +21,7 @@ from inference.engines.warp.fields import (
 from inference.engines.warp.limbs import GRID, STATIONS, Limb
 from inference.engines.warp.scene import Scene
 from inference.engines.warp.strands import free_hair, free_skin
+from inference.engines.warp.types import SleeveLayer
 from preprocess.types import Alpha, Sides
 
 _SPILL = 0.014
@@ -44,6 +45,9 @@ _COLLAR_SHADOW = 0.035
 _ARM_STARTS = (0.08, 0.36)
 """Along the arm: where the edge between shoulder cloth and arm leaves the outer and reaches the inner
 side."""
+
+_SEE_THROUGH = 0.9
+"""Mean opacity of a sleeve below which the arm in it is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,17 +122,26 @@ def _lower_in_front(scene: Scene) -> Alpha:
 def over_torso(scene: Scene, limbs: Sides[Limb]) -> Sides[Alpha]:
     """Which part of each arm lies in front of the torso of the garment.
 
-    With sleeves: what comes out of the cuff. Without: at the shoulder the garment lies over the arm, and a
-    slanted edge parts the two, from the arm's outer side at ``_ARM_STARTS[0]`` to its inner side, the
-    armpit, at ``_ARM_STARTS[1]``.
+    With sleeves: what comes out of the cuff. Without, or where the arm shows through them: at the shoulder
+    the garment lies over the arm, and a slanted edge parts the two, from the arm's outer side at
+    ``_ARM_STARTS[0]`` to its inner side, the armpit, at ``_ARM_STARTS[1]``.
     """
     sleeves = scene.garment.sleeves
-    if sleeves is not None:
+    if sleeves is not None and not see_through(sleeves):
         return Sides(
             left=_out_of_cuff(limbs.left, sleeves.left.alpha),
             right=_out_of_cuff(limbs.right, sleeves.right.alpha),
         )
     return Sides(left=_beside_armhole(limbs.left, 1.0), right=_beside_armhole(limbs.right, -1.0))
+
+
+def see_through(sleeves: Sides[SleeveLayer]) -> bool:
+    """Do the arms show through the sleeves?"""
+    for sleeve in (sleeves.left, sleeves.right):
+        inside = sleeve.alpha > 0.5
+        if sleeve.opacity is None or not inside.any() or sleeve.opacity[inside].mean() > _SEE_THROUGH:
+            return False
+    return True
 
 
 def _out_of_cuff(limb: Limb, sleeve: Alpha) -> Alpha:

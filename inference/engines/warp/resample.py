@@ -40,6 +40,11 @@ class Cloth:
         return np.asarray(drawn, dtype=np.float32)
 
 
+def opacity_at(cloth: Cloth, opacity: Alpha | None, source: NDArray[np.float32]) -> Alpha | None:
+    """A garment's opacity at garment coordinates ``(h, w, 2)``; 1 outside."""
+    return None if opacity is None else np.float32(1) - cloth.coverage(np.float32(1) - opacity, source)
+
+
 def cloth_for(image: Rgb, scale: float) -> Cloth:
     """Prepare cloth for being drawn at ``scale`` target pixels per garment pixel (enlarging needs
     nothing)."""

@@ -176,6 +176,7 @@ def _crop_garment(
         rgb=garment.rgb[window],
         alpha=garment.alpha[window],
         opening=garment.opening[window],
+        opacity=None if garment.opacity is None else garment.opacity[window],
         neckline=(garment.neckline - origin).astype(np.float32),
         sleeves=None
         if sleeves is None
@@ -184,4 +185,10 @@ def _crop_garment(
 
 
 def _crop_sleeve(sleeve: SleeveLayer, window: tuple[slice, slice]) -> SleeveLayer:
-    return replace(sleeve, rgb=sleeve.rgb[window], alpha=sleeve.alpha[window], across=sleeve.across[window])
+    return replace(
+        sleeve,
+        rgb=sleeve.rgb[window],
+        alpha=sleeve.alpha[window],
+        across=sleeve.across[window],
+        opacity=None if sleeve.opacity is None else sleeve.opacity[window],
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inference.engines.warp.armhole import into_sleeve
 from inference.engines.warp.mesh import MeshMap, mesh_map
-from inference.engines.warp.resample import Cloth
+from inference.engines.warp.resample import Cloth, opacity_at
 from inference.engines.warp.silhouette import SideName
 from inference.engines.warp.sleeve_plan import ROWS, SleevePlan, even, plan_sleeve
 from inference.engines.warp.types import SleeveLayer
@@ -62,11 +62,13 @@ def lay_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName, cloth: Cloth) -
     )
     # The last row is there for the matte's own curve; where the matte goes on, the mesh must not show.
     alpha *= np.clip(2 * (ROWS - rows), 0.0, 1.0) * drawn.covered
+    source = _sources(strip, drawn, share, _INSET)
     layer = SleeveLayer(
-        rgb=cloth.colours(_sources(strip, drawn, share, _INSET)),
+        rgb=cloth.colours(source),
         alpha=alpha.astype(np.float32),
         across=(np.clip(2 * share - 1, -1.0, 1.0) * drawn.covered).astype(np.float32),
         reach=plan.reach,
+        opacity=opacity_at(cloth, wearing.garment.opacity, source),
     )
     return layer, box
 

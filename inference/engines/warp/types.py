@@ -73,6 +73,8 @@ class SleeveLayer:
     """-1 on the outer edge .. 1 on the inner edge, for shading; 0 outside."""
     reach: float
     """How much of the arm it covers: 0 = shoulder, about .5 = elbow, 1 = wrist."""
+    opacity: Alpha | None = None
+    """How far see-through cloth hides the arm; None where all of it does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,8 @@ class WarpedGarment:
     """0..1: share of the body's outline that was seen rather than assumed."""
     ease: float
     """Garment's chest width over the body's, after scaling by the shoulders."""
+    opacity: Alpha | None = None
+    """Torso part: how far see-through cloth hides the skin; None where all of it does."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,177 @@
+"""How far skin would show through a garment: holes of lace and sheer sleeves, where the photo proves them.
+
+Pale cloth looks like thin cloth over a pale background, so a colour between the two proves nothing, and
+opaque cloth made transparent would be far worse than the reverse. Taken for proof are: for lace, many small
+holes at even distances in exactly the background's colour; for sheer sleeves, colours on the way from the
+background to the opaque torso's, and a cuff, where the cloth is turned and lies double, that is denser by
+just as much as double cloth must be.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocess.garment.backdrop import Backdrop, Bool, Float, dot, magnitude, to_lab
+from preprocess.garment.cutout import Cutout
+from preprocess.types import Alpha, GarmentLandmarks, Rgb, Sleeve
+
+HOLE_LIKE = (1.0, 2.0)
+"""A hole lies within this many Lab units and this many times the background's noise of the background."""
+HOLE = (4, 0.0002)
+"""Smallest hole in pixels and largest as a share of the longest side squared (15 x 15 px at 1100)."""
+AROUND = 0.015
+"""Radius over which holes are counted, as a share of the longest side: some meshes of lace."""
+LEAST_HOLES = (0.08, 80)
+"""Share of lace that is holes, at least, and their number."""
+EVEN = 0.18
+"""Largest spread of the distances between neighbouring holes over their mean: dots strewn without touching
+have .23, points strewn at random .52, prints of the development photos .43 and more, a lattice .02."""
+FEW_OTHERS = 0.2
+"""Largest share of larger patches in the background's colour within lace: white prints and stripes have
+them."""
+CONTRAST = 25.0
+"""Least Lab distance of cloth and background for anything to be seen through the cloth."""
+LEAST_AREA = 0.02
+"""Smallest lace, as a share of the garment."""
+THREAD = 0.6
+"""Percentile of the distance from the background, 0..1, at which lace is thread alone."""
+SHEER = (0.25, 0.85)
+"""Share of the way from background to torso between which a sleeve's colour may be a mixture."""
+OFF_LINE = 10.0
+"""Lab units by which a mixture may lie off that way."""
+CUFF = 0.04
+"""Depth in which the turned cuff is looked for, as a share of the longest side."""
+DOUBLE = 0.08
+"""How exactly the cuff must be as dense as double cloth; other ribs are that only by chance."""
+ALIKE = 0.1
+"""How far the densities of both sleeves may differ."""
+
+
+def opacity_of(image: Rgb, alpha: Alpha, marks: GarmentLandmarks | None, backdrop: Backdrop) -> Alpha | None:
+    """``(H, W)`` share of what is behind the cloth that it hides, one layer of it as on a body; None where
+    nothing proves that any of it is see-through.
+
+    ``image`` ``uint8 (H, W, 3)``, ``backdrop`` in the same pixels or fewer.
+    """
+    height, width = alpha.shape
+    lab = to_lab(image)
+    away = lab - cv2.resize(backdrop.surface, (width, height))
+    holes = lace(away, alpha > 0.98, backdrop.noise)
+    sleeves = None if marks is None else sheer_sleeves(away, alpha > 0.98, marks)
+    if holes is None or sleeves is None:
+        return holes if sleeves is None else sleeves
+    return np.minimum(holes, sleeves)
+
+
+def solid_lace(image: Rgb, cutout: Cutout) -> Alpha:
+    """The garment's matte, with the holes of lace filled that the cut-out took for gaps."""
+    alpha = cutout.alpha
+    most = round(HOLE[1] * max(alpha.shape) ** 2)
+    gaps = (alpha < 0.98).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(gaps, connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] <= most
+    small[0] = False
+    if small.sum() < LEAST_HOLES[1] / 2:
+        return alpha
+    filled = np.where(small[labels], np.float32(1), alpha)
+    height, width = alpha.shape
+    away = to_lab(image) - cv2.resize(cutout.backdrop.surface, (width, height))
+    return alpha if lace(away, filled > 0.98, cutout.backdrop.noise) is None else filled
+
+
+def without_ground(image: Rgb, opacity: Alpha, backdrop: Backdrop) -> Rgb:
+    """The cloth's own colours: what shone through is taken out, holes take the threads' colour."""
+    height, width = opacity.shape
+    ground = cv2.cvtColor(cv2.resize(backdrop.surface, (width, height)), cv2.COLOR_LAB2RGB) * 255.0
+    shown = 1.0 - (1.0 - opacity) ** 2  # both layers of a flat garment
+    thin = opacity < 0.99
+    weight = (shown * thin)[..., None]
+    own = ground + (image - ground) / np.maximum(shown, 0.3)[..., None]
+    near = 2 * round(AROUND * max(height, width)) + 1
+    around = cv2.blur(own * weight, (near, near)) / np.maximum(
+        cv2.blur(weight, (near, near))[..., None], 1e-3
+    )
+    own = np.where(shown[..., None] < 0.3, around, own)
+    return np.where(thin[..., None], np.clip(own, 0, 255), image).astype(np.uint8)
+
+
+def lace(away: Float, cloth: Bool, noise: float) -> Alpha | None:
+    """Opacity of lace; ``away`` is the Lab difference to the background, ``cloth`` where the garment is."""
+    side = max(cloth.shape)
+    distance = magnitude(away)
+    like = cloth & (distance < HOLE_LIKE[0] + HOLE_LIKE[1] * noise)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(like.astype(np.uint8), connectivity=4)
+    size = stats[:, cv2.CC_STAT_AREA]
+    small = (size >= HOLE[0]) & (size <= HOLE[1] * side * side)
+    small[0] = False
+    if small.sum() < LEAST_HOLES[1]:
+        return None
+    window = 2 * round(AROUND * side) + 1
+    dense = cv2.blur(small[labels].astype(np.float32), (window, window)) > LEAST_HOLES[0]
+    region = cloth & cv2.morphologyEx(
+        dense.astype(np.uint8), cv2.MORPH_OPEN, np.ones((window, window), np.uint8)
+    ).astype(bool)
+    at = np.rint(centres).astype(int)
+    small &= region[at[:, 1], at[:, 0]]
+    if region.sum() < LEAST_AREA * cloth.sum() or small.sum() < LEAST_HOLES[1]:
+        return None
+    others = (like & region).sum() - size[small].sum()
+    thread = float(np.quantile(distance[region], THREAD))
+    if others > FEW_OTHERS * size[small].sum() or thread < CONTRAST or unevenness(centres[small]) > EVEN:
+        return None
+    return np.where(region, np.clip(distance / thread, 0.0, 1.0), 1.0).astype(np.float32)
+
+
+def unevenness(points: NDArray[np.float64]) -> float:
+    """Spread of the distances to the nearest neighbour over their mean, ``points`` ``(N, 2)``: 0 on a
+    lattice."""
+    some = points[np.linspace(0, len(points) - 1, min(len(points), 400)).astype(int)]
+    gaps = np.hypot(*(some[:, None] - points[None]).transpose(2, 0, 1))
+    nearest = np.sort(gaps, axis=1)[:, 1]
+    return float(nearest.std() / max(float(nearest.mean()), 1e-6))
+
+
+def sheer_sleeves(away: Float, cloth: Bool, marks: GarmentLandmarks) -> Alpha | None:
+    """Opacity of one layer of both sleeves, where they are sheer."""
+    if marks.sleeves is None:
+        return None
+    sleeves = (marks.sleeves.left, marks.sleeves.right)
+    regions = [cloth & (sleeve.region > 0.9) for sleeve in sleeves]
+    torso = cloth & (sleeves[0].region + sleeves[1].region < 0.1)
+    if not torso.any():
+        return None
+    opaque = np.median(away[torso], axis=0)
+    length = float(np.linalg.norm(opaque))
+    if length < CONTRAST:
+        return None
+    share = np.asarray(dot(away, np.broadcast_to(opaque, away.shape)), np.float32) / np.float32(length**2)
+    off = magnitude(away - share[..., None] * opaque)
+    left, right = (density(share, off, *side) for side in zip(sleeves, regions, strict=True))
+    if left is None or right is None or abs(left - right) > ALIKE:
+        return None
+    layer = 1.0 - np.sqrt(1.0 - np.clip(share, 0.0, 1.0))  # the photo shows front and back of a sleeve
+    return np.where(regions[0] | regions[1], layer, 1.0).astype(np.float32)
+
+
+def density(share: Float, off: Float, sleeve: Sleeve, region: Bool) -> float | None:
+    """Median ``share`` of a sleeve if its cuff proves it sheer, else None; ``off`` is the distance from the
+    line of mixtures."""
+    depth = CUFF * max(region.shape)
+    outer, inner = sleeve.outer[-1], sleeve.inner[-1]
+    across = (inner - outer) / max(float(np.linalg.norm(inner - outer)), 1e-6)
+    ys, xs = np.nonzero(region)
+    inwards = np.abs((xs + 0.5 - outer[0]) * across[1] - (ys + 0.5 - outer[1]) * across[0])
+    values, strays = share[ys, xs], off[ys, xs]
+    body = inwards > 2 * depth
+    if body.sum() < 500:
+        return None
+    thin = float(np.median(values[body]))
+    if not SHEER[0] < thin < SHEER[1] or float(np.median(strays[body])) > OFF_LINE:
+        return None
+    levels = np.floor(inwards).astype(int)
+    rows = [values[levels == level] for level in range(2, round(depth))]
+    cuff = max((float(np.median(row)) for row in rows if len(row) >= 10), default=0.0)
+    double = 1.0 - (1.0 - thin) ** 2
+    return thin if abs(cuff - double) < DOUBLE else None
