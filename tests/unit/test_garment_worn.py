@@ -12,6 +12,7 @@ from preprocess.errors import InputError
 from preprocess.garment.stance import Stance
 from preprocess.garment.worn import take_off
 from preprocess.garment.worn_fill import evenly_lit, fill_hidden
+from preprocess.garment.worn_layers import worn_open
 from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
 from preprocess.types import BASIC_LABELS, Garment, LabelMap, Person
 
@@ -155,3 +156,121 @@ def test_light_from_the_side_is_evened_out_and_folds_stay() -> None:
     assert even.std(axis=1).mean() > 6  # the folds
     plain = np.full((200, 240, 3), 120, np.uint8)
     assert (evenly_lit(plain, np.ones((200, 240), np.float32), axis, 200.0) == plain).all()
+
+
+def side_of(garment: Garment, y: int) -> int:
+    """Column in which the torso ends on the right in a row."""
+    marks = garment.landmarks
+    assert marks is not None
+    return int(np.interp(y, marks.sides[:, 0], marks.sides[:, 2]))
+
+
+def test_an_arm_that_was_taken_for_cloth_does_not_go_along(people: People) -> None:
+    """By its colours: they are the wearer's, not the garment's."""
+    person = people("p2_woman__base")
+    cuff = int(sleeve_reach(take_off(person))[0])
+    below = person.parsing.region("left_arm", "right_arm")
+    below[cuff + 60 :] = False
+    below[:, int(Stance.of(person).spine(0.0)) :] = False
+
+    garment = take_off(relabelled(person, below, "upper"))
+
+    assert below.sum() > 1000
+    assert (garment.alpha[below] > 0.5).mean() < 0.1
+    assert sleeve_reach(garment)[0] == pytest.approx(sleeve_reach(take_off(person))[0], abs=25)
+
+
+def test_sides_behind_a_hand_are_continued(people: People) -> None:
+    person = people("p2_woman__base")
+    stance = Stance.of(person)
+    whole = take_off(person)
+    y = int(stance.row(0.8))
+    x = side_of(whole, y)
+    hand = np.zeros(whole.alpha.shape, bool)
+    hand[y - 16 : y + 16, x - 25 : x + 40] = True
+    hidden = hand & (whole.alpha > 0.5)
+
+    garment = take_off(relabelled(person, hand, "hands"))
+
+    assert hidden.sum() > 500
+    assert (garment.alpha[hidden] > 0.5).mean() > 0.8
+    assert abs(side_of(garment, y) - x) < 0.05 * stance.unit
+
+
+def test_a_frayed_hem_comes_out_smooth(people: People) -> None:
+    person = people("p1_man__tshirt_print")
+    teeth = person.parsing.region("upper")
+    last = np.flatnonzero(teeth.any(axis=1))[-1]
+    teeth[: last - 14] = False
+    teeth[:, np.arange(teeth.shape[1]) % 16 > 7] = False
+
+    garment = take_off(relabelled(person, teeth, "lower"))
+
+    middle = int(Stance.of(person).spine(float(last)))
+    ends = [np.flatnonzero(garment.alpha[:, x] > 0.5)[-1] for x in range(middle - 60, middle + 60)]
+    assert np.abs(np.diff(ends)).max() <= 1
+
+
+def test_a_tucked_top_is_continued_below_the_waistband(people: People) -> None:
+    person = people("p1_man__tshirt_print")
+    stance = Stance.of(person)
+    rows = np.arange(person.image.shape[0])[:, None]
+    off = np.abs(np.arange(person.image.shape[1])[None] - stance.spine(rows[:, 0].astype(float))[:, None])
+    bottoms = (rows > stance.row(0.82)) & (off < 0.65 * stance.unit)
+
+    garment = take_off(relabelled(person, bottoms, "lower"))
+    marks = garment.landmarks
+
+    assert "garment-tucked" in [notice.name for notice in garment.notices]
+    assert marks is not None
+    assert marks.hem.left[1] == pytest.approx(stance.row(1.08), abs=2)
+    y, x = int(stance.row(1.0)), int(stance.spine(stance.row(1.0)))
+    assert garment.alpha[y, x - 40 : x + 40].min() == 1
+    cloth = person.image[int(stance.row(0.7)), x - 40 : x + 40].mean(axis=0)
+    assert np.abs(garment.image[y, x - 40 : x + 40].mean(axis=0) - cloth).max() < 30
+
+
+def test_a_cardigan_worn_open_is_told_and_a_print_is_not(people: People) -> None:
+    person = people("p1_man__base")
+    stance = Stance.of(person)
+    rows = np.arange(person.image.shape[0])
+    off = np.abs(np.arange(person.image.shape[1])[None] - stance.spine(rows.astype(float))[:, None])
+    cloth = np.where(off < 0.7 * stance.unit, np.float32(1), np.float32(0))
+    told = []
+    for lowest in (1.2, 0.5):  # all the way down, or on the chest
+        image = np.full(person.image.shape, 90, np.uint8)
+        image[(off < 0.25 * stance.unit) & (rows[:, None] < stance.row(lowest))] = (200, 60, 120)
+        told.append(worn_open(image, cloth, stance))
+
+    assert told == [True, False]
+
+
+def test_hips_behind_a_hand_are_continued(people: People) -> None:
+    person = people("p4_man__base")
+    whole = take_off(person, category="lower")
+    lower = whole.lower
+    assert lower is not None
+    y = int(lower.waist.left[1] + 40)
+    x = int(np.flatnonzero(whole.alpha[y] > 0.5)[0])
+    hand = np.zeros(whole.alpha.shape, bool)
+    hand[y - 15 : y + 15, x : x + 14] = True
+
+    garment = take_off(relabelled(person, hand, "hands"), category="lower")
+
+    assert (garment.alpha[hand] > 0.5).mean() > 0.8
+
+
+def test_a_pattern_goes_on_where_it_is_hidden() -> None:
+    rows = np.arange(200)[:, None]
+    stripes = np.where(rows // 5 % 2 == 0, 60, 200) + np.zeros((1, 200), int)
+    image = np.repeat(stripes[..., None], 3, axis=2).astype(np.uint8)
+    missing = np.zeros((200, 200), bool)
+    missing[40:160, 150:165] = True
+    nowhere = np.zeros_like(missing)
+    hidden = np.where(missing[..., None], np.uint8(0), image)
+
+    filled = fill_hidden(
+        hidden, np.ones((200, 200), np.float32), missing, nowhere, np.full(200, 20.0, np.float32), 150.0
+    )
+
+    assert np.abs(filled[missing].astype(int) - image[missing]).mean() < 30

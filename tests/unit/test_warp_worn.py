@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from inference.engines.warp.body import measure
 from inference.engines.warp.lay import lay
+from inference.engines.warp.sizes import scale_of
 from preprocess.garment.worn import take_off
 from preprocess.types import Person
 
@@ -25,7 +27,7 @@ def test_a_worn_top_lies_where_it_was(name: str, people: Callable[[str], Person]
     assert garment.landmarks is not None
     unit = body.shoulder_width
     lowest = laid.neckline[:, 1].max() - garment.collar.front[:, 1].max()
-    assert abs(lowest) < 0.025 * unit  # foreshortened again it lies .04 higher
+    assert abs(lowest) < 0.032 * unit  # foreshortened again it lies .04 higher
     covered = laid.alpha > 0.5
     was = garment.alpha > 0.5
     middle = np.abs(np.arange(was.shape[1]) - body.hip_mid[0]) < 0.3 * unit
@@ -38,3 +40,15 @@ def test_a_worn_top_lies_where_it_was(name: str, people: Callable[[str], Person]
     both[: int(body.shoulder_mid[1] + 0.4 * unit)] = False
     moved = np.abs(laid.rgb[both] - person.image[both].astype(np.float32)).mean()
     assert moved < 25
+
+
+def test_a_vest_is_as_wide_as_on_who_wore_it(people: Callable[[str], Person]) -> None:
+    """Flat vests are cut closer than chests look; a worn one was measured on a chest."""
+    body = measure(people("p1_man__base"))
+    marks = take_off(people("p2_woman__base")).landmarks
+    assert marks is not None
+    vest = replace(marks, sleeves=None)
+
+    flat, worn = (scale_of(vest, body, flat=flat)[0] for flat in (True, False))
+
+    assert worn < 0.95 * flat
