@@ -55,6 +55,8 @@ _OVER_OLD = 0.01
 _SLIM = 0.92
 """Cloth that is narrower than the old clothes looked is not stretched over them (it was their cut) but over a
 slim body of the usual widths, of which this is the share."""
+_OVER_HIPS = 1.15
+"""Over the bottoms, which are not taken off, cloth is stretched by up to this."""
 _BELOW_WAIST = np.arange(0.05, 0.40, 0.03)
 """Levels below the waist (where the old top ended) at which the waistband is looked for."""
 _BAND_FROM = 0.15
@@ -164,7 +166,8 @@ def _half_widths(
     unit = body.shoulder_width
     body_half, seen = torso_half_widths(silhouette, body, levels, outward)
     body_half = _smooth(body_half) + _OVER_OLD * unit
-    body_half = np.minimum(body_half, np.maximum(cloth, _SLIM * usual_half_widths(body, levels)))
+    most = cloth * np.where(levels > body.waist, _OVER_HIPS, 1.0)
+    body_half = np.minimum(body_half, np.maximum(most, _SLIM * usual_half_widths(body, levels)))
     loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * body_half)
     loose[0] *= 0.5  # held up by the armhole
     widths = body_half + loose
