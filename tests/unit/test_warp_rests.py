@@ -10,10 +10,11 @@ import pytest
 
 from inference.engines.warp.body import measure
 from inference.engines.warp.lay import lay
-from inference.engines.warp.relabel import under_chin
+from inference.engines.warp.limbs import place_limb
+from inference.engines.warp.relabel import one_piece, under_chin
 from inference.engines.warp.scene import Parts, Scene, build_scene
 from inference.engines.warp.undress import neck_side
-from preprocess.types import Garment, Person
+from preprocess.types import Garment, Person, Sides
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,23 @@ def test_crumbs_of_a_chin_in_a_collar_are_taken_off_it_and_the_chin_is_not(scene
     assert found[crumb & ~chin & (scene.down > -0.14)].mean() > 0.9
     assert not found[chin & (scene.down < -0.2)].any()
     assert not under_chin(face, collar & (scene.down > 0.3)).any()
+
+
+def test_a_dress_stays_below_the_new_hem_like_a_skirt(scene: Scene) -> None:
+    inside = np.abs(scene.lateral) < 0.4
+    upper = inside & (scene.down > 0.0) & (scene.down < scene.waist)
+    lower = inside & (scene.down >= scene.waist)
+    plain = np.full_like(scene.photo, 90.0)
+    garment = replace(scene.garment, hem=scene.waist - 0.2, tucked=False)
+    dress = replace(with_parts(scene, upper=upper, lower=lower), photo=plain, garment=garment)
+    limbs = Sides(
+        left=place_limb(scene.arms.left, upper.shape, scene.unit),
+        right=place_limb(scene.arms.right, upper.shape, scene.unit),
+    )
+    on_arm = (np.abs(limbs.left.across) < 1.3) | (np.abs(limbs.right.across) < 1.3)
+    kept = one_piece(dress, upper, limbs)
+    assert kept[upper & (scene.down > garment.hem) & ~on_arm].all()
+    assert not kept[(scene.down < garment.hem - 0.06) | on_arm].any()
+    other = np.where(lower[..., None], np.float32(170.0), plain)
+    assert not one_piece(replace(dress, photo=other), upper, limbs).any()
+    assert not one_piece(replace(dress, garment=replace(garment, tucked=True)), upper, limbs).any()

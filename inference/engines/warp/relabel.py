@@ -101,7 +101,8 @@ def one_piece(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
     """Old cloth below the new hem that is one with the lower clothes, a dress: it stays, like a skirt."""
     below = upper & (scene.down > scene.garment.hem - _UNDER_HEM)
     for limb in (limbs.left, limbs.right):
-        below &= (np.abs(limb.across) > 1.3) | (limb.along > limb.cuff)
+        beside = np.abs(limb.across) > 1.3
+        below &= beside if limb.seen is None else beside | (limb.along > limb.cuff)
     middle = np.abs(scene.lateral) < 0.3
     gap = scene.down - scene.waist
     top = middle & upper & (gap > -_BESIDE_WAIST) & (gap < 0.0)
