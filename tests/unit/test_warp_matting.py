@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from inference.engines.warp.body import measure
 from inference.engines.warp.fields import Bool, Float, grow, mix, shrink
+from inference.engines.warp.lay import lay
 from inference.engines.warp.matting import freed
+from inference.engines.warp.relabel import collar_shadow
+from inference.engines.warp.scene import build_scene
 from inference.engines.warp.strands import like_old_top
+from preprocess.types import Garment, Person
 
 WALL = np.array([236.0, 236.0, 234.0], np.float32)
 KNIT = (np.array([70.0, 120.0, 190.0], np.float32), np.array([240.0, 238.0, 230.0], np.float32))
@@ -88,3 +96,23 @@ def test_cloth_between_fingers_is_no_skin_but_painted_nails_are() -> None:
     assert other[10:14].all()
     assert not np.delete(other, np.s_[10:14], axis=0).any()
     assert not like_old_top(photo, top & ~top, top).any()
+
+
+def test_a_collar_s_shadow_is_no_lock_of_hair(
+    people: Callable[[str], Person], garments: Callable[[str], Garment]
+) -> None:
+    person = people("p1_man__base")
+    body = measure(person)
+    scene = build_scene(person, body, lay(garments("tshirt_print"), person, body))
+    edge = round(0.03 * scene.unit)
+    none = np.zeros_like(scene.matte)
+    neck, hair, upper = none.copy(), none.copy(), none.copy()
+    neck[20:100, 50:250], upper[100 + edge : 300, 50:250] = 1.0, 1.0
+    hair[100 : 100 + edge, 50:250] = 1.0
+    lock = np.s_[20 : 110 + edge, 180:240]
+    hair[lock] = 1.0
+    drawn = replace(scene, parts=replace(scene.parts, neck=neck * (1 - hair), hair=hair, upper=upper))
+    found = collar_shadow(drawn, upper > 0.5)
+    assert found[100 : 100 + edge, 60:160].all()
+    assert not found[lock].any()
+    assert not found[hair == 0].any()
