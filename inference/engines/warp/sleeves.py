@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +33,8 @@ _CUFF_INSET = 0.10
 """The same for the cuff's curve, whose corners are round."""
 _CUFF_ROWS = 3
 """Last rows of the mesh in which the cuff's curve is looked for."""
+_CUFF_PLACES, _CUFF_STEPS = 17, 24
+"""Places across a cuff and along each at which the matte is asked."""
 _PAST_CUFF = 0.18
 """Mesh beyond the line between the cuff's corners, in cuff widths: cuffs are curved."""
 _INWARD = 0.16
@@ -55,13 +58,9 @@ def lay_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName, cloth: Cloth) -
     rows = drawn.grid[..., 0] - _INWARD_ROWS  # 0 at the armhole
     fade = np.clip(1 + rows / _INWARD_ROWS, 0.0, 1.0)
     alpha = fade * fade * (3 - 2 * fade) * _between_edges(strip, drawn, share)
-    alpha *= np.where(
-        rows < ROWS - 1 - _CUFF_ROWS,
-        np.float32(1),
-        cloth.coverage(wearing.garment.alpha, _sources(strip, drawn, share, _CUFF_INSET)),
-    )
-    # The last row is there for the matte's own curve; where the matte goes on, the mesh must not show.
-    alpha *= np.clip(2 * (ROWS - rows), 0.0, 1.0) * drawn.covered
+    ends = _cuff(wearing.garment.alpha, strip.source)
+    pixels = float(np.hypot(*(strip.target[-1] - strip.target[-2])[_COLUMNS // 2]))
+    alpha *= np.clip((np.polyval(ends, share) - rows) * pixels + 0.5, 0.0, 1.0) * drawn.covered
     source = _sources(strip, drawn, share, _INSET)
     layer = SleeveLayer(
         rgb=cloth.colours(source),
@@ -143,6 +142,26 @@ def _sources(strip: _Strip, drawn: MeshMap, share: NDArray[np.floating], inset: 
     held = (np.clip(share, inset, 1 - inset) + _MARGIN) / (1 + 2 * _MARGIN)
     along = ends[..., 0, :] + (ends[..., 1, :] - ends[..., 0, :]) * held[..., None]
     return np.asarray(along, dtype=np.float32)
+
+
+def _cuff(matte: Alpha, source: Array) -> Array:
+    """Row at which the cloth ends against the place across the sleeve: an arc's three coefficients.
+
+    Mattes are ragged at cuffs, and shadows in sleeves take bites out of them; cuffs themselves are not.
+    """
+    shares = np.linspace(_CUFF_INSET, 1 - _CUFF_INSET, _CUFF_PLACES)
+    rows = np.linspace(ROWS - 1 - _CUFF_ROWS, ROWS, _CUFF_STEPS)
+    ends = _at_rows(source[:, [0, -1]], np.repeat(rows[:, None] + _INWARD_ROWS, _CUFF_PLACES, 1))
+    held = ((shares + _MARGIN) / (1 + 2 * _MARGIN))[None, :, None]
+    places = (ends[..., 0, :] * (1 - held) + ends[..., 1, :] * held - 0.5).astype(np.float32)
+    cloth = cv2.remap(matte, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    found = rows[0] + cloth.mean(axis=0) * (rows[-1] - rows[0])
+    curve = np.polyfit(shares, found, 2)
+    # Bites and rags are few: the arc is drawn once more through those that lie on it.
+    miss = np.abs(found - np.polyval(curve, shares))
+    near = miss <= np.median(miss) + 1e-6
+    refined: Array = np.polyfit(shares[near], found[near], 2)
+    return refined
 
 
 def _at_rows(values: Array, rows: NDArray[np.float32]) -> Array:
