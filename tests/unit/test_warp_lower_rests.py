@@ -68,3 +68,11 @@ def test_a_top_goes_on_as_its_mirror_image() -> None:
     assert np.allclose(image[:59], photo[:59])
     assert np.allclose(image[60:80, 20, 0], photo[58:38:-1, 20, 0], atol=1.0)
     assert image[60:, :, 0].max() <= 60  # nothing of what lies below is taken, however far down
+
+
+def test_where_cloth_has_colours_of_skin_a_tattoo_beside_it_stays() -> None:
+    photo, arm, cloth, _ = zebra_beside_an_arm()
+    stripes = (np.arange(200) // 10 % 2) > 0
+    photo[stripes, :120] = photo[stripes, 120:121]
+    photo[60:80, 120:135] = BLACK
+    assert strays(photo, arm, cloth, unit=100.0)[60:80, 122:].max() == 0
