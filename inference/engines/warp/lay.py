@@ -167,7 +167,7 @@ def _outline(fit: Fit, body: Body) -> Array:
 
 
 def _near(fit: Fit, body: Body, box: Box) -> Alpha:
-    """``(h, w)`` of the box: 1 near the torso, 0 far away, where the spline could come round a second
+    """``(h, w)`` of the box: 1 near the torso, 0 far away, where the map could come round a second
     time."""
     x0, y0, width, height = box
     hull = cv2.convexHull((_outline(fit, body) - (x0, y0)).astype(np.float32)).reshape(-1, 1, 2)
