@@ -21,7 +21,7 @@ from inference.engines.warp.evidence import Dressed, measures
 from inference.engines.warp.fields import grow, largest_gap, mix, smoothstep
 from inference.engines.warp.light import Light, light_of, shaded
 from inference.engines.warp.limbs import Limb, measure_limb, place_limb
-from inference.engines.warp.occlusion import Front, front_layers
+from inference.engines.warp.occlusion import Front, front_layers, see_through
 from inference.engines.warp.relabel import relabel
 from inference.engines.warp.scene import Scene, build_scene
 from inference.engines.warp.shading import light_factor, sleeve_cover
@@ -106,6 +106,8 @@ def dress(scene: Scene, limbs: Sides[Limb], front: Front, stripped: Stripped, li
     picture = stripped.rgb * shadow[..., None]
     picture = mix(picture, shaded(torso_rgb, factor, light), torso * torso_opacity(scene))
     new_arms = bare_arms(scene, limbs, front, stripped)
+    if garment.sleeves is not None and see_through(garment.sleeves):  # no skin beside the sleeve it is in
+        new_arms = new_arms * np.maximum(sleeve_alpha, 1.0 - torso)
     picture = mix(picture, stripped.skin, new_arms)
     picture = mix(picture, front.colour, np.maximum(front.lower, front.skin))
     if garment.sleeves is not None:

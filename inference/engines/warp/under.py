@@ -12,7 +12,7 @@ import numpy as np
 
 from inference.engines.warp.fields import Bool, blur, box_of, grow, smoothstep
 from inference.engines.warp.limbs import Limb
-from inference.engines.warp.occlusion import Front, beside_sleeve
+from inference.engines.warp.occlusion import Front, beside_sleeve, see_through
 from inference.engines.warp.scene import Scene
 from preprocess.types import Alpha, Points, Sides
 
@@ -34,6 +34,9 @@ the development photos: .04 to .07 behind collars, .15 to .20 in front."""
 
 _STRAND_EDGE = 0.01
 """Shoulder widths by which that hair's outline is rounded."""
+
+_SHOULDER = 0.2
+"""Along the arm: where the shoulder's cap ends, which fills its sleeve."""
 
 _SLANT = 0.05
 """Arm lengths by which the end of a sleeve may run aslant."""
@@ -103,8 +106,12 @@ def hair_behind(scene: Scene, front: Front, removed: Alpha) -> Alpha:
 def bare_outline(scene: Scene, limbs: Sides[Limb], front: Front) -> Alpha:
     """Silhouette of the arms as far as the new garment leaves them bare."""
     left, right = _hidden(limbs.left), _hidden(limbs.right)
-    if scene.garment.sleeves is not None:
+    sleeves = scene.garment.sleeves
+    if sleeves is not None:
         left, right = left * front.free.left, right * front.free.right
+        if see_through(sleeves):  # the arm's slanted end would leave its shoulder out
+            left = np.maximum(left, sleeves.left.alpha * (limbs.left.along < _SHOULDER))
+            right = np.maximum(right, sleeves.right.alpha * (limbs.right.along < _SHOULDER))
     visible = grow(scene.parts.arms + scene.parts.hands > 0.5, 1.5) & ~beside_sleeve(scene, limbs, front)
     return np.maximum(np.maximum(left, right), visible.astype(np.float32))
 
