@@ -56,7 +56,7 @@ def test_crumbs_of_a_chin_in_a_collar_are_taken_off_it_and_the_chin_is_not(scene
 
 
 def test_a_dress_stays_below_the_new_hem_like_a_skirt(scene: Scene) -> None:
-    inside = np.abs(scene.lateral) < 0.4
+    inside = np.abs(scene.lateral) < 0.8
     upper = inside & (scene.down > 0.0) & (scene.down < scene.waist)
     lower = inside & (scene.down >= scene.waist)
     plain = np.full_like(scene.photo, 90.0)
