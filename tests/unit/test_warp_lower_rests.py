@@ -40,7 +40,7 @@ def test_stripes_read_as_an_arm_are_cloth_and_skin_stays_skin() -> None:
 
 def test_skin_coloured_cloth_takes_nothing_from_an_arm() -> None:
     photo, arm, cloth, _ = zebra_beside_an_arm()
-    plain = np.broadcast_to(np.float32(SKIN), photo.shape) + (photo - np.round(photo))
+    plain = np.broadcast_to(np.array(SKIN, np.float32), photo.shape) + (photo - np.round(photo))
     assert strays(np.asarray(plain, np.float32), arm, cloth, unit=100.0).max() == 0
 
 
