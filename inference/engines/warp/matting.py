@@ -18,8 +18,8 @@ from preprocess.types import Alpha
 _ASIDE = 14.0
 """Pixels: besides the known colours nearest to a pixel, those nearest to points so far around it count."""
 
-_RING = 6
-"""How many of them: with the nearest one 7 colours in front and 7 behind, of 49 pairs the best."""
+_RING = 4
+"""How many of them: with the nearest one 5 colours in front and 5 behind, of 25 pairs the best."""
 
 _OFF_LINE, _OFF_SHARE = 14.0, 0.2
 """Levels, and share of the line's length, off the line between two colours at which they explain a pixel
