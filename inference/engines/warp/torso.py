@@ -45,9 +45,8 @@ _MARGIN = 0.3
 _STRAIN = 0.04
 """Distortion that costs as much as the pins' own inaccuracy."""
 _FIRST, _LOOSE, _PLAIN, _PRINT = 1.0, 0.1, 2.0, 30.0
-"""Set by eye and by ``print_stretch`` on 13 pairs of people and prints, with the print of the rendered truth in
-place. How strictly cloth keeps its shape: in the first fit, at the outline, within it, and more where it is
-printed."""
+"""How strictly cloth keeps its shape: in the first fit, at the outline, within it, and more where it is
+printed. Set by eye and by ``print_stretch`` on 13 pairs, with the rendered truth's print in its place."""
 _SIZED = 0.25
 """... and its size and direction."""
 _COLLAR_PINS = 7
