@@ -31,9 +31,12 @@ STRAPS = (52, 12)
 
 
 def jumpsuit(top: str, *, legs: float = 1.0, dyed: bool = True) -> Rgb:
-    """``uint8 (1024, 768, 3)``: a product photo; ``top`` one of :data:`TOPS` or ``strapped``, ``legs`` the
-    share of the trousers' legs that is kept (``.25`` makes a playsuit)."""
-    bodice = _strapped() if top == "strapped" else _bodice(*TOPS[top])
+    """A product photo, ``uint8 (1024, 768, 3)``.
+
+    ``top``: one of :data:`TOPS`, ``strapped`` or ``strapless``; ``legs``: the share of the trousers' legs
+    that is kept (``.25`` makes a playsuit).
+    """
+    bodice = _bare(straps=top == "strapped") if top in ("strapped", "strapless") else _bodice(*TOPS[top])
     rgb, alpha = _joined(bodice, _trousers(legs))
     if dyed:
         rgb = _dyed(rgb, alpha)
@@ -108,12 +111,12 @@ def _trousers(legs: float) -> Cut:
     return _placed((rgb, mask), matrix, (WAIST_ROW, end))
 
 
-def _strapped() -> Cut:
+def _bare(*, straps: bool) -> Cut:
     rgb, alpha = _bodice(*TOPS["fitted"])
     edge = WAIST_ROW - 105  # below the armholes
     alpha[:edge] = 0
     half, width = STRAPS
-    for side in (-1, 1):
+    for side in (-1, 1) if straps else ():
         x = SIZE[1] // 2 + side * half
         alpha[edge - 130 : edge, x - width // 2 : x + width // 2] = 1
     return cv2.GaussianBlur(rgb, (0, 0), 3).astype(np.float32), alpha

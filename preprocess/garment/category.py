@@ -179,7 +179,8 @@ def classify(outline: Outline) -> tuple[Category, float]:
     if _jumpsuit(outline, legs, flat, aspect):
         return "dress", 0.8
     if legs > LEGS and flat > PLAIN:
-        return "lower", min(1.0, 0.75 + legs)
+        strapless = legs < HIGH_CROTCH and aspect > TALL  # a jumpsuit, or trousers whose thighs meet
+        return "lower", min(0.85 if strapless else 1.0, 0.75 + legs)
     bottom = _bottom(outline, flat, aspect)
     if bottom:
         return "lower", bottom

@@ -12,7 +12,7 @@ from preprocess.garment.backdrop import Bool, Float
 from preprocess.garment.landmarks import Measured, measure_top
 from preprocess.garment.lower import measure_lower
 from preprocess.garment.outline import Outline, runs_of, trace
-from preprocess.types import Alpha, LowerLandmarks, Rgb, Sides
+from preprocess.types import Alpha, GarmentLandmarks, LowerLandmarks, Rgb, Sides
 
 WAIST = (0.1, 0.45, 0.85)
 """Highest, usual and lowest waist below the armpits, over the chest's width: an empire line, 20 cm at 45 cm
@@ -32,6 +32,9 @@ LOWEST = 0.7
 """Share of the height below which no waist lies: something must hang from it."""
 STRAPLESS_TRUST = 0.4
 """Trust in the neck and shoulders of a dress that has none."""
+STRAPLESS = (0.24, 0.42, 0.02)
+"""Half the distances of neck points and shoulder tips that such a dress would have, and the depth of its
+armpits below the upper edge, all over the chest's width."""
 RISE = 0.35
 """Least height of a waist above the crotch, over the chest's width: half of what trousers have."""
 PARTED = 0.05
@@ -139,6 +142,26 @@ def _strapless(top: Measured, outline: Outline) -> bool:
     return marks.sleeves is None and neck > 0.85 * shoulders and closed
 
 
+def _with_shoulders(marks: GarmentLandmarks, edge: float) -> GarmentLandmarks:
+    """Landmarks of a strapless bodice whose upper edge lies at the row ``edge``: neck and shoulders are where
+    a cut with straps has them, above the cloth; the edge runs from armpit to armpit."""
+    rows = marks.sides[marks.sides[:, 0] > edge]
+    chest = float(rows[0, 2] - rows[0, 1])
+    neck, shoulder, below = (share * chest for share in STRAPLESS)
+    pit = edge + below
+    top = pit - ARMHOLE * chest
+    left, right = (float(np.interp(pit, marks.sides[:, 0], marks.sides[:, k])) for k in (1, 2))
+    middle = (left + right) / 2
+    sides = np.concatenate([[[pit, left, right]], marks.sides[marks.sides[:, 0] > pit]]).astype(np.float32)
+    return replace(
+        marks,
+        neck=Sides(left=(middle - neck, top), right=(middle + neck, top)),
+        shoulder=Sides(left=(middle - shoulder, top + below), right=(middle + shoulder, top + below)),
+        armpit=Sides(left=(left, pit), right=(right, pit)),
+        sides=sides,
+    )
+
+
 def measure_dress(alpha: Alpha, image: Rgb, outline: Outline) -> MeasuredDress:
     """Landmarks of a dress from its matte ``(H, W)`` and picture ``uint8 (H, W, 3)`` of the same frame;
     ``outline`` is traced from the matte."""
@@ -146,11 +169,14 @@ def measure_dress(alpha: Alpha, image: Rgb, outline: Outline) -> MeasuredDress:
     bodice, skirt = _parted(outline, waist)
     torso = outline.run(waist - 1, outline.axis) or (outline.left, outline.right)
     top = measure_top(alpha * bodice, image, trace(_lengthened(bodice, waist, torso)), waist)
+    bare = _strapless(top, outline)
+    if bare:
+        top = replace(top, landmarks=_with_shoulders(top.landmarks, outline.top))
     left, right = (float(top.landmarks.sides[-1, k]) for k in (1, 2))
     ends = Sides(left=(left, waist), right=(right, waist))
     trust = ASSUMED + (1 - ASSUMED) * min(1.0, narrow / NARROW)
-    bare = STRAPLESS_TRUST if _strapless(top, outline) else 1.0
-    marks = replace(top.landmarks, hem=ends, confidence=top.landmarks.confidence * trust * bare)
+    trusted = top.landmarks.confidence * trust * (STRAPLESS_TRUST if bare else 1.0)
+    marks = replace(top.landmarks, hem=ends, confidence=trusted)
     lower = measure_lower(trace(skirt), alpha * skirt, image, waist=ends)
     return MeasuredDress(
         top=replace(top, landmarks=marks), lower=replace(lower, confidence=lower.confidence * trust)

@@ -125,6 +125,20 @@ def test_armpits_of_a_strapped_bodice_lie_where_its_straps_end() -> None:
     assert suit.landmarks.armpit.left[0] < 384 - STRAPS[0] - STRAPS[1]
 
 
+def test_a_strapless_bodice_gets_the_shoulders_it_would_have_and_little_trust() -> None:
+    suit = prepare_garment(decode(png(jumpsuit("strapless", legs=0.5)), Limits()), category="dress")
+    assert suit.landmarks is not None
+    marks, edge = suit.landmarks, WAIST_ROW - 105
+    for pit in (marks.armpit.left, marks.armpit.right):
+        assert pit[1] == pytest.approx(edge, abs=8)
+        assert abs(pit[0] - 384) > 80
+    assert marks.neck.left[1] == marks.neck.right[1]
+    assert marks.neck.left[1] < marks.shoulder.left[1] < edge - 60
+    assert marks.shoulder.left[0] < marks.neck.left[0] < marks.neck.right[0] < marks.shoulder.right[0]
+    assert (np.diff(marks.sides[:, 0]) > 0).all()
+    assert marks.confidence < 0.5
+
+
 def test_sample(garments: Prepared) -> None:
     garment = garments("dress_floral")
     assert garment.category == "dress"

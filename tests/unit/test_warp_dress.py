@@ -175,3 +175,18 @@ def test_a_playsuit_ends_on_the_thighs(man: Person, stance: Stance) -> None:
         x, y = ((leg.knee + leg.ankle) / 2).astype(int)
         assert legs[y, x] > 0.9
     assert 0.02 < tried_on.measures["hem"] < 0.5
+
+
+def test_a_strapless_bodice_runs_straight_from_armpit_to_armpit(man: Person, stance: Stance) -> None:
+    suit = prepare_garment(decode(png(jumpsuit("strapless", legs=0.5)), Limits()), category="dress")
+    assert suit.landmarks is not None
+    assert suit.lower is not None
+    assert suit.lower.legs is not None
+    _, warped = lay_suit(suit, suit.landmarks, suit.lower, suit.lower.legs, man, stance)
+    body = stance.body
+    middle, unit = int(body.shoulder_mid[0]), body.shoulder_width
+    columns = [middle + int(share * unit) for share in (-0.35, -0.2, 0.0, 0.2, 0.35)]
+    edges = [int(np.argmax(warped.alpha[:, x] > 0.5)) for x in columns]
+    assert np.ptp(edges) < 0.12 * unit
+    level = (np.mean(edges) - body.shoulder_mid[1]) / body.torso_length
+    assert 0.12 < level < 0.5
