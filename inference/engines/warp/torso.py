@@ -47,7 +47,7 @@ _STRAIN = 0.04
 _FIRST, _LOOSE, _PLAIN, _PRINT = 1.0, 0.1, 2.0, 30.0
 """How strictly cloth keeps its shape: in the first fit, at the outline, within it, and more where it is
 printed. Set by eye and by ``print_stretch`` on 13 pairs, with the rendered truth's print in its place."""
-_SIZED = 0.25
+_SIZED = 0.5
 """... and its size and direction."""
 _COLLAR_PINS = 7
 """Points of a collar's front edge that are pinned."""
