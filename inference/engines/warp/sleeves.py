@@ -58,7 +58,7 @@ def lay_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName, cloth: Cloth) -
     rows = drawn.grid[..., 0] - _INWARD_ROWS  # 0 at the armhole
     fade = np.clip(1 + rows / _INWARD_ROWS, 0.0, 1.0)
     alpha = fade * fade * (3 - 2 * fade) * _between_edges(strip, drawn, share)
-    ends = _cuff(wearing.garment.alpha, strip.source)
+    ends = cuff_arc(wearing.garment.alpha, strip.source)
     pixels = float(np.hypot(*(strip.target[-1] - strip.target[-2])[_COLUMNS // 2]))
     alpha *= np.clip((np.polyval(ends, share) - rows) * pixels + 0.5, 0.0, 1.0) * drawn.covered
     source = _sources(strip, drawn, share, _INSET)
@@ -144,7 +144,7 @@ def _sources(strip: _Strip, drawn: MeshMap, share: NDArray[np.floating], inset: 
     return np.asarray(along, dtype=np.float32)
 
 
-def _cuff(matte: Alpha, source: Array) -> Array:
+def cuff_arc(matte: Alpha, source: Array) -> Array:
     """Row at which the cloth ends against the place across the sleeve: an arc's three coefficients.
 
     Mattes are ragged at cuffs, and shadows in sleeves take bites out of them; cuffs themselves are not.

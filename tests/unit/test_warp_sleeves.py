@@ -1,0 +1,99 @@
+"""Sleeves: their corners on a garment's outline, their length on an arm, the arc of their cuffs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.engines.warp.body import measure
+from inference.engines.warp.composite import bare_limbs
+from inference.engines.warp.lay import lay
+from inference.engines.warp.limbs import place_limb
+from inference.engines.warp.occlusion import front_layers
+from inference.engines.warp.scene import build_scene
+from inference.engines.warp.sleeve_plan import ROWS
+from inference.engines.warp.sleeves import cuff_arc
+from preprocess.garment.outline import resample
+from preprocess.garment.sleeves import SAMPLES, cuff_corners
+from preprocess.types import Garment, Person, Sides
+
+People = Callable[[str], Person]
+Garments = Callable[[str], Garment]
+
+
+@pytest.mark.parametrize("bulge", [0.0, 6.0, 14.0])
+def test_the_inner_edge_of_a_covering_sleeve_takes_nothing_of_a_curved_cuff(bulge: float) -> None:
+    shoulder, cuff, notch = (100.0, 0.0), (40.0, 120.0), (98.0, 140.0)
+    t = np.linspace(0.0, 1.0, 40)[:, None]
+    outer = np.array(shoulder) * (1 - t) + np.array(cuff) * t - np.sin(np.pi * t) * (12.0, 0.0)
+    edge = np.array(cuff) * (1 - t) + np.array(notch) * t + np.sin(np.pi * t) * (0.0, bulge)
+    arc = resample(np.concatenate([outer, edge]).astype(np.float32), SAMPLES)
+    first, second, _ = cuff_corners(arc, shoulder, (98.0, 80.0))
+    assert np.hypot(*(arc[first] - cuff)) < 12
+    assert np.hypot(*(arc[second] - notch)) < 15
+
+
+def test_the_edge_of_a_cap_sleeve_is_its_cuff_and_not_its_inner_edge() -> None:
+    shoulder, cuff, armpit = (100.0, 0.0), (30.0, 95.0), (95.0, 112.0)
+    t = np.linspace(0.0, 1.0, 40)[:, None]
+    outer = np.array(shoulder) * (1 - t) + np.array(cuff) * t - np.sin(np.pi * t) * (22.0, 16.0)
+    edge = np.array(cuff) * (1 - t) + np.array(armpit) * t
+    arc = resample(np.concatenate([outer, edge]).astype(np.float32), SAMPLES)
+    first, second, _ = cuff_corners(arc, shoulder, armpit)
+    assert np.hypot(*(arc[first] - cuff)) < 15
+    assert np.hypot(*(arc[second] - armpit)) < 15
+
+
+@pytest.mark.parametrize("name", ["p1_man__base", "p2_woman__base"])
+def test_shoulders_found_too_narrow_do_not_make_sleeves_longer(
+    people: People, garments: Garments, name: str
+) -> None:
+    person, garment = people(name), garments("tshirt_mustard")
+    body, marks = measure(person), garment.landmarks
+    assert marks is not None
+    inward = 0.08 * (marks.shoulder.right[0] - marks.shoulder.left[0])
+    left, right = marks.shoulder.left, marks.shoulder.right
+    tips = Sides(left=(left[0] + inward, left[1]), right=(right[0] - inward, right[1]))
+    narrow = replace(garment, landmarks=replace(marks, shoulder=tips))
+    true, found = (lay(each, person, body).sleeves for each in (garment, narrow))
+    assert true is not None
+    assert found is not None
+    for side in ("left", "right"):
+        assert found[side].reach < true[side].reach + 0.05
+
+
+def test_a_cuff_is_one_arc_whatever_bites_the_matte_has() -> None:
+    matte = np.zeros((200, 120), np.float32)
+    matte[:160, 20:100] = 1.0
+    x = np.linspace(20.0, 100.0, 9)
+    y = np.concatenate([np.zeros(3), np.linspace(20.0, 160.0, ROWS), [175.0]])
+    source = np.stack(np.meshgrid(x, y), axis=-1)
+    whole = np.polyval(cuff_arc(matte, source), np.linspace(0.1, 0.9, 9))
+    assert whole == pytest.approx(ROWS - 1, abs=0.1)
+    cv2.circle(matte, (55, 160), 6, 0.0, -1)
+    bitten = np.polyval(cuff_arc(matte, source), np.linspace(0.1, 0.9, 9))
+    assert bitten == pytest.approx(whole, abs=0.25)
+
+
+def test_a_hand_is_not_drawn_over_its_own_cuff(people: People, garments: Garments) -> None:
+    person = people("p1_man__base")
+    body = measure(person)
+    scene = build_scene(person, body, lay(garments("longsleeve_stripes"), person, body))
+    usual = Sides(
+        left=place_limb(scene.arms.left, scene.matte.shape, scene.unit),
+        right=place_limb(scene.arms.right, scene.matte.shape, scene.unit),
+    )
+    limbs = bare_limbs(scene, usual)
+    sleeve = scene.garment.sleeves
+    assert sleeve is not None
+    reach = (limbs.left.along < sleeve.left.reach) & (sleeve.left.alpha > 0.99)
+    # The hand's own label, drawn up over the wrist as badly seen hands are.
+    hands = np.maximum(scene.parts.hands, (reach & (limbs.left.along > 0.9)).astype(np.float32))
+    drawn_up = replace(scene, parts=replace(scene.parts, hands=hands))
+    near = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
+    assert front_layers(drawn_up, limbs).hands[reach & near].max() < 0.02
+    assert front_layers(drawn_up, limbs).hands.max() > 0.9
