@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inference.engines.warp.doubts import POSE_UNCERTAIN, Doubt
+from inference.engines.warp.doubts import POSE_UNCERTAIN, TAKEN_OFF, Doubt
 from inference.engines.warp.types import Body, WarpedGarment
 from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
 from preprocess.types import Garment, Person
@@ -79,14 +79,7 @@ OF_GARMENT = (
         full=0.3,
         factor=0.85,
     ),
-    Doubt(
-        name="taken-off",
-        detail="the garment was taken off somebody else: what arms and hair hid of it was filled in",
-        measure="worn",
-        start=0.5,
-        full=0.5,
-        factor=0.6,
-    ),
+    TAKEN_OFF,
     Doubt(
         name="thin-straps",
         detail="bare shoulders under straps have to be painted",
@@ -103,9 +96,9 @@ OF_FIT = (
         name="neckline-wide",
         detail="the neck opening came out wider than usual",
         measure="neckline_width",
-        start=0.7,  # crew, scoop and shirt collars of the development photos end within it
-        full=0.9,
-        factor=0.7,
+        start=0.85,  # crew, scoop, boat and shirt collars of the development photos end within it
+        full=1.1,
+        factor=0.8,
     ),
     Doubt(
         name="sleeve-unfolded",
@@ -113,7 +106,7 @@ OF_FIT = (
         measure="unfolded",
         start=25.0,  # degrees from the spine within which an arm hangs as a sleeve in a product photo does
         full=45.0,
-        factor=0.5,
+        factor=0.75,
     ),
     Doubt(
         name="cloth-stretched",
@@ -149,7 +142,7 @@ OF_PICTURE = (
         measure="invented_skin",
         start=0.12,
         full=0.45,
-        factor=0.6,
+        factor=0.7,
     ),
     Doubt(
         name="old-garment-larger",
@@ -157,7 +150,7 @@ OF_PICTURE = (
         measure="uncovered",
         start=0.25,
         full=0.55,
-        factor=0.6,
+        factor=0.7,
     ),
     Doubt(
         name="gaps-closed",

@@ -48,9 +48,19 @@ POSE_UNCERTAIN = Doubt(
     measure="pose_score",
     start=0.88,
     full=0.75,
-    factor=0.6,
+    factor=0.7,
 )
 """Counts whatever is put on."""
+
+TAKEN_OFF = Doubt(
+    name="taken-off",
+    detail="the garment was taken off somebody else: what arms and hair hid of it was filled in",
+    measure="worn",
+    start=0.5,
+    full=0.5,
+    factor=0.6,
+)
+"""Set on tops; bottoms and dresses share it, too few of them were judged."""
 
 
 def weighed(measures: Mapping[str, float], doubts: Iterable[Doubt]) -> tuple[float, tuple[Notice, ...]]:

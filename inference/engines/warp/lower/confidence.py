@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inference.engines.warp.doubts import POSE_UNCERTAIN, Doubt
+from inference.engines.warp.doubts import POSE_UNCERTAIN, TAKEN_OFF, Doubt
 from inference.engines.warp.lower.shape import Shape
 from inference.engines.warp.lower.stance import Stance
 from preprocess.types import Garment, Person
@@ -56,6 +56,7 @@ OF_PERSON = (
     ),
 )
 OF_GARMENT = (
+    TAKEN_OFF,
     Doubt(
         name="cutout-uncertain",
         detail="the garment hardly differs from its background",
@@ -105,7 +106,7 @@ OF_PICTURE = (
         measure="old_pattern",
         start=12.0,
         full=18.0,
-        factor=0.5,
+        factor=0.75,
     ),
     Doubt(
         name="background-filled",
@@ -159,6 +160,7 @@ def measures(
         "cutout_confidence": garment.cutout_confidence,
         "landmark_confidence": garment.lower.confidence if garment.lower else 0.0,
         "stretch": shape.stretch,
+        "worn": float(garment.kind == "worn"),
         "hem": shape.hem,
         "over_top": float(shape.over_top),
     }
