@@ -55,6 +55,10 @@ def test_crumbs_of_a_chin_in_a_collar_are_taken_off_it_and_the_chin_is_not(scene
     assert not under_chin(face, collar & (scene.down > 0.3)).any()
 
 
+def test_a_head_out_of_the_frame_has_no_chin(scene: Scene) -> None:
+    assert not under_chin(with_parts(scene), scene.down > 0.0).any()
+
+
 def test_a_dress_stays_below_the_new_hem_like_a_skirt(scene: Scene) -> None:
     inside = np.abs(scene.lateral) < 0.8
     upper = inside & (scene.down > 0.0) & (scene.down < scene.waist)

@@ -117,8 +117,10 @@ def one_piece(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
 def under_chin(scene: Scene, upper: Bool) -> Bool:
     """Crumbs of the face's lower edge where a collar meets the chin: their shadow is no chin."""
     face = scene.parts.face > 0.1
-    window = box_of(face, int(_CRUMB * scene.unit) + 2)
     found = np.zeros_like(face)
+    if not face.any():  # the head is out of the frame
+        return found
+    window = box_of(face, int(_CRUMB * scene.unit) + 2)
     round_chin = cv2.morphologyEx(face[window].astype(np.uint8), cv2.MORPH_OPEN, ellipse(_CRUMB * scene.unit))
     collar = grow(upper[window], 2 * _CRUMB * scene.unit)
     found[window] = face[window] & (round_chin == 0) & collar
