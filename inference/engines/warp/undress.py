@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.background import background_plate
+from inference.engines.warp.background import background_plate, wall_plate
 from inference.engines.warp.bottoms import bottoms_plate
 from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix, nearest, shrink
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, old_garment
 from inference.engines.warp.relabel import joined
-from inference.engines.warp.scene import Scene
+from inference.engines.warp.scene import Scene, garment_cover
 from inference.engines.warp.skin import skin_plate
 from inference.engines.warp.strands import STRANDS_ON_WALL
 from inference.engines.warp.types import Body
@@ -114,11 +114,10 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     """Take the old garment off: background, skin, lower clothes, in this order."""
     removed = old_garment(scene, limbs, front)
     under = under_layers(scene, limbs, front, removed, chest)
-    background = background_plate(scene.photo, scene.matte, scene.unit)
-    lost, fringe = ghosts(scene, background)
-    if fringe.any():
-        background = background_plate(scene.photo, np.maximum(scene.matte, fringe), scene.unit)
+    lost, fringe = ghosts(scene, wall_plate(scene.photo, scene.matte, scene.unit))
     removed = np.maximum(removed, lost)
+    uncovered = (removed > 0.0) & (garment_cover(scene.garment) < 1.0)
+    background = background_plate(scene.photo, np.maximum(scene.matte, fringe), scene.unit, uncovered)
     skin = skin_plate(scene, limbs, under.skin * removed)
     plate = mix(background, skin, under.skin)
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
@@ -127,13 +126,13 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     hair = scene.parts.hair > 0.9
     if hair.any():
         plate = mix(plate, hair_plate(scene.photo, shrink(hair, 0.012 * scene.unit)), under.hair)
-    uncovered = np.clip(under.skin + under.lower + under.hair, 0.0, 1.0)
+    body = np.clip(under.skin + under.lower + under.hair, 0.0, 1.0)
     return Stripped(
         rgb=mix(scene.photo, plate, removed),
         removed=removed,
         skin=skin,
         skin_weight=removed * under.skin * (1.0 - under.hair),
-        body=scene.matte * (1.0 - removed) + uncovered * removed,
+        body=scene.matte * (1.0 - removed) + body * removed,
     )
 
 

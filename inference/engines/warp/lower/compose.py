@@ -74,7 +74,9 @@ def compose(person: Person, stance: Stance, laid: LaidLower) -> Composed:
     """Dress the person in a garment laid on them. Deterministic."""
     view = view_of(person, stance, laid.box)
     layers = layers_of(view, stance, laid, person.waist)
-    background = background_plate(view.photo, view.matte, view.unit)
+    background = background_plate(
+        view.photo, view.matte, view.unit, layers.removed * (1 - layers.cover) > 0.0
+    )
     light = light_of(person, stance.body)
     skin = (
         leg_plate(person, view, layers.skin * layers.removed)

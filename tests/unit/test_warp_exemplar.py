@@ -1,0 +1,69 @@
+"""Busy backgrounds go on behind the person with pieces of themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference.engines.base import FloatRgb
+from inference.engines.warp.background import background_plate
+from inference.engines.warp.exemplar import continued
+from inference.engines.warp.fields import Bool
+
+UNIT = 60.0
+
+
+def wall_of_letters() -> FloatRgb:
+    """A wall with the same sign every 48 x 56 pixels, lit from the left."""
+    sign = np.full((56, 48, 3), 220.0, np.float32)
+    sign[12:40, 10:16] = sign[12:18, 10:34] = sign[26:31, 10:28] = (190, 30, 50)
+    wall = np.tile(sign, (5, 6, 1))
+    return np.asarray(wall * np.linspace(1.0, 0.85, wall.shape[1], dtype=np.float32)[:, None], np.float32)
+
+
+@pytest.fixture(scope="module")
+def hole() -> Bool:
+    """A narrow strip, as an old sleeve leaves it, across signs and wall."""
+    hole = np.zeros(wall_of_letters().shape[:2], np.bool_)
+    hole[50:230, 110:132] = True
+    return hole
+
+
+def test_signs_are_completed(hole: Bool) -> None:
+    wall = wall_of_letters()
+    photo = np.where(hole[..., None], np.float32(0.0), wall).astype(np.float32)
+    found = continued(photo, ~hole, hole, UNIT)
+    assert found.filled[hole].mean() > 0.97
+    miss = np.abs(found.rgb - wall)[hole & (found.filled > 0.9)]
+    assert np.median(miss) < 3.0
+    assert (miss > 40.0).mean() < 0.06
+
+
+def test_the_same_twice_and_nothing_of_the_hole(hole: Bool) -> None:
+    wall = wall_of_letters()
+    found = []
+    for inside in (0.0, 255.0, 0.0):
+        photo = np.where(hole[..., None], np.float32(inside), wall).astype(np.float32)
+        found.append(continued(photo, ~hole, hole, UNIT).rgb[hole])
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-3)
+
+
+def test_a_picture_without_any_source_is_left_as_it_is() -> None:
+    photo = wall_of_letters()
+    known = np.zeros(photo.shape[:2], np.bool_)
+    known[:, :4] = True
+    assert continued(photo, known, ~known, UNIT).filled[:, 30:].max() == 0.0
+
+
+def test_deep_inside_and_on_walls_the_fill_stays_smooth(hole: Bool) -> None:
+    matte = hole.astype(np.float32)
+    plain = np.full((*hole.shape, 3), 200.0, np.float32)
+    plate = background_plate(plain, matte, UNIT, hole)
+    assert np.abs(plate - 200.0).max() < 8.0
+    wall = wall_of_letters()
+    wide = np.zeros_like(matte)
+    wide[40:240, 60:230] = 1.0
+    busy = background_plate(np.where(wide[..., None] > 0, 0, wall).astype(np.float32), wide, UNIT, wide > 0)
+    middle = busy[120:160, 125:165]
+    assert np.abs(np.diff(middle.mean(axis=2), axis=0)).mean() < 3.0
