@@ -38,6 +38,14 @@ _NECK_HEIGHT = (0.13, 0.21, 0.38)
 """How far that point lies above the shoulder joints, in shoulder widths: square to sloping shoulders."""
 _BELOW_CHIN = 0.12
 """The neck is at least this long, in shoulder widths, whatever hair makes of the outline."""
+_SLOPE_FROM = 0.30
+_SLOPE_SEEN = 0.7
+"""Where the straight part of the shoulder slope begins, in shoulder widths off the spine, and the share of it
+that must be seen to be drawn on."""
+_ABOVE_SLOPE = 0.03
+"""How far the slope curves up towards the neck at most, in shoulder widths."""
+_OFF_SLOPE = 0.02
+"""How far above the drawn-on slope the outline is sure to belong to the neck, in shoulder widths."""
 _COLUMNS = np.linspace(0.46, 0.10, 55)
 """Where the outline is read, from the shoulder towards the neck, in shoulder widths off the spine."""
 _UNDER_JAW = 0.06
@@ -178,8 +186,19 @@ def _neck_base(person: Person, axes: _Axes) -> Sides[Vec]:
         half = float(np.clip(usual if side is None else (side + usual) / 2, _NECK_HALF[0], _NECK_HALF[2]))
         height = float(np.interp(half, _COLUMNS[::-1], heights[::-1]))
         height = _NECK_HEIGHT[1] if np.isnan(height) else height
-        points.append(axes.at(outward * half, float(np.clip(height, _NECK_HEIGHT[0], highest))))
+        most = max(highest, _slope_at(heights, half) + _ABOVE_SLOPE)
+        points.append(axes.at(outward * half, float(np.clip(height, _NECK_HEIGHT[0], most))))
     return Sides(left=points[0], right=points[1])
+
+
+def _slope_at(heights: NDArray[np.float64], half: float) -> float:
+    """Height of the straight shoulder slope, drawn on to ``half`` shoulder widths off the spine; -1 where too
+    little of it is seen. The chin is an estimate, the slope is what a collar lies on."""
+    seen = (_COLUMNS >= _SLOPE_FROM) & np.isfinite(heights)
+    if seen.sum() < _SLOPE_SEEN * (_COLUMNS >= _SLOPE_FROM).sum():
+        return -1.0
+    rise, start = np.polyfit(_COLUMNS[seen], heights[seen], 1)
+    return float(min(start + rise * half, _NECK_HEIGHT[2]))
 
 
 def _outline_heights(bare: Alpha, hair: Alpha, axes: _Axes, outward: float) -> NDArray[np.float64]:
@@ -197,9 +216,13 @@ def _neck_side(heights: NDArray[np.float64], on_neck: float) -> float | None:
     """Distance off the spine at which the shoulder slope turns into the neck; None where it is hidden.
 
     The slope may be a smooth curve without a corner, but the neck rises straight: its base lies a little
-    outside of where the outline has come up to ``on_neck``.
+    outside of where the outline has come up to ``on_neck``, and above where the slope would be. An outline
+    that is seen all the way and never does so has a neck that leans over the spine.
     """
-    up = np.flatnonzero(heights >= on_neck)
-    if len(up) == 0 or np.isnan(heights[: up[0]]).any():
+    slope = np.array([_slope_at(heights, float(column)) for column in _COLUMNS])
+    up = np.flatnonzero(heights >= np.maximum(on_neck, slope + _OFF_SLOPE))
+    if len(up) == 0:
+        return None if np.isnan(heights).any() else float(_COLUMNS[-1]) + _FLARE
+    if np.isnan(heights[: up[0]]).any():
         return None
     return float(_COLUMNS[up[0]]) + _FLARE
