@@ -84,7 +84,7 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     above = (ys - box.y0 < ankles + _CUFF * unit).astype(np.float32)
     kept = shoes * (1 - above * like_cloth(photo, lower, shoes, unit))
     solid = cv2.morphologyEx((kept > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_THREAD * unit))
-    kept = kept * grow(solid > 0, 2.0)
+    kept = kept * np.maximum(grow(solid > 0, 2.0), 1.0 - above)  # threads of cuffs, no pale soles
     return View(
         photo=photo,
         matte=np.ascontiguousarray(person.matte.alpha[window], np.float32),
