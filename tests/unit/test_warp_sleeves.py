@@ -97,3 +97,19 @@ def test_a_hand_is_not_drawn_over_its_own_cuff(people: People, garments: Garment
     near = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
     assert front_layers(drawn_up, limbs).hands[reach & near].max() < 0.02
     assert front_layers(drawn_up, limbs).hands.max() > 0.9
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.85])
+def test_a_sleeve_that_measures_shorter_ends_where_the_other_one_does(
+    people: People, garments: Garments, share: float
+) -> None:
+    person, garment = people("p2_woman__base"), garments("longsleeve_stripes")
+    marks = garment.landmarks
+    assert marks is not None and marks.sleeves is not None
+    folded = marks.sleeves.left
+    kept = max(2, int(share * len(folded.outer)))
+    folded = replace(folded, outer=folded.outer[:kept], inner=folded.inner[:kept])
+    marks = replace(marks, sleeves=Sides(left=folded, right=marks.sleeves.right))
+    laid = lay(replace(garment, landmarks=marks), person, measure(person))
+    assert laid.sleeves is not None
+    assert abs(laid.sleeves.left.reach - laid.sleeves.right.reach) < 0.06

@@ -39,9 +39,16 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
     seen = garment.landmarks is not None
     marks = garment.landmarks or assumed_landmarks(garment.alpha)
     silhouette = Silhouette.of(person)
-    fit = fit_garment(marks, person, body, silhouette, flat=garment.kind == "flat")
+    fit = fit_garment(
+        marks, person, body, silhouette, flat=garment.kind == "flat", collared=stands_up(garment)
+    )
     warped = lay_fitted(garment, marks, fit, person, body, silhouette)
     return warped if seen else replace(warped, measured=warped.measured * _UNSEEN_LANDMARKS)
+
+
+def stands_up(garment: Garment) -> bool:
+    """Has it a collar that stands up above the shoulders?"""
+    return garment.collar is not None and garment.collar.kind == "collared"
 
 
 def lay_fitted(
@@ -133,7 +140,7 @@ def _sleeves(wearing: Wearing, frame: tuple[int, ...]) -> Sides[SleeveLayer] | N
     cloth = cloth_for(bleed(garment.image, garment.alpha), wearing.fit.scale)
     layers: dict[str, SleeveLayer] = {}
     for side, _ in SIDES:
-        layer, box = lay_sleeve(wearing, sleeves[side], side, cloth)
+        layer, box = lay_sleeve(wearing, sleeves, side, cloth)
         layers[side] = SleeveLayer(
             rgb=_placed(layer.rgb, box, frame),
             alpha=_placed(layer.alpha, box, frame),

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.warp.bone import Bone, arm_coordinates, bone_of, smoothed, unit_vector
-from inference.engines.warp.silhouette import SideName, arm_radii
+from inference.engines.warp.silhouette import SIDES, SideName, arm_radii
 from inference.engines.warp.sizes import mean_y
 from inference.engines.warp.wearing import Wearing
-from preprocess.types import Sleeve
+from preprocess.types import Sides, Sleeve
 
 Array = NDArray[np.float64]
 
@@ -84,16 +84,14 @@ class SleevePlan:
     """How much of the arm is covered: 0 = shoulder, about .5 = elbow, 1 = wrist."""
 
 
-def plan_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName) -> SleevePlan:
-    """Lay the edges of one sleeve along the arm on its side."""
+def plan_sleeve(wearing: Wearing, sleeves: Sides[Sleeve], side: SideName) -> SleevePlan:
+    """Lay the edges of one of the sleeves along the arm on its side."""
+    sleeve = sleeves[side]
     body, fit = wearing.body, wearing.fit
     unit = body.shoulder_width
     bone = bone_of(body.arms[side], body, side)
-    corners = np.array([sleeve.outer[0], sleeve.inner[0]], dtype=np.float64)
-    # Where the torso's map puts them, which is near the fitted landmarks but not exactly on them.
-    corners = wearing.torso.invert(corners, np.array([fit.shoulder[side], fit.armpit[side]]))
-    start_outer, start_inner = (arm_coordinates(corner, body.arms[side], bone) for corner in corners)
-    cuff = _cuff_distance(wearing, sleeve, bone, start_outer[0])
+    start_outer, start_inner = _armhole(wearing, sleeve, side, bone)
+    cuff = _cuff_distance(wearing, sleeves, bone)
     slant = float(np.clip(_cuff_slant(sleeve) * fit.scale, -_MOST_SLANT * unit, _MOST_SLANT * unit))
     cuff_inner = max(cuff + slant, start_inner[0] + _SHORTEST_INNER * unit)
     a_outer = np.linspace(start_outer[0], cuff, ROWS)
@@ -115,6 +113,16 @@ def even(line: NDArray[np.floating], count: int) -> Array:
     distances = np.concatenate([[0.0], np.cumsum(steps)])
     places = np.linspace(0.0, distances[-1], count)
     return np.stack([np.interp(places, distances, line[:, k]) for k in (0, 1)], axis=-1)
+
+
+def _armhole(wearing: Wearing, sleeve: Sleeve, side: SideName, bone: Bone) -> tuple[Array, Array]:
+    """Shoulder tip and armpit of the sleeve in arm coordinates."""
+    corners = np.array([sleeve.outer[0], sleeve.inner[0]], dtype=np.float64)
+    # Where the torso's map puts them, which is near the fitted landmarks but not exactly on them.
+    fitted = np.array([wearing.fit.shoulder[side], wearing.fit.armpit[side]])
+    corners = wearing.torso.invert(corners, fitted)
+    outer, inner = (arm_coordinates(corner, wearing.body.arms[side], bone) for corner in corners)
+    return outer, inner
 
 
 def _turned(start: float, widths: Array, progress: Array) -> Array:
@@ -155,19 +163,40 @@ def _hanging(
     return widths[0], widths[1]
 
 
-def _cuff_distance(wearing: Wearing, sleeve: Sleeve, bone: Bone, start: float) -> float:
+def _cuff_distance(wearing: Wearing, sleeves: Sides[Sleeve], bone: Bone) -> float:
     """Where the outer edge ends along the bone; projected lengths shrink where the arm points at the
     camera."""
     unit = wearing.body.shoulder_width
-    upper, fore = max(bone.elbow, _UPPER * unit), max(bone.wrist - bone.elbow, _FORE * unit)
-    length = _outer_length(wearing, sleeve) + start
-    share = length / (upper + fore)
+    upper, fore = _arm_lengths(bone, unit)
+    share = _covered(wearing, sleeves)
     if share > _LONG_FROM or (wearing.garment.sleeve_length == "long" and share > _THREE_QUARTER):
         return bone.wrist + _WRIST * unit
+    length = share * (upper + fore)
     if length <= upper:
         return max(length / upper * bone.elbow, _SHORTEST * unit)
     beyond = min((length - upper) / fore, 1.0)
     return bone.elbow + beyond * (bone.wrist - bone.elbow) + _WRIST * unit
+
+
+def _arm_lengths(bone: Bone, unit: float) -> tuple[float, float]:
+    """Upper arm and forearm as long as they are, not as they are seen."""
+    return max(bone.elbow, _UPPER * unit), max(bone.wrist - bone.elbow, _FORE * unit)
+
+
+def _covered(wearing: Wearing, sleeves: Sides[Sleeve]) -> float:
+    """Share of the arm, shoulder to wrist, that a sleeve is long enough for: the same on both sides.
+
+    Both sleeves of a garment are cut alike: where they measure differently, one lies folded, or the arms
+    were found at different lengths, and a sleeve to the elbow beside one to the wrist is never right.
+    """
+    body = wearing.body
+    shares: list[float] = []
+    for side, _ in SIDES:
+        bone = bone_of(body.arms[side], body, side)
+        start, _ = _armhole(wearing, sleeves[side], side, bone)
+        length = _outer_length(wearing, sleeves[side]) + start[0]
+        shares.append(float(length) / sum(_arm_lengths(bone, body.shoulder_width)))
+    return sum(shares) / len(shares)
 
 
 def _outer_length(wearing: Wearing, sleeve: Sleeve) -> float:

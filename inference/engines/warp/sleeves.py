@@ -19,7 +19,7 @@ from inference.engines.warp.silhouette import SideName
 from inference.engines.warp.sleeve_plan import ROWS, SleevePlan, even, plan_sleeve
 from inference.engines.warp.types import SleeveLayer
 from inference.engines.warp.wearing import Box, Wearing
-from preprocess.types import Alpha, Sleeve
+from preprocess.types import Alpha, Sides, Sleeve
 
 Array = NDArray[np.float64]
 
@@ -45,13 +45,15 @@ _SETTLE = 0.35
 """Share of the sleeve over which it turns from the torso's map into the arm's."""
 
 
-def lay_sleeve(wearing: Wearing, sleeve: Sleeve, side: SideName, cloth: Cloth) -> tuple[SleeveLayer, Box]:
-    """Draw one sleeve in the part of ``wearing.box`` that it covers, which comes with it.
+def lay_sleeve(
+    wearing: Wearing, sleeves: Sides[Sleeve], side: SideName, cloth: Cloth
+) -> tuple[SleeveLayer, Box]:
+    """Draw one of the sleeves in the part of ``wearing.box`` that it covers, which comes with it.
 
     ``cloth`` is the garment's, bled past its edge.
     """
-    plan = plan_sleeve(wearing, sleeve, side)
-    strip = _strip(wearing, sleeve, side, plan)
+    plan = plan_sleeve(wearing, sleeves, side)
+    strip = _strip(wearing, sleeves[side], side, plan)
     box = _covered(strip.target, wearing.box)
     drawn = mesh_map(strip.source, strip.target, *box)
     share = drawn.grid[..., 1] / (_COLUMNS - 1) * (1 + 2 * _MARGIN) - _MARGIN  # 0 outer edge, 1 inner edge
