@@ -105,7 +105,8 @@ def test_a_sleeve_that_measures_shorter_ends_where_the_other_one_does(
 ) -> None:
     person, garment = people("p2_woman__base"), garments("longsleeve_stripes")
     marks = garment.landmarks
-    assert marks is not None and marks.sleeves is not None
+    assert marks is not None
+    assert marks.sleeves is not None
     folded = marks.sleeves.left
     kept = max(2, int(share * len(folded.outer)))
     folded = replace(folded, outer=folded.outer[:kept], inner=folded.inner[:kept])
