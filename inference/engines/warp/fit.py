@@ -44,6 +44,9 @@ _NECK_MOST = 0.95
 _ROUND_NECK = 0.035
 """By how much half a neck opening narrows when it goes round a neck, in shoulder widths: the front edge of a
 crew needs length to come forward."""
+_STAND = (0.03, 0.05)
+"""A collar leans on the neck: how far in and up of the foot of the neck its upper corners lie, in shoulder
+widths. The foot flares out by 0.05."""
 _STRAP_MIDDLE = 0.65
 """The same for the middle of straps, which no sleeve holds up."""
 _LEAST_STRAP = 0.10
@@ -85,6 +88,8 @@ class Fit:
     hem: float
     """Level of the hem on the spine."""
     tucked: bool
+    stand: float
+    """How far a collar stands up above the shoulder line at the neck points, in pixels; 0 without one."""
     fall: Fall
     heights: Array
     """``(rows,)`` y on the garment."""
@@ -109,9 +114,11 @@ def fit_garment(
     silhouette: Silhouette,
     *,
     flat: bool = True,
+    collared: bool = False,
     ends: HemRule = hem_of,
 ) -> Fit:
-    """Place the landmarks of a top on a body; ``flat``: they were measured on a product photo."""
+    """Place the landmarks of a top on a body; ``flat``: they were measured on a product photo,
+    ``collared``: its neck points are the upper corners of a collar that stands up."""
     scale, along, ease = scale_of(marks, body, flat=flat)
     neck, shoulder = _neck_and_shoulders(marks, body, scale)
     top = float(np.mean([level_of(body, neck.left), level_of(body, neck.right)]))
@@ -132,14 +139,16 @@ def fit_garment(
             for widths, limit in zip((left, right), limits, strict=True)
         )
     armpits = on_spine(body, float(side_levels[0]))
+    stand = _STAND[1] * body.shoulder_width if collared else 0.0
     return Fit(
         scale=scale,
         ease=ease,
-        neck=neck,
+        neck=_leaning(neck, body) if collared else neck,
         shoulder=shoulder,
         armpit=Sides(left=armpits - body.across * left[0], right=armpits + body.across * right[0]),
         hem=hem,
         tucked=tucked,
+        stand=stand,
         fall=fall,
         heights=heights,
         levels=levels,
@@ -219,6 +228,12 @@ def _neck_and_shoulders(marks: GarmentLandmarks, body: Body, scale: float) -> tu
         Sides(left=necks["left"], right=necks["right"]),
         Sides(left=tips["left"], right=tips["right"]),
     )
+
+
+def _leaning(neck: Sides[Vec], body: Body) -> Sides[Vec]:
+    """The upper corners of a collar whose foot lies at ``neck`` on the slope."""
+    inward, rise = body.across * _STAND[0] * body.shoulder_width, body.up * _STAND[1] * body.shoulder_width
+    return Sides(left=neck.left + inward + rise, right=neck.right - inward + rise)
 
 
 def _on_slope(body: Body, side: SideName, off_neck: float, most: float) -> Vec:

@@ -173,6 +173,8 @@ def _collar(garment: Garment, marks: GarmentLandmarks, fit: Fit, body: Body) -> 
     deep = (picked[:, 1] > fit.fall.neck_y) & (picked[:, 1] < fit.heights[0])
     chord, length = fit.neck.right - fit.neck.left, marks.neck.right[0] - marks.neck.left[0]
     drops = (fit.fall.levels(picked[:, 1]) - fit.fall.top) * body.torso_length
+    # A collar that stands up at the sides lies as deep in front as one that does not.
+    drops += fit.stand * (picked[:, 1] - fit.fall.neck_y) / max(float(np.ptp(front[:, 1])), 1.0)
     return [
         ((x, y), fit.neck.left + chord * (x - marks.neck.left[0]) / length - body.up * drop)
         for (x, y), drop in zip(picked[deep], drops[deep], strict=True)
@@ -215,13 +217,14 @@ def _shoulder_seam(
         return []
     pairs: Pairs = []
     unit = body.shoulder_width
+    foot = fit.neck[side] - body.up * fit.stand
     for share in _ON_EDGE:
         seam = start + (end - start) * share
         column = garment.alpha[:, int(np.clip(seam[0], 0, garment.alpha.shape[1] - 1))]
         inside = np.flatnonzero(column > 0.5)
         if len(inside) == 0:
             continue
-        straight = fit.neck[side] + (fit.shoulder[side] - fit.neck[side]) * share
+        straight = foot + (fit.shoulder[side] - foot) * share
         depth = 3 * _EDGE_RANGE[1] * unit
         rise = first_exit(silhouette.shoulders, straight - body.up * depth, body.up, 2 * depth)
         offset = 0.0 if rise is None else float(np.clip((rise - depth) / unit + _CLOTH, *_EDGE_RANGE)) * unit
