@@ -173,11 +173,11 @@ class LabelMap:
     networks the mean probability."""
 
     def weight(self, *names: str) -> Alpha:
-        """Sum of the memberships of some labels of this convention, ``float32 (H, W)``."""
-        first, *others = (self.soft[..., index].astype(np.float32) for index in self.indices(*names))
-        for other in others:
-            first += other
-        return first
+        """Sum of the memberships of some labels of this convention, ``float32 (H, W)``; 0 without any."""
+        total = np.zeros(self.labels.shape, np.float32)
+        for index in self.indices(*names):
+            total += self.soft[..., index]
+        return total
 
     def region(self, *names: str) -> NDArray[np.bool_]:
         """Pixels whose label is one of ``names``, labels of this convention."""

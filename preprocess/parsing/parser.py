@@ -53,13 +53,11 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     if pose.tag != "blaze33":
         raise ValueError(f"parsing needs a pose of convention 'blaze33', got {pose.tag!r}")
     scale = min(1.0, WORKING_HEIGHT / image.shape[0])
-    shape = (max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale)))
-    working = np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    network = resize(segmentation, shape)
-    fields = layout(pose, face, shape, scale)
+    working = _reduced(image, scale)
+    network = resize(segmentation, working.shape[:2])
+    fields = layout(pose, face, working.shape[:2], scale)
     person = cut_person(working, network, fields)
     matte = refine(image, working, person, network)
-
     solid = person.astype(np.float32)
     lab = to_lab(np.asarray(cv2.bilateralFilter(working, *DENOISE), dtype=np.uint8))
     codes = quantise(lab)
@@ -68,9 +66,7 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     guide = Guide.of(working, GUIDE_RADIUS, GUIDE_EPSILON, step=2)
     parsed = classify(codes, guide, fields, solid, first_appearance(codes, fields, solid, skin, waist), waist)
     surface = hairline(parsed, codes, fields, person)
-    waist, _ = _waist(fields, person, surface) or (waist, 1.0)
-    surface = straightened(surface, lab, codes, fields, person, waist)
-    waist, purity = _waist(fields, person, surface) or (waist, 1.0)
+    surface, waist, purity = _parted(surface, lab, codes, fields, person, waist)
     parts = part_labels(surface, fields, waist, person)
     soft = soft_labels(image, working, parts, matte)
     seen = np.where(person, parts, 0).astype(np.uint8)
@@ -89,11 +85,30 @@ def parse(image: Rgb, pose: Pose, face: FaceRegion, segmentation: Alpha) -> Pars
     )
 
 
+def _reduced(image: Rgb, scale: float) -> Rgb:
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
 def _torso_clothes(codes: Codes, fields: Layout, person: NDArray[np.bool_], skin: Skin) -> NDArray[np.bool_]:
     """Cloth in the torso's column, without arms and hands that lie before it."""
     cloth = person & (skin.likelihood(codes) < 0.3)
     free = (np.minimum(*fields.hand) > 0.2) & (np.minimum(*fields.forearm) > 0.12)
     return np.asarray(cloth & free & (np.abs(fields.across) < 0.8))
+
+
+def _parted(
+    surface: Surfaces,
+    lab: NDArray[np.float32],
+    codes: Codes,
+    fields: Layout,
+    person: NDArray[np.bool_],
+    waist: float,
+) -> tuple[Surfaces, float, float]:
+    """Upper and lower clothes parted by an even line, the waist there, and how cleanly they part, 0..1."""
+    waist, _ = _waist(fields, person, surface) or (waist, 1.0)
+    surface = straightened(surface, lab, codes, fields, person, waist)
+    return surface, *(_waist(fields, person, surface) or (waist, 1.0))
 
 
 def _waist(fields: Layout, person: NDArray[np.bool_], surface: Surfaces) -> tuple[float, float] | None:

@@ -34,6 +34,13 @@ def test_names_of_another_convention_are_refused() -> None:
         replace(person.parsing, tag="lip20").region("background")
 
 
+def test_no_labels_weigh_nothing_and_all_weigh_one(people: Callable[[str], Person]) -> None:
+    parsing = people("p1_man__base").parsing
+    assert parsing.weight().shape == parsing.labels.shape
+    assert not parsing.weight().any()
+    np.testing.assert_allclose(parsing.weight(*BASIC_LABELS), 1.0, atol=0.02)
+
+
 def test_sides_are_the_persons_own() -> None:
     labels = atr(figure())
     for left, right in (("left_leg", "right_leg"), ("left_shoe", "right_shoe"), ("left_arm", "right_arm")):

@@ -65,9 +65,7 @@ def measure(person: Person) -> Body:
     """
     pose = person.pose
     if pose.tag != "blaze33":
-        raise ValueError(
-            f"measures need a blaze33 pose, got {pose.tag}; convert it with preprocess.pose first"
-        )
+        raise ValueError(f"measures need a blaze33 pose, got {pose.tag}; preprocess.pose converts it")
     points = pose.points.astype(np.float64)
     back_view = bool(points[11, 0] < points[12, 0])
     arms = Sides(

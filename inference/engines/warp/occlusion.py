@@ -36,7 +36,7 @@ _BESIDE = 0.09
 _ARM_SIDE = 1.8
 """Half widths from the arm's middle: elbows stick out of the smooth axis."""
 
-_SLANT = 0.05
+SLANT = 0.05
 """Arm lengths by which the end of a sleeve may run aslant."""
 
 _COLLAR_SHADOW = 0.035
@@ -186,7 +186,7 @@ def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
     """The end of an old sleeve with what lies right below it on the same arm."""
     zone = np.zeros(scene.matte.shape, np.bool_)
     for limb in (limbs.left, limbs.right):
-        sleeve = (scene.parts.upper > 0.5) & (np.abs(limb.across) < 0.9) & (limb.along < limb.cuff + _SLANT)
-        below = (np.abs(limb.across) < 1.8) & (limb.along < limb.cuff + 2 * _SLANT)
+        sleeve = (scene.parts.upper > 0.5) & (np.abs(limb.across) < 0.9) & (limb.along < limb.cuff + SLANT)
+        below = (np.abs(limb.across) < 1.8) & (limb.along < limb.cuff + 2 * SLANT)
         zone |= grow(sleeve, _SHADOW * scene.unit) & below
     return blur(zone.astype(np.float32), 0.3 * _SHADOW * scene.unit)

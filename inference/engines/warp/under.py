@@ -12,7 +12,7 @@ import numpy as np
 
 from inference.engines.warp.fields import Bool, blur, box_of, grow, smoothstep
 from inference.engines.warp.limbs import Limb
-from inference.engines.warp.occlusion import Front, beside_sleeve, see_through
+from inference.engines.warp.occlusion import SLANT, Front, beside_sleeve, see_through
 from inference.engines.warp.scene import Scene
 from preprocess.types import Alpha, Points, Sides
 
@@ -37,9 +37,6 @@ _STRAND_EDGE = 0.01
 
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""
-
-_SLANT = 0.05
-"""Arm lengths by which the end of a sleeve may run aslant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +118,7 @@ def _hidden(limb: Limb) -> Alpha:
     if limb.seen is None:
         return limb.inside
     first, last = limb.seen
-    bare = (limb.along > first + _SLANT) & (limb.along < last - _SLANT)
+    bare = (limb.along > first + SLANT) & (limb.along < last - SLANT)
     return np.asarray(limb.inside * ~bare, np.float32)
 
 
