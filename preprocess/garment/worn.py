@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.errors import InputError
-from preprocess.garment.lower import leg_gap, measure_lower
+from preprocess.garment.lower import measure_lower
 from preprocess.garment.outline import trace
 from preprocess.garment.silhouette import main_pieces, morph
 from preprocess.garment.stance import Stance
+from preprocess.garment.worn_checks import closed, held_by_shoulders, standing_frontal, worn_category
 from preprocess.garment.worn_cloth import cloth_only
 from preprocess.garment.worn_fill import evenly_lit, fill_hidden
 from preprocess.garment.worn_hem import hem_curve, hem_row, tucked_in
-from preprocess.garment.worn_layers import worn_open
 from preprocess.garment.worn_shape import Shape, shape_of
 from preprocess.garment.worn_top import WornTop, measure_worn_top
-from preprocess.pose import seen_from_behind
 from preprocess.types import Alpha, Category, Garment, LowerLandmarks, Notice, Person, Rgb
 
 __all__ = ["take_off"]
@@ -40,25 +39,14 @@ MOST_HIDDEN = 0.25
 """Share of a garment that may be filled in."""
 SHOWN_HIDDEN = 0.08
 """Share from which that is told."""
-TURNED = (0.36, 0.46)
-"""Shoulder width over torso: refused below the first, told below the second (frontal: .51 to .73)."""
-DEEP = (2.4, 1.25)
-"""The same for the difference of the shoulders' depth, in shoulder widths."""
-SEATED = 0.45
-"""Hips to knees in torso lengths below which somebody sits (standing: .75 to .95)."""
 FULL_LENGTH = 1.08
 """Level of the body at which a top ends whose end is tucked in."""
 BAND_SHADOW = 0.04
 """Cloth above a waistband, in units, that is too dark and bent to be continued."""
 LEAST_TOP = 0.85
 """Level of the body (1 = hips) down to which a top must be in the picture."""
-ONE_CLOTH = 0.3
-"""Confidence of the waist below which top and bottom are one cloth, as the parsing's notice has it."""
 DRESS_WAIST = 0.68
 """Level of the body at which a dress that shows no waist of its own is parted."""
-MUCH_SHOWN = 0.35
-"""Share of the clothes below which the other garment goes unmentioned."""
-
 PARTLY_HIDDEN = Notice(
     name="garment-partly-hidden",
     detail="hair, hands or arms hide part of the garment in its photo; what they hide was filled in",
@@ -67,18 +55,10 @@ TUCKED = Notice(
     name="garment-tucked",
     detail="the garment is tucked in where it is worn: its lower end was made up; send a photo that shows it",
 )
-OPEN = Notice(
-    name="garment-open",
-    detail="the garment is worn open over another one; send a photo of one garment, closed",
-)
-TURNED_A_LITTLE = Notice(
-    name="garment-turned",
-    detail="the garment is seen from the side a little; a photo of it from the front works better",
-)
 CROPPED = Notice(
     name="garment-cropped", detail="the photo ends before the garment does; send one that shows all of it"
 )
-TOLD = {TUCKED.name: 0.8, OPEN.name: 0.6}
+TOLD = {TUCKED.name: 0.8}
 """What such notices leave of the cutout's confidence; others .85."""
 
 
@@ -95,12 +75,13 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
     """The garment of this category that ``person`` wears, in the person's frame.
 
     ``category`` ``auto``: what the photo shows most. Raises :class:`InputError` ``body-not-visible`` where
-    the body is turned away, sits on it, or is cut by the frame, and ``no-garment`` where there is no such
-    garment or too much of it is hidden.
+    the body is turned away, sits, or is cut by the frame, ``category-conflict`` where the photo clearly
+    shows a dress instead of two garments or the other way round, and ``no-garment`` where there is no such
+    garment, too much of it is hidden, it is worn open, or nothing of it is seen on the shoulders.
     """
     stance = Stance.of(person)
-    notices: list[Notice | None] = [_frontal(person, stance)]
-    resolved, doubt = _category(person, stance, category)
+    notices: list[Notice | None] = [standing_frontal(person, stance)]
+    resolved, doubt = worn_category(person, stance, category)
     notices.append(doubt)
     if resolved not in PARTS:
         raise InputError("option-unsupported", f"a garment of category {resolved!r} cannot be taken off")
@@ -112,6 +93,8 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
     top = measure_worn_top(own, before, arms, stance, end) if resolved != "lower" else None
     shape = None
     if top is not None:
+        held_by_shoulders(person, stance, top)
+        closed(person, stance, own)
         seen_hem = hem_curve(own, top.landmarks, hem, stance.unit) if resolved == "upper" else None
         shape = shape_of(
             top.landmarks, None if tucked else seen_hem, (own.shape[0], own.shape[1]), stance.unit
@@ -120,7 +103,7 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
             end_of_seen = seen_hem[None] - (BAND_SHADOW * stance.unit if tucked else 0.0)
             below = shape.torso & (np.arange(own.shape[0])[:, None] >= end_of_seen)
             own = np.minimum(own, np.where(below, np.float32(0), shape.most))
-        notices += [TUCKED if tucked else None, OPEN if worn_open(person.image, own, stance) else None]
+        notices.append(TUCKED if tucked else None)
     hidden = _hidden(own, before + arms, shape, hem if resolved != "upper" else None)
     told_rows = int(hem) if tucked else own.shape[0]
     shaded = shape.beside if shape is not None else np.zeros_like(hidden)
@@ -136,42 +119,6 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
         lower=_lower(cloth, top, hem) if resolved != "upper" else None,
         cutout_confidence=float(np.clip(seen, 0.0, 1.0)), description=description, notices=told,
     )  # fmt: skip
-
-
-def _frontal(person: Person, stance: Stance) -> Notice | None:
-    """Refuse what shows a garment's side or back."""
-    shown = stance.unit / stance.torso
-    wide = float(stance.arms.right.shoulder[0] - stance.arms.left.shoulder[0]) / stance.torso
-    if seen_from_behind(person.pose) or wide < TURNED[0] or stance.depth > DEEP[0]:
-        raise InputError(
-            "body-not-visible",
-            "the person who wears the garment is turned away; send a photo of it from the front",
-        )
-    if min(shown, wide) < TURNED[1] or stance.depth > DEEP[1]:
-        return TURNED_A_LITTLE
-    return None
-
-
-def _category(person: Person, stance: Stance, claimed: Category) -> tuple[Category, Notice | None]:
-    """What to take off, and a notice where the photo shows something else as well."""
-    if claimed != "auto":
-        return claimed, None
-    weight = {name: float(person.parsing.weight(name).sum()) for name in ("upper", "lower")}
-    shown = weight["lower"] / max(sum(weight.values()), 1.0)
-    low = _lowest(person.parsing.weight("lower"))
-    if person.waist_confidence < ONE_CLOTH and low > stance.row(1.5):
-        skirt = person.parsing.region("lower")
-        skirt[: int(stance.row(1.05))] = False
-        one = skirt.any() and not len(leg_gap(trace(skirt), skirt.astype(np.float32)))
-        return ("dress", None) if one else ("upper", _unsure("upper", "dress"))
-    return "upper", _unsure("upper", "lower") if shown > MUCH_SHOWN else None
-
-
-def _unsure(taken: str, other: str) -> Notice:
-    return Notice(
-        name="garment-category-unsure",
-        detail=f"the photo shows more than one garment: {taken} was taken; say {other} for the other",
-    )
 
 
 def _lowest(weight: Alpha) -> int:
@@ -242,11 +189,6 @@ def _hem(stance: Stance, alpha: Alpha, category: Category) -> tuple[float, Notic
             "body-not-visible", "the photo ends above the hem; send one that shows the whole garment"
         )
     if category == "lower":
-        if stance.thigh < SEATED * stance.torso:
-            raise InputError(
-                "body-not-visible",
-                "the person who wears the garment sits; send a photo of somebody who stands in it",
-            )
         return float(last), None
     if category == "dress":
         return _dress_waist(alpha, stance), None

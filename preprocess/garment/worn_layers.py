@@ -13,7 +13,7 @@ __all__ = ["worn_open"]
 
 LEVELS = np.linspace(0.25, 0.9, 14)
 """Levels of the body between which both garments are looked at: below collars, above hems."""
-MIDDLE, FLANKS = 0.1, (0.4, 0.55)
+MIDDLE, FLANKS = 0.1, (0.32, 0.42)
 """Columns of the inner and of the outer garment, in units off the spine."""
 APART, ALIKE = 20.0, 15.0
 """Lab distance of two garments at least, of the two halves of one at most."""

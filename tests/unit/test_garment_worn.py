@@ -12,7 +12,6 @@ from preprocess.errors import InputError
 from preprocess.garment.stance import Stance
 from preprocess.garment.worn import take_off
 from preprocess.garment.worn_fill import evenly_lit, fill_hidden
-from preprocess.garment.worn_layers import worn_open
 from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
 from preprocess.types import BASIC_LABELS, Garment, LabelMap, Person
 
@@ -228,21 +227,6 @@ def test_a_tucked_top_is_continued_below_the_waistband(people: People) -> None:
     assert garment.alpha[y, x - 40 : x + 40].min() == 1
     cloth = person.image[int(stance.row(0.7)), x - 40 : x + 40].mean(axis=0)
     assert np.abs(garment.image[y, x - 40 : x + 40].mean(axis=0) - cloth).max() < 30
-
-
-def test_a_cardigan_worn_open_is_told_and_a_print_is_not(people: People) -> None:
-    person = people("p1_man__base")
-    stance = Stance.of(person)
-    rows = np.arange(person.image.shape[0])
-    off = np.abs(np.arange(person.image.shape[1])[None] - stance.spine(rows.astype(float))[:, None])
-    cloth = np.where(off < 0.7 * stance.unit, np.float32(1), np.float32(0))
-    told = []
-    for lowest in (1.2, 0.5):  # all the way down, or on the chest
-        image = np.full(person.image.shape, 90, np.uint8)
-        image[(off < 0.25 * stance.unit) & (rows[:, None] < stance.row(lowest))] = (200, 60, 120)
-        told.append(worn_open(image, cloth, stance))
-
-    assert told == [True, False]
 
 
 def test_hips_behind_a_hand_are_continued(people: People) -> None:
