@@ -39,7 +39,7 @@ _ROUND_SHOULDER = ((0.0, 0.25), (0.15, 0.0))
 _BUILD_RANGE = (0.8, 1.5)
 """Slimmest and strongest arm that the bare parts may speak for."""
 _OLD_SLEEVE_PLACES = (0.0, 0.15, 0.4)
-_OLD_SLEEVE = (1.55, 1.3, 1.15)
+_OLD_SLEEVE = (1.2, 1.15, 1.05)
 """Radius up to which an old sleeve is believed, in usual ones: it lies on the shoulder, but what is wider
 farther down is its cut, not the arm."""
 
