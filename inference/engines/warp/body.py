@@ -44,6 +44,8 @@ _SLOPE_SEEN = 0.7
 that must be seen to be drawn on."""
 _ABOVE_SLOPE = 0.03
 """How far the slope curves up towards the neck at most, in shoulder widths."""
+_HEAD = 0.12
+"""What rises by more above the middle of the slope is a head before it, in shoulder widths."""
 _OFF_SLOPE = 0.02
 """How far above the drawn-on slope the outline is sure to belong to the neck, in shoulder widths."""
 _COLUMNS = np.linspace(0.46, 0.10, 55)
@@ -184,17 +186,19 @@ def _neck_base(person: Person, axes: _Axes) -> Sides[Vec]:
         half = float(np.clip(usual if side is None else (side + usual) / 2, _NECK_HALF[0], _NECK_HALF[2]))
         height = float(np.interp(half, _COLUMNS[::-1], heights[::-1]))
         height = _NECK_HEIGHT[1] if np.isnan(height) else height
-        most = max(highest, _slope_at(heights, half) + _ABOVE_SLOPE)
+        slope = _slope_at(heights, half)
+        most = highest if slope is None else slope + _ABOVE_SLOPE
         points.append(axes.at(outward * half, float(np.clip(height, _NECK_HEIGHT[0], most))))
     return Sides(left=points[0], right=points[1])
 
 
-def _slope_at(heights: NDArray[np.float64], half: float) -> float:
-    """Height of the straight shoulder slope, drawn on to ``half`` shoulder widths off the spine; -1 where too
-    little of it is seen. The chin is an estimate, the slope is what a collar lies on."""
-    seen = (_COLUMNS >= _SLOPE_FROM) & np.isfinite(heights)
+def _slope_at(heights: NDArray[np.float64], half: float) -> float | None:
+    """Height of the straight shoulder slope, drawn on to ``half`` shoulder widths off the spine; None where
+    too little of it is seen. The chin is an estimate, the slope is what a collar lies on."""
+    outer = (_COLUMNS >= _SLOPE_FROM) & np.isfinite(heights)
+    seen = outer & (heights < (np.median(heights[outer]) if outer.any() else 0.0) + _HEAD)
     if seen.sum() < _SLOPE_SEEN * (_COLUMNS >= _SLOPE_FROM).sum():
-        return -1.0
+        return None
     rise, start = np.polyfit(_COLUMNS[seen], heights[seen], 1)
     return float(min(start + rise * half, _NECK_HEIGHT[2]))
 
@@ -217,10 +221,11 @@ def _neck_side(heights: NDArray[np.float64], on_neck: float) -> float | None:
     outside of where the outline has come up to ``on_neck``, and above where the slope would be. An outline
     that is seen all the way and never does so has a neck that leans over the spine.
     """
-    slope = np.array([_slope_at(heights, float(column)) for column in _COLUMNS])
-    up = np.flatnonzero(heights >= np.maximum(on_neck, slope + _OFF_SLOPE))
+    slopes = [_slope_at(heights, float(column)) for column in _COLUMNS]
+    least = [on_neck if slope is None else max(on_neck, slope + _OFF_SLOPE) for slope in slopes]
+    up = np.flatnonzero(heights >= np.array(least))
     if len(up) == 0:
         return None if np.isnan(heights).any() else float(_COLUMNS[-1]) + _FLARE
-    if np.isnan(heights[: up[0]]).any():
-        return None
+    if np.isnan(heights[: up[0]]).any() or _COLUMNS[up[0]] > _NECK_HALF[2]:
+        return None  # hair, or a head that leans out over the shoulder
     return float(_COLUMNS[up[0]]) + _FLARE

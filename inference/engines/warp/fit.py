@@ -58,6 +58,9 @@ _OVER_OLD = 0.01
 _SLIM = 0.92
 """Cloth that is narrower than the old clothes looked is not stretched over them (it was their cut) but over a
 slim body of the usual widths, of which this is the share."""
+_BELLY, _USUAL_CHEST, _HIPS_FROM = 1.06, 0.54, 0.82
+"""What an old top shows beyond this many half widths of the chest is its own slack, not a belly; of a chest
+that is at least that wide, in shoulder widths, since arms hide it; above the level where hips begin."""
 _OVER_HIPS = 1.15
 """Over the bottoms, which are not taken off, cloth is stretched by up to this."""
 _BELOW_WAIST = np.arange(0.05, 0.40, 0.03)
@@ -175,6 +178,8 @@ def _half_widths(
     unit = body.shoulder_width
     body_half, seen = torso_half_widths(silhouette, body, levels, outward)
     body_half = _smooth(body_half) + _OVER_OLD * unit
+    broadest = _BELLY * max(body_half[:2].max(), _USUAL_CHEST * unit)
+    body_half = np.where(levels < _HIPS_FROM, np.minimum(body_half, broadest), body_half)
     most = cloth * np.where(levels > body.waist, _OVER_HIPS, 1.0)
     body_half = np.minimum(body_half, np.maximum(most, _SLIM * usual_half_widths(body, levels)))
     loose = _LOOSE * np.maximum(0.0, cloth - _WRAP * body_half)
