@@ -11,8 +11,10 @@ import pytest
 from inference.engines.warp.body import measure
 from inference.engines.warp.lay import lay
 from inference.engines.warp.limbs import place_limb
+from inference.engines.warp.occlusion import cuff_shadow, old_cuff
 from inference.engines.warp.relabel import one_piece, under_chin
 from inference.engines.warp.scene import Parts, Scene, build_scene
+from inference.engines.warp.strands import free_skin
 from inference.engines.warp.undress import neck_side
 from preprocess.types import Garment, Person, Sides
 
@@ -77,3 +79,25 @@ def test_a_dress_stays_below_the_new_hem_like_a_skirt(scene: Scene) -> None:
     other = np.where(lower[..., None], np.float32(170.0), plain)
     assert not one_piece(replace(dress, photo=other), upper, limbs).any()
     assert not one_piece(replace(dress, garment=replace(garment, tucked=True)), upper, limbs).any()
+
+
+@pytest.mark.parametrize("over_hand", [1.0, 1.04, 1.08])
+def test_cuffs_over_the_hand_end_where_their_cloth_does(scene: Scene, over_hand: float) -> None:
+    limb = place_limb(scene.arms.left, scene.matte.shape, scene.unit)
+    sleeve = ((np.abs(limb.across) < 1.2) & (limb.along < over_hand)).astype(np.float32)
+    assert old_cuff(limb, sleeve) == pytest.approx(over_hand, abs=0.03)
+    assert old_cuff(replace(limb, seen=(0.4, 0.9)), sleeve) == 0.4
+    hand = with_parts(scene, upper=sleeve, hands=(np.abs(limb.across) < 1) & (limb.along >= over_hand))
+    other = place_limb(scene.arms.right, scene.matte.shape, scene.unit)
+    shadow = cuff_shadow(hand, Sides(left=limb, right=other))
+    below = (np.abs(limb.across) < 0.5) & (np.abs(limb.along - over_hand - 0.02) < 0.01)
+    assert shadow[below].mean() > 0.6
+
+
+def test_rims_of_sleeves_are_no_bare_skin(scene: Scene) -> None:
+    limb = place_limb(scene.arms.left, scene.matte.shape, scene.unit)
+    hand = (np.abs(limb.across) < 1.0) & (limb.along > 1.0) & (limb.along < 1.14)
+    rim = (np.abs(limb.distance - 0.1 * scene.unit) < 1.0) & (limb.along < 0.9) & (limb.along > 0.3)
+    found = free_skin(with_parts(scene, hands=hand | rim)).alpha
+    assert found[hand].mean() > 0.9
+    assert found[rim].max() < 0.1

@@ -186,7 +186,20 @@ def cuff_shadow(scene: Scene, limbs: Sides[Limb]) -> Alpha:
     """The end of an old sleeve with what lies right below it on the same arm."""
     zone = np.zeros(scene.matte.shape, np.bool_)
     for limb in (limbs.left, limbs.right):
-        sleeve = (scene.parts.upper > 0.5) & (np.abs(limb.across) < 0.9) & (limb.along < limb.cuff + SLANT)
-        below = (np.abs(limb.across) < 1.8) & (limb.along < limb.cuff + 2 * SLANT)
+        cuff = old_cuff(limb, scene.parts.upper)
+        sleeve = (scene.parts.upper > 0.5) & (np.abs(limb.across) < 0.9) & (limb.along < cuff + SLANT)
+        below = (np.abs(limb.across) < 1.8) & (limb.along < cuff + 2 * SLANT)
         zone |= grow(sleeve, _SHADOW * scene.unit) & below
     return blur(zone.astype(np.float32), 0.3 * _SHADOW * scene.unit)
+
+
+def old_cuff(limb: Limb, upper: Alpha) -> float:
+    """Where an old sleeve ends on its arm: at the first bare skin, else how far it goes on over the hand."""
+    if limb.seen is not None:
+        return limb.cuff
+    middle = np.abs(limb.across) < 0.9
+    station = np.rint(limb.along[middle] / GRID[1]).astype(np.int64)
+    area = np.bincount(station, minlength=STATIONS)[:STATIONS]
+    clothed = np.bincount(station, weights=upper[middle], minlength=STATIONS)[:STATIONS]
+    bare = np.flatnonzero((clothed < 0.5 * area) & (limb.cuff < GRID))
+    return float(max(limb.cuff, GRID[bare[0]] if len(bare) else GRID[-1]))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.fields import Bool, grow, shrink, smoothstep
+from inference.engines.warp.fields import Bool, ellipse, grow, shrink, smoothstep
 from inference.engines.warp.matting import Freed, freed
 from inference.engines.warp.scene import Scene
 
@@ -24,6 +24,9 @@ _CREASES = (0.25, 0.65)
 
 _SKIN_CORE, _SKIN_BAND = 0.014, 0.014
 """Shoulder widths inside and beyond their labels within which arms and hands end."""
+
+_HAIRLINE = 0.008
+"""Shoulder widths: half the width below which bare skin is the rim of a sleeve; fingers have .02."""
 
 _OTHER_HUE = 14.0
 """Distance in Lab's a and b from the skin's median beyond which a pixel may be no skin."""
@@ -45,6 +48,8 @@ def free_hair(scene: Scene) -> Freed:
 def free_skin(scene: Scene) -> Freed:
     """Arms and hands."""
     bare = np.clip(scene.parts.arms + scene.parts.hands, 0.0, 1.0).astype(np.float32)
+    solid = cv2.morphologyEx((bare > 0.5).astype(np.uint8), cv2.MORPH_OPEN, ellipse(_HAIRLINE * scene.unit))
+    bare *= grow(solid > 0, 2.0)
     beyond = ~grow(bare > 0.1, _SKIN_BAND * scene.unit)
     other = like_old_top(scene.photo, bare > 0.9, scene.parts.upper > 0.9)
     inside = shrink(bare > 0.9, _SKIN_CORE * scene.unit) & ~other
