@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from inference.engines.warp.body import measure
-from preprocess.types import Garment, Person
+from inference.engines.warp.fit import fit_garment
+from inference.engines.warp.lay import lay
+from inference.engines.warp.silhouette import Silhouette, on_spine
+from inference.engines.warp.types import Arm, Body, Vec
+from preprocess.types import Garment, Person, Sides
 
 People = Callable[[str], Person]
 Garments = Callable[[str], Garment]
@@ -34,3 +38,48 @@ def test_the_neck_begins_on_the_outline_wherever_the_chin_is_guessed(
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)
     for x, y in (body.neck_base.left.astype(int), body.neck_base.right.astype(int)):
         assert distance[y, x] < 0.04 * body.shoulder_width
+
+
+def _arms_away(body: Body) -> Body:
+    """Arms hide no side of the torso."""
+
+    def moved(arm: Arm, way: Vec) -> Arm:
+        return replace(arm, elbow=arm.elbow + way, wrist=arm.wrist + way)
+
+    way = 0.6 * body.shoulder_width * body.across
+    return replace(body, arms=Sides(left=moved(body.arms.left, -way), right=moved(body.arms.right, way)))
+
+
+def test_the_slack_of_the_old_top_is_no_belly(people: People, garments: Garments) -> None:
+    person, garment = people("p4_man__base"), garments("tshirt_print")
+    body, seen = _arms_away(measure(person)), Silhouette.of(person)
+    assert garment.landmarks is not None
+    outline = [(-0.1, 0.5), (0.4, 0.5), (0.55, 0.66), (0.75, 0.66), (0.9, 0.5), (1.3, 0.5)]
+    sides = [
+        [
+            on_spine(body, level) + body.across * outward * half * body.shoulder_width
+            for level, half in outline
+        ]
+        for outward in (-1, 1)
+    ]
+    loose = np.zeros_like(seen.torso)
+    cv2.fillPoly(loose, [np.round([*sides[0], *sides[1][::-1]]).astype(np.int32)], 1.0)
+    fit = fit_garment(garment.landmarks, person, body, replace(seen, torso=loose))
+    for widths in (fit.half_widths.left, fit.half_widths.right):
+        assert widths.max() < 0.6 * body.shoulder_width
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_collar_stands_up_at_the_sides_only(people: People, garments: Garments, name: str) -> None:
+    person, garment = people(name), garments("polo_green")
+    assert garment.collar is not None
+    assert garment.collar.kind == "collared"
+    body = measure(person)
+    flat = replace(garment, collar=replace(garment.collar, kind="crew"))
+    stands, lies = (lay(each, person, body).neckline.astype(np.float64) for each in (garment, flat))
+    for end, inward in ((0, body.across), (-1, -body.across)):
+        moved = (stands[end] - lies[end]) / body.shoulder_width
+        assert 0.025 < moved @ body.up < 0.1
+        assert moved @ inward > 0.01
+    lowest = [line[line[:, 1].argmax()] for line in (stands, lies)]
+    assert abs((lowest[0] - lowest[1]) @ body.up) < 0.01 * body.shoulder_width
