@@ -12,7 +12,7 @@ from inference.engines.warp.body import measure
 from inference.engines.warp.lay import lay
 from inference.engines.warp.limbs import place_limb
 from inference.engines.warp.occlusion import cuff_shadow, old_cuff
-from inference.engines.warp.relabel import one_piece, under_chin
+from inference.engines.warp.relabel import half_cuffs, one_piece, under_chin
 from inference.engines.warp.scene import Parts, Scene, build_scene
 from inference.engines.warp.strands import free_skin
 from inference.engines.warp.undress import neck_side
@@ -101,3 +101,15 @@ def test_rims_of_sleeves_are_no_bare_skin(scene: Scene) -> None:
     found = free_skin(with_parts(scene, hands=hand | rim)).alpha
     assert found[hand].mean() > 0.9
     assert found[rim].max() < 0.1
+
+
+def test_half_cuffs_read_as_trousers_are_cuffs_and_pieces_of_trousers_are_not(scene: Scene) -> None:
+    upper = (np.abs(scene.lateral) < 0.4) & (scene.down > 0.1) & (scene.down < 0.8)
+    lower = (np.abs(scene.lateral) < 0.4) & (scene.down > 0.9)
+    beside = (scene.lateral >= 0.4) & (scene.lateral < 0.45)
+    cuff, piece = (beside & (np.abs(scene.down - middle) < 0.04) for middle in (0.3, 0.6))
+    dressed = with_parts(scene, upper=upper, lower=lower | cuff | piece)
+    black = (upper | cuff)[..., None]
+    found = half_cuffs(replace(dressed, photo=np.where(black, 20.0, 180.0).repeat(3, axis=2)), upper)
+    assert found[cuff].all()
+    assert not found[~cuff].any()

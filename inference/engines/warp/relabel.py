@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from inference.engines.warp.fields import Bool, Float, blur, box_of, dot, ellipse, grow, shrink
+from inference.engines.warp.fields import Bool, Float, blur, box_of, dot, ellipse, grow, largest_gap, shrink
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.scene import Scene
 from preprocess.types import Sides
@@ -31,6 +31,9 @@ _RIM = 0.015
 
 _CRUMB = 0.06
 """Shoulder widths: radius of the roundest corner of a chin."""
+
+_SLEEVE, _WIDE_CUFF = 1.5, 2.6
+"""Half widths from an arm's middle in which its old sleeve, or a wide cuff of it, lies."""
 
 _UNDER_HEM = 0.05
 """Torso lengths by which what hangs below a hem begins above it."""
@@ -71,8 +74,9 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     strays |= on_arm & (scene.matte > 0.5) & (bare < 0.5) & grow(upper, _NEAR * unit)
     # stripes as light as the background are missing from the matte: the sleeve around them is closed
     closed = cv2.morphologyEx(upper.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(_NEAR * unit))
-    beside_arm = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across)) < 1.5
-    strays |= (closed > 0) & beside_arm & (bare < 0.5) & (parts.lower < 0.5)
+    aside = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across))
+    strays |= (closed > 0) & (aside < _SLEEVE) & (bare < 0.5) & (parts.lower < 0.5)
+    strays |= half_cuffs(scene, upper) & (aside < _WIDE_CUFF)
     strays |= slivers((parts.arms > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
     shadow = collar_shadow(scene, upper)
     strays |= shadow
@@ -95,6 +99,19 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
             lower=np.where(skirt, parts.upper + parts.lower, parts.lower * rest).astype(np.float32),
         ),
     )
+
+
+def half_cuffs(scene: Scene, upper: Bool) -> Bool:
+    """Crumbs of lower clothes that hang on the old garment and are rather of its colour: parts of cuffs."""
+    lower = scene.parts.lower > 0.5
+    main = main_region(lower, _SLIVER * scene.unit)
+    crumbs = joined(lower & ~main, upper)
+    if crumbs.any() and main.any():
+        to_upper, to_lower = (
+            largest_gap(scene.photo, np.median(scene.photo[region], axis=0)) for region in (upper, main)
+        )
+        crumbs &= to_upper < to_lower
+    return crumbs
 
 
 def one_piece(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
