@@ -14,7 +14,7 @@ from preprocess.garment.outline import trace
 from preprocess.garment.silhouette import main_pieces, morph
 from preprocess.garment.stance import Stance
 from preprocess.garment.worn_checks import closed, held_by_shoulders, standing_frontal, worn_category
-from preprocess.garment.worn_cloth import cloth_only
+from preprocess.garment.worn_cloth import cloth_only, without_threads
 from preprocess.garment.worn_fill import evenly_lit, fill_hidden
 from preprocess.garment.worn_hem import hem_curve, hem_row, tucked_in
 from preprocess.garment.worn_shape import Shape, shape_of
@@ -41,7 +41,7 @@ SHOWN_HIDDEN = 0.08
 """Share from which that is told."""
 FULL_LENGTH = 1.08
 """Level of the body at which a top ends whose end is tucked in."""
-BAND_SHADOW = 0.04
+BAND_SHADOW = 0.08
 """Cloth above a waistband, in units, that is too dark and bent to be continued."""
 LEAST_TOP = 0.85
 """Level of the body (1 = hips) down to which a top must be in the picture."""
@@ -137,7 +137,7 @@ def _own(person: Person, unit: float, category: Category) -> Alpha:
             "of the garment, or say its category",
         )
     # what is as thin as a thread beside a leg or an arm is a shadow, not cloth
-    solid = main_pieces(morph(solid, cv2.MORPH_OPEN, THREAD * unit), 0.15)
+    solid = main_pieces(without_threads(solid, THREAD * unit), 0.15)
     own = np.where(_grown(solid, 3), own, np.float32(0)).astype(np.float32)
     return cloth_only(person, own, unit, OTHER_CLOTHES[category])
 

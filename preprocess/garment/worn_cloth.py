@@ -10,7 +10,7 @@ from preprocess.garment.silhouette import disc, main_pieces, morph
 from preprocess.parsing.colour import palette, quantise, to_lab
 from preprocess.types import Alpha, Person
 
-__all__ = ["cloth_only"]
+__all__ = ["cloth_only", "without_threads"]
 
 Bool = NDArray[np.bool_]
 
@@ -50,22 +50,28 @@ def cloth_only(person: Person, own: Alpha, unit: float, others: tuple[str, ...])
     cloth = cv2.blur(garment.likelihood(codes), (size, size))
     foreign = np.zeros_like(solid)
     for names in (SKIN, ("hair",), ("background",), *((name,) for name in others)):
-        region = _depth(person.parsing.region(*names)) > RIVAL_CORE * unit
-        if region.sum() < LEAST or palette(codes, region).overlap(garment) > ALIKE:
+        region = person.parsing.region(*names)
+        core = _depth(region) > RIVAL_CORE * unit
+        if core.sum() < LEAST or palette(codes, core).overlap(garment) > ALIKE:
             continue
-        rival = cv2.blur(palette(codes, region, SHADES).likelihood(codes), (size, size))
-        foreign |= (rival > LIKELY) & (rival > CLEARLY * cloth)
-    foreign &= solid & (depth <= DEEP * unit)
-    foreign = morph(foreign, cv2.MORPH_OPEN, 1.0)
-    kept = solid & ~_touching(foreign, ~solid)
-    kept = main_pieces(morph(kept, cv2.MORPH_OPEN, THREAD * unit), 0.15) & kept
+        rival = cv2.blur(palette(codes, core, SHADES).likelihood(codes), (size, size))
+        theirs = (rival > LIKELY) & (rival > CLEARLY * cloth) & solid & (depth <= DEEP * unit)
+        foreign |= _touching(morph(theirs, cv2.MORPH_OPEN, 1.0), region)
+    kept = solid & ~foreign
+    kept = main_pieces(without_threads(kept, THREAD * unit), 0.15) & kept
     soft = cv2.dilate(kept.astype(np.uint8), disc(2)) > 0
     blurred = cv2.GaussianBlur(kept.astype(np.float32), (0, 0), 1.0)
     return np.where(soft, np.minimum(own, np.where(solid & ~kept, blurred, 1.0)), 0.0).astype(np.float32)
 
 
+def without_threads(cloth: Bool, half_width: float) -> Bool:
+    """Cloth without what is thinner than twice ``half_width``, in pixels; gaps as thin, such as a tape that
+    was not taken for cloth, make no thread of what is beside them."""
+    return morph(morph(cloth, cv2.MORPH_CLOSE, half_width), cv2.MORPH_OPEN, half_width)
+
+
 def _touching(parts: Bool, outside: Bool) -> Bool:
-    """The connected pieces of ``parts`` that reach ``outside``."""
+    """The connected pieces of ``parts`` that reach ``outside``: skin goes on in skin, a tape does not."""
     _, labels = cv2.connectedComponents(parts.astype(np.uint8))
     near = cv2.dilate(outside.astype(np.uint8), disc(2)) > 0
     reached = np.zeros(int(labels.max()) + 1, bool)

@@ -57,10 +57,12 @@ def fill_hidden(image: Rgb, cloth: Alpha, missing: Bool, shaded: Bool, axis: Flo
 def _filled(image: Rgb, cloth: Alpha, missing: Bool, shaded: Bool, axis: Float, unit: float) -> Rgb:
     whole = image.astype(np.float32)
     rim = _grown(cloth < 0.9, FRINGE * unit)
-    detail, coarse = _weave(whole, ~rim & ~missing & ~shaded, unit)
+    seen = ~rim & ~missing
+    detail, coarse = _weave(whole, seen & ~shaded, unit)
     hole = _grown(missing, EDGE * unit)
     if coarse is not None:
-        hole |= shaded
+        printed = _coarse(whole, seen, unit)[1]
+        hole |= shaded & ~_grown(_touching(printed, coarse & ~shaded), WEAVE * unit)
     known = (~rim & ~hole).astype(np.float32)
     calm = known if coarse is None else np.where(coarse, np.float32(0), known)
     base = spread(whole, calm, 0.03 * unit)
@@ -92,14 +94,27 @@ def _filled(image: Rgb, cloth: Alpha, missing: Bool, shaded: Bool, axis: Float, 
 def _weave(image: Float, seen: Bool, unit: float) -> tuple[Float, Bool | None]:
     """``(H, W, 3)`` folds and weave of the cloth that is ``seen``, and where on it prints are, without which
     the first is; None where it is patterned all over."""
+    detail, coarse = _coarse(image, seen, unit)
+    if coarse.sum() > PATTERNED * seen.sum():
+        return detail, None
+    coarse = _grown(coarse, WEAVE * unit)
+    return np.where(coarse[..., None], np.float32(0), detail), coarse
+
+
+def _coarse(image: Float, seen: Bool, unit: float) -> tuple[Float, Bool]:
+    """``(H, W, 3)`` what deviates from its surroundings, and where on the ``seen`` cloth that is a print."""
     sigma = WEAVE * unit
     detail = image - _low(image, np.maximum(seen, np.float32(1e-3)), sigma)
     size = 2 * max(1, round(sigma)) + 1
-    coarse = (cv2.blur(np.abs(detail).max(axis=2), (size, size)) > MOST_DETAIL) & seen
-    if coarse.sum() > PATTERNED * seen.sum():
-        return detail, None
-    coarse = _grown(coarse, sigma)
-    return np.where(coarse[..., None], np.float32(0), detail), coarse
+    return detail, (cv2.blur(np.abs(detail).max(axis=2), (size, size)) > MOST_DETAIL) & seen
+
+
+def _touching(parts: Bool, other: Bool) -> Bool:
+    """The connected pieces of ``parts`` that overlap ``other``."""
+    count, pieces = cv2.connectedComponents(parts.astype(np.uint8))
+    kept = np.zeros(count, bool)
+    kept[pieces[other & parts]] = True
+    return np.asarray(kept[pieces], bool)
 
 
 def _reflected(detail: Float, known: Alpha) -> Float:

@@ -18,7 +18,7 @@ Rows = NDArray[np.float64]
 
 ROOM = 0.035
 """How far cloth goes beyond the straight lines between a top's landmarks above the armpits, in units."""
-SLEEVE_ROOM = 0.02
+SLEEVE_ROOM = 0.05
 """The same for the edges of a sleeve."""
 SHADOW = 0.06
 """Width of the shadow that a sleeve throws on the torso beside it, in units."""
