@@ -14,7 +14,7 @@ from inference.engines.warp.limbs import place_limb
 from inference.engines.warp.occlusion import cuff_shadow, old_cuff
 from inference.engines.warp.relabel import half_cuffs, one_piece, under_chin
 from inference.engines.warp.scene import Parts, Scene, build_scene
-from inference.engines.warp.strands import free_skin
+from inference.engines.warp.strands import free_hair, free_skin
 from inference.engines.warp.undress import neck_side
 from preprocess.types import Garment, Person, Sides
 
@@ -113,3 +113,16 @@ def test_half_cuffs_read_as_trousers_are_cuffs_and_pieces_of_trousers_are_not(sc
     found = half_cuffs(replace(dressed, photo=np.where(black, 20.0, 180.0).repeat(3, axis=2)), upper)
     assert found[cuff].all()
     assert not found[~cuff].any()
+
+
+def test_crumbs_of_hair_on_clothes_are_no_hair_and_strands_on_the_wall_are(scene: Scene) -> None:
+    hair = (np.abs(scene.lateral) < 0.2) & (scene.down < 0.0)
+    crumb = (np.abs(scene.lateral - 0.2) < 0.02) & (np.abs(scene.down - 0.04) < 0.01)
+    upper = (scene.down > 0.0) & (np.abs(scene.lateral) < 0.5)
+    dressed = with_parts(scene, hair=hair | crumb, upper=upper & ~crumb)
+    photo = np.where((hair | crumb)[..., None], 20.0, 200.0).repeat(3, axis=2).astype(np.float32)
+    found = free_hair(replace(dressed, photo=photo, reach=np.ones_like(scene.reach))).alpha
+    assert found[crumb].max() == 0.0
+    assert found[hair & (scene.down < -0.05)].min() > 0.9
+    outside = replace(dressed, parts=replace(dressed.parts, upper=np.zeros_like(scene.matte)))
+    assert free_hair(replace(outside, photo=photo, reach=np.ones_like(scene.reach))).alpha[crumb].max() > 0.5

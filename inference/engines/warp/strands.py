@@ -10,6 +10,7 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import Bool, ellipse, grow, shrink, smoothstep
 from inference.engines.warp.matting import Freed, freed
+from inference.engines.warp.relabel import joined
 from inference.engines.warp.scene import Scene
 
 _HAIR_CORE = 0.02
@@ -21,6 +22,9 @@ STRANDS_ON_WALL = 0.1
 
 _CREASES = (0.25, 0.65)
 """Over clothes: share of hair colour from which a pixel may be a strand, and surely is one."""
+
+_HANGS = 0.1
+"""Share of hair colour down to which a strand hangs on the hair."""
 
 _SKIN_CORE, _SKIN_BAND = 0.014, 0.014
 """Shoulder widths inside and beyond their labels within which arms and hands end."""
@@ -42,7 +46,9 @@ def free_hair(scene: Scene) -> Freed:
     band = ~(inside | beyond | face) & (scene.reach > 0)
     layer = freed(scene.photo, hair, inside, beyond & ~face, band)
     strict = layer.alpha * smoothstep(layer.alpha, *_CREASES)
-    return replace(layer, alpha=np.where((hair > 0.5) | wall, layer.alpha, strict).astype(np.float32))
+    alpha = np.where((hair > 0.5) | wall, layer.alpha, strict)
+    hangs = joined(alpha > _HANGS, inside) | wall  # crumbs on clothes and skin are shadows of a collar
+    return replace(layer, alpha=np.asarray(alpha * hangs, np.float32))
 
 
 def free_skin(scene: Scene) -> Freed:

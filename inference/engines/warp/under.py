@@ -1,4 +1,4 @@
-"""What comes to light under the old garment: skin, lower clothes, hair behind a collar.
+"""What comes to light under the old garment: skin and lower clothes.
 
 Weights are soft, ``float32 (h, w)`` 0..1 in the crop.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inference.engines.warp.fields import Bool, blur, box_of, grow, smoothstep
+from inference.engines.warp.fields import Bool, blur, grow, smoothstep
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import SLANT, Front, beside_sleeve, see_through
 from inference.engines.warp.scene import Scene
@@ -22,19 +22,6 @@ _ROUND = 0.04
 _CLOTHED = 0.03
 """Shoulder widths by which the outline of the clothes is softened where it bounds the body."""
 
-_BEHIND = 0.22
-"""Shoulder widths by which hair is continued downwards behind a collar that was taken off."""
-
-_LONG_EDGE = 0.6
-"""Pixels where hair meets cloth, in shoulder widths: less contact is short hair above a collar."""
-
-_LOOSE = 0.1
-"""Share of half transparent pixels along that edge above which it is made of strands, read off the people of
-the development photos: .04 to .07 behind collars, .15 to .20 in front."""
-
-_STRAND_EDGE = 0.01
-"""Shoulder widths by which that hair's outline is rounded."""
-
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""
 
@@ -45,8 +32,6 @@ class Under:
 
     skin: Alpha
     lower: Alpha
-    hair: Alpha
-    """Hair that fell behind an old collar."""
 
 
 def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha, chest: Points) -> Under:
@@ -69,35 +54,7 @@ def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha,
     return Under(
         skin=np.asarray(skin * (1.0 - lower), np.float32),
         lower=lower,
-        hair=hair_behind(scene, front, removed),
     )
-
-
-def hair_behind(scene: Scene, front: Front, removed: Alpha) -> Alpha:
-    """Removed pixels right below hair and nearer to it than to the neck: the hair went on behind a collar.
-
-    Hair that lies in front ends in loose strands, hair that a collar hides along the collar's edge.
-    """
-    hair = (scene.parts.hair > 0.5) & (front.head > 0.5)
-    edge = hair & grow(scene.parts.upper > 0.5, 2.0)
-    if edge.sum() < _LONG_EDGE * scene.unit:
-        return np.zeros_like(scene.matte)
-    beside = front.head[grow(edge, 0.05 * scene.unit)]
-    if ((beside > 0.15) & (beside < 0.85)).mean() > _LOOSE:
-        return np.zeros_like(scene.matte)
-    window = box_of(hair, int(_BEHIND * scene.unit) + 2)
-    behind = np.zeros_like(scene.matte)
-    if not behind[window].size:
-        return behind
-    length = int(_BEHIND * scene.unit)
-    fall = cv2.dilate(hair[window].astype(np.uint8), np.ones((length + 1, 1), np.uint8), anchor=(0, length))
-    neck = (scene.parts.neck + scene.parts.face)[window] > 0.5
-    to_hair = cv2.distanceTransform((~hair[window]).astype(np.uint8), cv2.DIST_L2, 5)
-    to_neck = cv2.distanceTransform((~neck).astype(np.uint8), cv2.DIST_L2, 5)
-    hidden = (fall > 0) & (removed[window] > 0.05) & (to_hair < to_neck)
-    even = blur(grow(hidden | hair[window], 1.0).astype(np.float32), _STRAND_EDGE * scene.unit)
-    behind[window] = smoothstep(even, 0.35, 0.65) * (fall > 0)
-    return behind
 
 
 def bare_outline(scene: Scene, limbs: Sides[Limb], front: Front) -> Alpha:

@@ -9,7 +9,7 @@ import numpy as np
 from inference.engines.base import FloatRgb
 from inference.engines.warp.background import background_plate, wall_plate
 from inference.engines.warp.bottoms import bottoms_plate
-from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix, nearest, shrink
+from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, old_garment
 from inference.engines.warp.relabel import joined
@@ -123,22 +123,14 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
     if bottoms is not None:
         plate = mix(plate, bottoms, under.lower)
-    hair = scene.parts.hair > 0.9
-    if hair.any():
-        plate = mix(plate, hair_plate(scene.photo, shrink(hair, 0.012 * scene.unit)), under.hair)
-    body = np.clip(under.skin + under.lower + under.hair, 0.0, 1.0)
+    body = np.clip(under.skin + under.lower, 0.0, 1.0)
     return Stripped(
         rgb=mix(scene.photo, plate, removed),
         removed=removed,
         skin=skin,
-        skin_weight=removed * under.skin * (1.0 - under.hair),
+        skin_weight=removed * under.skin,
         body=scene.matte * (1.0 - removed) + body * removed,
     )
-
-
-def hair_plate(photo: FloatRgb, core: Bool) -> FloatRgb:
-    """Hair everywhere: the nearest strands run on, softly."""
-    return blur(nearest(photo, core), 1.2) if core.any() else photo
 
 
 def ghosts(scene: Scene, background: FloatRgb) -> tuple[Alpha, Bool]:
