@@ -154,7 +154,7 @@ def test_the_collar_hangs_as_deep_as_it_is_planned(people: People, garments: Gar
     neckline = lay(garment, person, body).neckline
     lowest = neckline[neckline[:, 1].argmax()].astype(np.float64)
     off = (lowest - on_spine(body, float(planned))) @ body.up
-    assert abs(off) < 0.015 * body.shoulder_width
+    assert -0.025 < off / body.shoulder_width < 0.005  # cut a little below its edge
 
 
 @pytest.mark.parametrize("name", PEOPLE)

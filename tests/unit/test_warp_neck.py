@@ -83,3 +83,16 @@ def test_a_collar_stands_up_at_the_sides_only(people: People, garments: Garments
         assert moved @ inward > 0.01
     lowest = [line[line[:, 1].argmax()] for line in (stands, lies)]
     assert abs((lowest[0] - lowest[1]) @ body.up) < 0.01 * body.shoulder_width
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_no_sliver_of_the_inner_back_is_left_above_the_collar(
+    people: People, garments: Garments, name: str
+) -> None:
+    """Behind the cream rib of the striped top lies a navy stripe."""
+    person = people(name)
+    body = measure(person)
+    warped = lay(garments("longsleeve_stripes"), person, body)
+    front = warped.neckline[len(warped.neckline) // 5 : -len(warped.neckline) // 5]
+    x, y = np.round(front - body.up * 0.01 * body.shoulder_width).astype(int).T
+    assert warped.rgb[y, x].mean(axis=-1).min() > 120

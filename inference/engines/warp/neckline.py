@@ -14,6 +14,9 @@ _COUNT = 48
 """Points of the neckline: smooth at any size of the working frame."""
 _HORN = 0.04
 """How high cloth beside the ends of the neckline may stand above them, in shoulder widths."""
+_INTO = 0.012
+"""How far below the collar's edge it is cut, in shoulder widths: a seam less is not seen, a sliver of the
+inner back is. Edges were found within 0.01 on 12 garments."""
 _SHIFT = 4
 """Sub-pixel bits of OpenCV's polygon filler."""
 
@@ -29,7 +32,9 @@ def lay_neckline(collar: Collar | None, fit: Fit, torso: FreeForm) -> Points:
     front = _even(collar.front.astype(np.float64))
     share = np.linspace(0.0, 1.0, len(front))[:, None]
     start = fit.neck.left * (1 - share) + fit.neck.right * share
-    placed: Points = torso.invert(front, start).astype(np.float32)
+    body = fit.fall.body
+    into = body.up * _INTO * body.shoulder_width * np.sqrt(np.sin(np.pi * share))
+    placed: Points = (torso.invert(front, start) - into).astype(np.float32)
     return placed
 
 
