@@ -47,8 +47,8 @@ def lay(garment: Garment, person: Person, body: Body) -> WarpedGarment:
 
 
 def stands_up(garment: Garment) -> bool:
-    """Has it a collar that stands up above the shoulders?"""
-    return garment.collar is not None and garment.collar.kind == "collared"
+    """Has it a collar that lay flat and is to stand up against a neck? A worn one does so already."""
+    return garment.kind == "flat" and garment.collar is not None and garment.collar.kind == "collared"
 
 
 def lay_fitted(
