@@ -39,7 +39,8 @@ _OTHER_HUE = 14.0
 def free_hair(scene: Scene) -> Freed:
     """The hair; beyond its label what is like hair, on clothes less readily: creases are dark too."""
     hair, face, unit = scene.parts.hair, scene.parts.face > 0.05, scene.unit
-    wall = scene.parts.upper + scene.parts.lower + scene.parts.skin < 0.5
+    body = scene.parts.upper + scene.parts.lower + scene.parts.skin >= 0.5
+    wall = ~body
     label = hair > 0.1
     beyond = ~(grow(label, _STRANDS * unit) | (grow(label, STRANDS_ON_WALL * unit) & wall))
     inside = shrink(hair > 0.9, _HAIR_CORE * unit)
@@ -47,7 +48,8 @@ def free_hair(scene: Scene) -> Freed:
     layer = freed(scene.photo, hair, inside, beyond & ~face, band)
     strict = layer.alpha * smoothstep(layer.alpha, *_CREASES)
     alpha = np.where((hair > 0.5) | wall, layer.alpha, strict)
-    hangs = joined(alpha > _HANGS, inside) | wall  # crumbs on clothes and skin are shadows of a collar
+    # crumbs on clothes and skin are shadows of a collar
+    hangs = joined(alpha > _HANGS, inside) | ~grow(body, _HAIR_CORE * unit)
     return replace(layer, alpha=np.asarray(alpha * hangs, np.float32))
 
 
