@@ -89,6 +89,18 @@ def test_the_top_lies_over_a_waistband_it_hung_over(
     assert case.now.waist == case.person.waist
 
 
+@pytest.mark.parametrize("name", [(FULL, TROUSERS), (FULL, SKIRT)])
+def test_what_comes_out_of_a_hanging_top_widens_without_a_step(
+    cases: dict[tuple[str, str], Case], name: tuple[str, str]
+) -> None:
+    case = cases[name]
+    new, unit = case.now.parsing.weight("lower") > 0.5, case.stance.half_hips
+    first = int(case.stance.axis(case.person.waist)[1]) + 2
+    rows = range(first, first + int(0.5 * unit))
+    edges = np.array([(np.flatnonzero(new[y]).min(), np.flatnonzero(new[y]).max()) for y in rows])
+    assert np.abs(np.diff(edges, axis=0)).max() < 0.045 * unit
+
+
 def test_trousers_leave_the_view_between_the_legs(cases: dict[tuple[str, str], Case]) -> None:
     case = cases[FULL, TROUSERS]
     legs = case.stance.legs

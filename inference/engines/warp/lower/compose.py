@@ -32,6 +32,11 @@ _ABOVE = 0.35
 """Torso lengths above the waistband in which a bare midriff is looked for."""
 _MIDRIFF = 0.03
 """Square half hips of bare skin there that are one."""
+_WIDENS = 0.4
+"""Pixels a garment widens per pixel below the top that it comes out of: a waistband under a hem is not wider
+than the hem."""
+_WITHIN = 0.8
+"""Half widths of the body from its middle that are surely not beside it."""
 _CALM = 0.05
 """Half hips over which the edge of a top is evened before it is gone on with."""
 _LEAST_CHANGE = 1.0
@@ -134,8 +139,7 @@ def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) 
     front = np.clip(hanging + view.arms + view.head + shoes, 0.0, 1.0)
     cover = laid.alpha * (1 - front)
     if not shape.over_top:  # what is wider than the top must not show beside it
-        hem = _hem_of_top(view, stance, laid)
-        cover = cover * np.maximum(smoothstep(view.level, hem - 0.005, hem + 0.01), view.matte)
+        cover = cover * np.maximum(_room_below_top(view, stance, laid), view.matte)
     left, right = view.limbs.left, view.limbs.right
     along = np.where(np.abs(left.across) < np.abs(right.across), left.along, right.along)
     hidden = view.legs * (along < shape.hem + _HEM)
@@ -164,9 +168,20 @@ def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) 
     )
 
 
+def _room_below_top(view: View, stance: Stance, laid: LaidLower) -> Alpha:
+    """1 where the garment may be wider than the body: no more than ``_WIDENS`` lets it come out of the top.
+
+    Between the legs it may be whatever it is.
+    """
+    below = (view.level - _hem_of_top(view, stance, laid)) * stance.body.torso_length
+    beyond = cv2.distanceTransform((view.matte < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    beyond[np.abs(_beside(stance, laid)) < _WITHIN] = 0.0
+    return smoothstep(np.asarray(_WIDENS * below - beyond, np.float32), -1.0, 1.0)
+
+
 def _hem_of_top(view: View, stance: Stance, laid: LaidLower) -> float:
     """Level at which the top ends over the hips: the lower clothes begin there."""
-    middle = (view.lower > 0.5) & (np.abs(_beside(stance, laid)) < 0.8)
+    middle = (view.lower > 0.5) & (np.abs(_beside(stance, laid)) < _WITHIN)
     if middle.sum() < 100:
         return laid.shape.waist
     return max(laid.shape.waist, float(np.percentile(view.level[middle], 4)))

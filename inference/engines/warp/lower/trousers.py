@@ -25,6 +25,8 @@ _HIPS = 0.65
 """Share of the rise at which trousers go round the hips; below it shorts flare."""
 _FLARE = 1.1
 """How much wider than the body cloth may stand off at the crotch."""
+_HELD = 0.15
+"""Growth of the half width per length below a top that hangs over the trousers and holds them to the hips."""
 _FULL_LENGTH = 0.72
 """Trousers whose legs, scaled by the hips, reach this share of the person's are meant to reach the ankle:
 laid flat they are photographed up to 1.3 times as wide as they are worn."""
@@ -58,6 +60,8 @@ class _Size:
     across: float
     waist: float
     over_top: bool
+    held: float
+    """Level down to which a top that hangs over the waistband holds the cloth to the body."""
     hem: float
     drop: float
     """Person's pixels from the body's crotch down to the garment's."""
@@ -127,6 +131,7 @@ def _size(
         across=across,
         waist=waist,
         over_top=over_top,
+        held=person.waist,
         hem=(drop + inseam * long) / reach,
         drop=drop,
         shorts=shorts,
@@ -155,6 +160,9 @@ def _pelvis_rows(marks: LowerLandmarks, leg: Leg, stance: Stance, side: SideName
         body = stance.half_width(side, level) * EASE
         cloth = abs(float(outer[0] - inner[0])) * size.across
         reach = body + share**3 * float(np.clip(cloth - body, 0.0, (_FLARE - 1) * body))
+        if not size.over_top:
+            grown = max(0.0, level - size.held) * stance.body.torso_length * _HELD
+            reach = min(reach, stance.half_width(side, size.held) + grown)
         rows.append([[outer, inner], [spot + stance.across * sign * reach, spot]])
     return np.array(rows)
 
