@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.background import background_plate
-from inference.engines.warp.exemplar import continued
+from inference.engines.warp.background import background_plate, wall_plate
+from inference.engines.warp.exemplar import _refined, continued
 from inference.engines.warp.fields import Bool
 
 UNIT = 60.0
@@ -56,14 +56,31 @@ def test_a_picture_without_any_source_is_left_as_it_is() -> None:
     assert continued(photo, known, ~known, UNIT).filled[:, 30:].max() == 0.0
 
 
-def test_deep_inside_and_on_walls_the_fill_stays_smooth(hole: Bool) -> None:
-    matte = hole.astype(np.float32)
+def test_walls_stay_smooth(hole: Bool) -> None:
     plain = np.full((*hole.shape, 3), 200.0, np.float32)
-    plate = background_plate(plain, matte, UNIT, hole)
+    plate = background_plate(plain, hole.astype(np.float32), UNIT, hole)
     assert np.abs(plate - 200.0).max() < 8.0
-    wall = wall_of_letters()
-    wide = np.zeros_like(matte)
-    wide[40:240, 60:230] = 1.0
-    busy = background_plate(np.where(wide[..., None] > 0, 0, wall).astype(np.float32), wide, UNIT, wide > 0)
-    middle = busy[120:160, 125:165]
-    assert np.abs(np.diff(middle.mean(axis=2), axis=0)).mean() < 3.0
+
+
+def test_deep_inside_nothing_is_copied() -> None:
+    photo = wall_of_letters()
+    wide = np.zeros(photo.shape[:2], np.bool_)
+    wide[40:240, 60:230] = True
+    deep = np.zeros_like(wide)
+    deep[100:180, 115:175] = True
+    dressed = np.where(wide[..., None], 0.0, photo).astype(np.float32)
+    plate = background_plate(dressed, wide.astype(np.float32), UNIT, wide)
+    wall = wall_plate(dressed, wide.astype(np.float32), UNIT)
+    np.testing.assert_allclose(plate[deep], wall[deep], atol=0.05)
+    assert plate[45:60, 70:220].std() > 20.0
+
+
+def test_a_shift_is_found_to_the_pixel() -> None:
+    turn = np.arange(192) * (2.0 * np.pi / 64.0)
+    waves = np.sin(turn)[:, None] + np.cos(turn)[None] + np.sin(turn[:, None] + 2.0 * turn[None])
+    photo = np.repeat(waves[..., None], 3, axis=2).astype(np.float32) * 40.0 + 128.0
+    ring = np.zeros(photo.shape[:2], np.bool_)
+    ring[70:90, 70:76] = True
+    known = np.ones_like(ring)
+    for near in ((63, -1), (66, 2), (61, 3)):
+        assert _refined(photo, known, ring, np.array(near)) == (64, 0)
