@@ -9,6 +9,7 @@ import numpy as np
 from inference.engines.warp.fall import seen_length
 from inference.engines.warp.fields import smoothstep
 from inference.engines.warp.fit import Array, Fit, fit_garment
+from inference.engines.warp.lay import stands_up
 from inference.engines.warp.lower.legs import leg_length, leg_line
 from inference.engines.warp.lower.skirt import skirt_row
 from inference.engines.warp.lower.stance import Stance
@@ -77,7 +78,15 @@ def fit_dress(
 ) -> DressFit:
     """Fit the bodice, then hang the skirt from its waist in the same cloth."""
     body = stance.body
-    bodice = fit_garment(marks, person, body, silhouette, flat=garment.kind == "flat", ends=waist_of)
+    bodice = fit_garment(
+        marks,
+        person,
+        body,
+        silhouette,
+        flat=garment.kind == "flat",
+        collared=stands_up(garment),
+        ends=waist_of,
+    )
     bottom = float(np.flatnonzero((garment.alpha > 0.5).any(axis=1))[-1] + 1)
     whole = _whole(marks, lower)
     heights = np.linspace(bodice.heights[-1], bottom, _ROWS + 1)[1:]

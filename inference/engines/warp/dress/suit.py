@@ -14,7 +14,7 @@ import numpy as np
 from inference.engines.warp.dress.fit import DressFit, waist_of
 from inference.engines.warp.fields import mix, smoothstep
 from inference.engines.warp.fit import Array, Fit, fit_garment
-from inference.engines.warp.lay import lay_fitted
+from inference.engines.warp.lay import lay_fitted, stands_up
 from inference.engines.warp.lower.lay import LaidLower, lay
 from inference.engines.warp.lower.light import form
 from inference.engines.warp.lower.shape import Mesh
@@ -43,7 +43,15 @@ def lay_suit(
 ) -> tuple[DressFit, WarpedGarment]:
     """The jumpsuit on the person; arrays have the size of the person's frame."""
     body, silhouette = stance.body, Silhouette.of(person)
-    bodice = fit_garment(marks, person, body, silhouette, flat=garment.kind == "flat", ends=waist_of)
+    bodice = fit_garment(
+        marks,
+        person,
+        body,
+        silhouette,
+        flat=garment.kind == "flat",
+        collared=stands_up(garment),
+        ends=waist_of,
+    )
     belt = Belt(
         level=bodice.hem,
         half_widths=Sides(left=bodice.half_widths.left[-1], right=bodice.half_widths.right[-1]),
