@@ -17,6 +17,8 @@ Bool = NDArray[np.bool_]
 SKIN = ("face", "neck", "left_arm", "right_arm", "hands", "legs")
 DEEP = 0.22
 """Rests of the wearer lie no deeper than this within the outline, in units; farther in are prints."""
+GAP = 0.05
+"""The same for background: it shows in slits between body and arm."""
 CORE = 0.07
 """Cloth this far from the outline, in units, shows the garment's colours."""
 RIVAL_CORE = 0.02
@@ -55,8 +57,10 @@ def cloth_only(person: Person, own: Alpha, unit: float, others: tuple[str, ...])
         if core.sum() < LEAST or palette(codes, core).overlap(garment) > ALIKE:
             continue
         rival = cv2.blur(palette(codes, core, SHADES).likelihood(codes), (size, size))
-        theirs = (rival > LIKELY) & (rival > CLEARLY * cloth) & solid & (depth <= DEEP * unit)
-        foreign |= _touching(morph(theirs, cv2.MORPH_OPEN, 1.0), region)
+        slits = names == ("background",)
+        theirs = (rival > LIKELY) & (rival > CLEARLY * cloth) & solid
+        theirs &= depth <= (GAP if slits else DEEP) * unit
+        foreign |= _touching(morph(theirs, cv2.MORPH_OPEN, 1.0), ~solid if slits else region)
     kept = solid & ~foreign
     kept = main_pieces(without_threads(kept, THREAD * unit), 0.15) & kept
     soft = cv2.dilate(kept.astype(np.uint8), disc(2)) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -258,3 +259,54 @@ def test_a_pattern_goes_on_where_it_is_hidden() -> None:
     )
 
     assert np.abs(filled[missing].astype(int) - image[missing]).mean() < 30
+
+
+def test_a_tape_on_a_sleeve_goes_along(people: People) -> None:
+    """It has the wall's colour, and parts a strip from the sleeve where parsing takes it for the wall."""
+    person = people("p2_woman__base")
+    whole = take_off(person).alpha > 0.5
+    depth = cv2.distanceTransform(whole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    rows = np.arange(len(whole))[:, None]
+    stance = Stance.of(person)
+    sleeves = (rows < stance.row(0.3)) & (rows > stance.row(0.05))
+    tape = (depth > 6) & (depth < 10) & sleeves
+    image = person.image.copy()
+    image[tape] = image[5, 5]
+
+    alpha = take_off(relabelled(replace(person, image=image), tape, "background")).alpha
+
+    strip = (depth > 1) & (depth <= 5) & sleeves
+    assert (alpha[strip] > 0.5).mean() > 0.7
+
+
+def test_background_in_a_slit_beside_the_body_does_not_go_along(people: People) -> None:
+    person = people("p2_woman__base")
+    whole = take_off(person).alpha > 0.5
+    slit = np.zeros_like(whole)
+    y = int(Stance.of(person).row(0.7))
+    ends = np.array([np.flatnonzero(row)[-1] for row in whole[y : y + 60]])
+    for k, end in enumerate(ends):
+        slit[y + k, end - 7 : end + 1] = True
+    image = person.image.copy()
+    image[slit] = image[5, 5]
+
+    alpha = take_off(replace(person, image=image)).alpha
+
+    assert (alpha[slit] > 0.5).mean() < 0.4
+
+
+def test_a_print_in_the_shadow_of_a_sleeve_stays() -> None:
+    rng = np.random.default_rng(0)
+    image = np.clip(rng.normal(120, 3, (300, 300, 3)), 0, 255).astype(np.uint8)
+    image[100:200, 60:200] = np.where(np.arange(140)[None, :, None] % 16 < 8, 240, 20)
+    cloth = np.zeros((300, 300), np.float32)
+    cloth[20:280, 40:260] = 1
+    nothing = np.zeros(cloth.shape, bool)
+    shaded = nothing.copy()
+    shaded[80:260, 50:80] = True
+    axis = np.full(300, 150, np.float32)
+
+    filled = fill_hidden(image, cloth, nothing, shaded, axis, 200.0)
+
+    inside = np.s_[110:190, 64:78]
+    assert np.abs(filled[inside].astype(int) - image[inside]).max() < 30
