@@ -217,3 +217,18 @@ def test_a_fringe_that_the_matte_missed_goes_with_the_garment(people: People, ga
     wall = people("p1_man__base").image.astype(int)
     assert np.abs(dressed[fringe] - wall[fringe]).mean() < 6
     assert (dressed[stain] == 60).all()
+
+
+def test_arms_of_dark_skin_do_not_take_the_colour_of_pale_palms(people: People, garments: Garments) -> None:
+    person = people("p4_man__base")
+    body = measure(person)
+    warped = lay(garments("tank_rose"), person, body)
+    composed = compose(person, body, warped)
+    before, after = (luma(rgb.astype(np.float32)) for rgb in (person.image, composed.rgb))
+    face, palms = (np.median(before[person.parsing.region(label)]) for label in ("face", "hands"))
+    assert palms > 1.5 * face  # else this photo shows nothing
+    for side in ("left", "right"):
+        limb = place_limb(getattr(body.arms, side), before.shape, body.shoulder_width)
+        bared = (limb.along > 0.5) & (limb.along < 0.8) & (np.abs(limb.across) < 0.5) & (warped.alpha < 0.01)
+        arm = np.median(after[bared])
+        assert abs(arm - face) < 0.5 * abs(arm - palms)

@@ -89,6 +89,10 @@ _SKIN_HUE = 13.0
 a value ``_LIT`` lighter (the lit side of an arm is skin, the deepest shadow says nothing); a and b
 together."""
 
+_PALM = 12.0
+"""Lab lightness by which palms exceed the face: 19 and 21 with the two development people who turn them to the
+camera, at most 6 with the others."""
+
 _MIN_SKIN = 200
 """Fewer pixels of skin say nothing about its colour."""
 
@@ -105,6 +109,8 @@ def skin_plate(scene: Scene, limbs: Sides[Limb], bare: Alpha) -> FloatRgb:
     parts = scene.parts
     lit = ~grow(parts.upper > 0.5, _SHADOWED * scene.unit)
     real = shrink(parts.skin > 0.9, 0.012 * scene.unit) & lit
+    if palms_shown(scene.photo, parts):
+        real &= parts.hands < 0.1
     on_limb = parts.arms + parts.hands > 0.5
     core = of_skin_colour(scene.photo, real & on_limb) | of_skin_colour(scene.photo, real & ~on_limb)
     kept = scene.matte * (1.0 - parts.upper)
@@ -121,6 +127,18 @@ def skin_plate(scene: Scene, limbs: Sides[Limb], bare: Alpha) -> FloatRgb:
         plate = _copy_limb(plate, scene.photo, core, limb)
     plate *= seam(plate, scene.photo, _beside(parts, bare, scene.unit), _SEAM_REACH * scene.unit)
     return np.asarray(np.clip(plate, 0.0, 255.0), np.float32)
+
+
+def palms_shown(photo: FloatRgb, parts: Parts) -> bool:
+    """Hands are so much lighter than the face that they show dark skin's palms: no arm has their colour."""
+    regions = [part > 0.9 for part in (parts.face, parts.hands)]
+    if min(region.sum() for region in regions) < _MIN_SKIN:
+        return False
+    face, hands = (
+        float(np.median(cv2.cvtColor(photo[region][None] / 255.0, cv2.COLOR_RGB2LAB)[..., 0]))
+        for region in regions
+    )
+    return hands > face + _PALM
 
 
 def _beside(parts: Parts, bare: Alpha, unit: float) -> Bool:
