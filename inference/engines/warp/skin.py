@@ -90,8 +90,8 @@ a value ``_LIT`` lighter (the lit side of an arm is skin, the deepest shadow say
 together."""
 
 _PALM = 12.0
-"""Lab lightness by which palms exceed the face: 19 and 21 with the two development people who turn them to the
-camera, at most 6 with the others."""
+"""Lab lightness by which palms exceed the face: 19 and 21 with the two development people who turn them to
+the camera, at most 6 with the others."""
 
 _MIN_SKIN = 200
 """Fewer pixels of skin say nothing about its colour."""
