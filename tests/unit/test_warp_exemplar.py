@@ -67,7 +67,7 @@ def test_deep_inside_nothing_is_copied() -> None:
     wide = np.zeros(photo.shape[:2], np.bool_)
     wide[40:240, 60:230] = True
     deep = np.zeros_like(wide)
-    deep[100:180, 115:175] = True
+    deep[72:180, 100:190] = True
     dressed = np.where(wide[..., None], 0.0, photo).astype(np.float32)
     plate = background_plate(dressed, wide.astype(np.float32), UNIT, wide)
     wall = wall_plate(dressed, wide.astype(np.float32), UNIT)
@@ -80,7 +80,7 @@ def test_a_shift_is_found_to_the_pixel() -> None:
     waves = np.sin(turn)[:, None] + np.cos(turn)[None] + np.sin(turn[:, None] + 2.0 * turn[None])
     photo = np.repeat(waves[..., None], 3, axis=2).astype(np.float32) * 40.0 + 128.0
     ring = np.zeros(photo.shape[:2], np.bool_)
-    ring[70:90, 70:76] = True
+    ring[70:110, 70:110] = True
     known = np.ones_like(ring)
     for near in ((63, -1), (66, 2), (61, 3)):
         assert _refined(photo, known, ring, np.array(near)) == (64, 0)

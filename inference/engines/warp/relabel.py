@@ -38,9 +38,10 @@ _SLEEVE, _WIDE_CUFF = 1.5, 2.6
 _UNDER_HEM = 0.05
 """Torso lengths by which what hangs below a hem begins above it."""
 
-_BESIDE_WAIST, _ALIKE = 0.2, 6.0
+_BESIDE_WAIST, _ALIKE = 0.2, 2.0
 """Torso lengths above and below the waist in which mean colours are compared, and the Lab distance up to
-which both are one garment: 1 to 4 with the dresses of the development people."""
+which both are one garment: .2 to .7 with the dresses of the development people, 3.6 to 5.6 where top and bottoms
+are alike."""
 
 _ENOUGH = 200
 """Pixels that have a colour worth comparing."""
