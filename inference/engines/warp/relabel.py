@@ -40,8 +40,8 @@ _UNDER_HEM = 0.05
 
 _BESIDE_WAIST, _ALIKE = 0.2, 2.0
 """Torso lengths above and below the waist in which mean colours are compared, and the Lab distance up to
-which both are one garment: .2 to .7 with the dresses of the development people, 3.6 to 5.6 where top and bottoms
-are alike."""
+which both are one garment: .2 to .7 with the dresses of the development people, 3.6 to 5.6 where top and
+bottoms are alike."""
 
 _ENOUGH = 200
 """Pixels that have a colour worth comparing."""
