@@ -44,7 +44,7 @@ _NECK_MOST = 0.95
 _ROUND_NECK = 0.035
 """By how much half a neck opening narrows when it goes round a neck, in shoulder widths: the front edge of a
 crew needs length to come forward."""
-_STAND = (0.03, 0.05)
+_STAND = (0.045, 0.055)
 """A collar leans on the neck: how far in and up of the foot of the neck its upper corners lie, in shoulder
 widths. The foot flares out by 0.05."""
 _STRAP_MIDDLE = 0.65
