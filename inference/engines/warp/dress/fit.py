@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.engines.warp.fall import seen_length
 from inference.engines.warp.fields import smoothstep
@@ -78,34 +79,16 @@ def fit_dress(
 ) -> DressFit:
     """Fit the bodice, then hang the skirt from its waist in the same cloth."""
     body = stance.body
-    bodice = fit_garment(
-        marks,
-        person,
-        body,
-        silhouette,
-        flat=garment.kind == "flat",
-        collared=stands_up(garment),
-        ends=waist_of,
-    )
+    bodice = fit_bodice(garment, marks, person, body, silhouette)
     bottom = float(np.flatnonzero((garment.alpha > 0.5).any(axis=1))[-1] + 1)
-    whole = _whole(marks, lower)
+    whole = replace(marks, sides=whole_sides(marks, lower), hem=lower.hem)
     heights = np.linspace(bodice.heights[-1], bottom, _ROWS + 1)[1:]
     along = _along(bodice, bottom, stance)
     levels = bodice.hem + (heights - bodice.heights[-1]) * along / body.torso_length
     halves = _halves(whole, bodice, heights, levels, stance)
     sides = lower.hem.left[1] + lower.hem.right[1]
     hem_level = bodice.hem + (sides / 2 - bodice.heights[-1]) * along / body.torso_length
-    fit = replace(
-        bodice,
-        hem=float(levels[-1]),
-        heights=np.concatenate([bodice.heights, heights]),
-        levels=np.concatenate([bodice.levels, levels]),
-        side_levels=np.concatenate([bodice.side_levels, levels]),
-        half_widths=Sides(
-            left=np.concatenate([bodice.half_widths.left, halves.left]),
-            right=np.concatenate([bodice.half_widths.right, halves.right]),
-        ),
-    )
+    fit = lengthened(bodice, heights, levels, halves)
     below = (hem_level - stance.crotch_level) * body.torso_length
     return DressFit(
         marks=whole,
@@ -116,10 +99,41 @@ def fit_dress(
     )
 
 
-def _whole(marks: GarmentLandmarks, lower: LowerLandmarks) -> GarmentLandmarks:
-    """The landmarks of the bodice with the outline and the hem of the skirt."""
-    above = marks.sides[marks.sides[:, 0] < lower.sides[0, 0]]
-    return replace(marks, sides=np.concatenate([above, lower.sides]), hem=lower.hem)
+def fit_bodice(
+    garment: Garment, marks: GarmentLandmarks, person: Person, body: Body, silhouette: Silhouette
+) -> Fit:
+    """The part above the waist, fitted like a top that ends there."""
+    return fit_garment(
+        marks,
+        person,
+        body,
+        silhouette,
+        flat=garment.kind == "flat",
+        collared=stands_up(garment),
+        ends=waist_of,
+    )
+
+
+def lengthened(bodice: Fit, heights: Array, levels: Array, halves: Sides[Array]) -> Fit:
+    """The bodice's fit, continued by rows below its waist: ``heights`` in garment pixels, ``levels`` of the
+    spine, ``halves`` in pixels from the spine, each ``(n,)``."""
+    above = bodice.half_widths
+    return replace(
+        bodice,
+        hem=float(levels[-1]),
+        heights=np.concatenate([bodice.heights, heights]),
+        levels=np.concatenate([bodice.levels, levels]),
+        side_levels=np.concatenate([bodice.side_levels, levels]),
+        half_widths=Sides(
+            left=np.concatenate([above.left, halves.left]),
+            right=np.concatenate([above.right, halves.right]),
+        ),
+    )
+
+
+def whole_sides(marks: GarmentLandmarks, lower: LowerLandmarks) -> NDArray[np.float32]:
+    """Outline of both parts, ``(n, 3)`` rows of ``y, left, right`` as in ``GarmentLandmarks.sides``."""
+    return np.concatenate([marks.sides[marks.sides[:, 0] < lower.sides[0, 0]], lower.sides])
 
 
 def _along(bodice: Fit, bottom: float, stance: Stance) -> float:

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from inference.engines.warp.dress.fit import DressFit, waist_of
+from inference.engines.warp.dress.fit import DressFit, fit_bodice, lengthened, whole_sides
 from inference.engines.warp.fields import mix, smoothstep
-from inference.engines.warp.fit import Array, Fit, fit_garment
-from inference.engines.warp.lay import lay_fitted, stands_up
+from inference.engines.warp.fit import Array, Fit
+from inference.engines.warp.lay import lay_fitted
 from inference.engines.warp.lower.lay import LaidLower, lay
 from inference.engines.warp.lower.light import form
 from inference.engines.warp.lower.shape import Mesh
@@ -43,23 +43,13 @@ def lay_suit(
 ) -> tuple[DressFit, WarpedGarment]:
     """The jumpsuit on the person; arrays have the size of the person's frame."""
     body, silhouette = stance.body, Silhouette.of(person)
-    bodice = fit_garment(
-        marks,
-        person,
-        body,
-        silhouette,
-        flat=garment.kind == "flat",
-        collared=stands_up(garment),
-        ends=waist_of,
-    )
+    bodice = fit_bodice(garment, marks, person, body, silhouette)
     belt = Belt(
         level=bodice.hem,
         half_widths=Sides(left=bodice.half_widths.left[-1], right=bodice.half_widths.right[-1]),
     )
     shape = shape_trousers(lower, legs, person, stance, belt)
-    whole = replace(
-        marks, sides=np.concatenate([marks.sides[marks.sides[:, 0] < lower.sides[0, 0]], lower.sides])
-    )
+    whole = replace(marks, sides=whole_sides(marks, lower))
     fit = _to_crotch(bodice, lower, stance)
     torso = torso_map(garment, whole, fit, body, silhouette)
     meshes = tuple(_joined(mesh, bodice.hem, stance, torso) for mesh in shape.meshes)
@@ -77,21 +67,14 @@ def _to_crotch(bodice: Fit, lower: LowerLandmarks, stance: Stance) -> Fit:
     shares = np.arange(1, _ROWS + 1) / _ROWS
     levels = bodice.hem + shares * (stance.crotch_level - bodice.hem)
 
-    def halves(side: str, above: Array) -> Array:
-        hips = np.array([stance.half_width(side, float(level)) for level in levels])
-        blend = smoothstep(shares.astype(np.float32), 0.0, _OF_BODICE)
-        return np.concatenate([above, above[-1] + (hips - above[-1]) * blend])
+    blend = smoothstep(shares.astype(np.float32), 0.0, _OF_BODICE)
 
-    return replace(
-        bodice,
-        hem=float(levels[-1]),
-        heights=np.concatenate([bodice.heights, heights]),
-        levels=np.concatenate([bodice.levels, levels]),
-        side_levels=np.concatenate([bodice.side_levels, levels]),
-        half_widths=Sides(
-            left=halves("left", bodice.half_widths.left), right=halves("right", bodice.half_widths.right)
-        ),
-    )
+    def halves(side: str, waist: float) -> Array:
+        hips = np.array([stance.half_width(side, float(level)) for level in levels])
+        return np.asarray(waist + (hips - waist) * blend)
+
+    left, right = (float(half[-1]) for half in (bodice.half_widths.left, bodice.half_widths.right))
+    return lengthened(bodice, heights, levels, Sides(left=halves("left", left), right=halves("right", right)))
 
 
 def _joined(mesh: Mesh, waist: float, stance: Stance, torso: Callable[[Array], Array]) -> Mesh:
