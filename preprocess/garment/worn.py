@@ -17,6 +17,7 @@ from preprocess.garment.worn_checks import closed, held_by_shoulders, standing_f
 from preprocess.garment.worn_cloth import cloth_only, without_threads
 from preprocess.garment.worn_fill import evenly_lit, fill_hidden
 from preprocess.garment.worn_hem import hem_curve, hem_row, tucked_in
+from preprocess.garment.worn_legs import without_shins
 from preprocess.garment.worn_shape import Shape, shape_of
 from preprocess.garment.worn_top import WornTop, measure_worn_top
 from preprocess.types import Alpha, Category, Garment, LowerLandmarks, Notice, Person, Rgb
@@ -86,6 +87,8 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
     if resolved not in PARTS:
         raise InputError("option-unsupported", f"a garment of category {resolved!r} cannot be taken off")
     own = _own(person, stance.unit, resolved)
+    if resolved == "dress":
+        own = without_shins(own, stance)
     hem, cut = _hem(stance, own, resolved)
     tucked = resolved == "upper" and tucked_in(own, person.parsing.weight("lower"), stance, hem)
     before, arms = (np.minimum(person.parsing.weight(*names), 1.0) for names in (IN_FRONT, BARE))

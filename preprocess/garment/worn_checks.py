@@ -7,11 +7,9 @@ import numpy as np
 
 from preprocess.errors import InputError
 from preprocess.garment.backdrop import to_lab
-from preprocess.garment.lower import leg_gap
-from preprocess.garment.outline import trace
-from preprocess.garment.silhouette import main_pieces
 from preprocess.garment.stance import SIDES, Stance
 from preprocess.garment.worn_layers import worn_open
+from preprocess.garment.worn_legs import legged
 from preprocess.garment.worn_top import WornTop
 from preprocess.pose import seen_from_behind
 from preprocess.types import Alpha, Category, Notice, Person
@@ -29,9 +27,6 @@ ONE_CLOTH = 0.3
 """Confidence of the waist below which top and bottom are one cloth, as the parsing's notice has it."""
 TWO_CLOTHES = (0.5, 22.0)
 """Confidence of the waist, and Lab distance of the colours above and below it, that make two garments."""
-LEGS = 0.2
-"""Least share of their height along which bottoms that reach the knees part into legs (trousers: .35 to .92);
-dresses have slits, or shins at the hem. Shorts part along little."""
 MUCH_SHOWN = 0.35
 """Share of the clothes below which the other garment goes unmentioned."""
 HELD = 0.03
@@ -73,7 +68,7 @@ def worn_category(person: Person, stance: Stance, claimed: Category) -> tuple[Ca
     Raises ``category-conflict`` for half of a dress and for a dress that is two garments.
     """
     one = _one_cloth(person, stance)
-    dress = one and not _legged(person, stance)
+    dress = one and not legged(person.parsing.weight("lower"), stance)
     if claimed in ("upper", "lower") and dress:
         raise InputError(
             "category-conflict",
@@ -149,18 +144,6 @@ def _two_clothes(person: Person) -> bool:
     lab = to_lab(person.image)
     above, below = (np.median(lab[part], axis=0) for part in parts)
     return float(np.linalg.norm(above - below)) > TWO_CLOTHES[1]
-
-
-def _legged(person: Person, stance: Stance) -> bool:
-    """Do the clothes below the hips part into legs?"""
-    skirt = person.parsing.region("lower")
-    skirt[: int(stance.row(1.05))] = False
-    if not skirt.any():
-        return True
-    outline = trace(main_pieces(skirt, 0.15))
-    gap = len(leg_gap(outline, skirt.astype(np.float32)))
-    short = outline.bottom < stance.hips[1] + stance.thigh
-    return gap > (0.0 if short else LEGS * outline.height)
 
 
 def _unsure(taken: str, other: str) -> Notice:

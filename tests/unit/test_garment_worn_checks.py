@@ -12,6 +12,7 @@ from preprocess.errors import InputError
 from preprocess.garment.stance import Stance
 from preprocess.garment.worn import take_off
 from preprocess.garment.worn_layers import worn_open
+from preprocess.garment.worn_legs import legged, without_shins
 from preprocess.pose import LEFT_KNEE, RIGHT_KNEE
 from preprocess.types import BASIC_LABELS, Category, Person
 
@@ -108,3 +109,19 @@ def test_two_garments_are_no_dress(people: People) -> None:
     with pytest.raises(InputError, match="two garments") as refused:
         take_off(people("p4_man__base"), category="dress")
     assert refused.value.slug == "category-conflict"
+
+
+def test_shins_at_the_hem_are_no_legs_of_a_dress(people: People) -> None:
+    person = people("p4_man__base")
+    stance = Stance.of(person)
+    trousers = person.parsing.weight("lower")
+    knees = int(stance.hips[1] + stance.thigh)
+    rows, off = grid(person)
+    skirt = np.where((rows > stance.row(1.0)) & (rows < knees + 30) & (off < 0.5 * stance.unit), 1.0, 0.0)
+    shins = np.where((rows >= knees + 30) & (rows < knees + 50), trousers, 0.0)
+    dress = (skirt + shins).astype(np.float32)
+
+    assert legged(trousers, stance)
+    assert not legged(dress, stance)
+    assert without_shins(dress, stance)[knees + 34 :].max() == 0
+    assert np.array_equal(without_shins(trousers, stance), trousers)
