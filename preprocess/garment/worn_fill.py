@@ -22,6 +22,8 @@ EDGE = 0.03
 """Hidden parts are grown by this, in units: their soft edge carries skin."""
 LOW = 0.12
 """Standard deviation, in units, of what counts as light rather than cloth when a patch is fitted in."""
+SOFT = 0.02
+"""Standard deviation, in units, over which a filled part passes into the cloth around it."""
 WEAVE = 0.04
 """The same for what is continued across a hidden part's border: weave and small folds."""
 MOST_DETAIL = 24.0
@@ -85,7 +87,7 @@ def _filled(image: Rgb, cloth: Alpha, missing: Bool, shaded: Bool, axis: Float, 
             continue
         taken = here & there
         filled[taken] = (_low(base, light, sigma) + folds)[taken]
-    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0)[..., None]
+    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), SOFT * unit)[..., None]
     soft = np.maximum(soft, hole[..., None])
     mixed = whole * (1 - soft) + filled * soft
     return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
