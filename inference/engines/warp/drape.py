@@ -8,9 +8,11 @@ import numpy as np
 
 from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import Float, blur, ellipse, grow, mix, nearest, smoothstep
+from inference.engines.warp.gaps import between
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front
 from inference.engines.warp.scene import Scene, garment_cover
+from inference.engines.warp.shading import sleeve_cover
 from inference.engines.warp.undress import Stripped
 from preprocess.types import Alpha, Sides
 
@@ -44,6 +46,7 @@ def close_gaps(scene: Scene, front: Front) -> tuple[FloatRgb, Alpha]:
     gap = (closed > 0) & (scene.matte > 0.5) & (scene.down < _ARMPIT)
     gap &= (scene.down > 0.1) | (np.abs(scene.lateral) > 0.32)
     gap &= (cover < 0.95) & (garment.opening < 0.05) & (np.maximum(front.skin, front.head) < 0.5)
+    gap &= between(garment.alpha, sleeve_cover(scene), 2 * _GAP * scene.unit)
     if not gap.any():
         return garment.rgb, garment.alpha
     layers = garment.rgb.copy()
