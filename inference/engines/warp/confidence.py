@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inference.engines.warp.doubts import POSE_UNCERTAIN, TAKEN_OFF, Doubt
+from inference.engines.warp.doubts import CUT_OFF, POSE_UNCERTAIN, TAKEN_OFF, Doubt, cut_off
 from inference.engines.warp.types import Body, WarpedGarment
 from preprocess.pose import LEFT_SHOULDER, RIGHT_SHOULDER
 from preprocess.types import Garment, Person
@@ -19,6 +19,7 @@ _TURNED = "the person is turned away; a frontal photo works better"
 
 OF_PERSON = (
     POSE_UNCERTAIN,
+    CUT_OFF,
     Doubt(
         name="turned-away",
         detail=_TURNED,
@@ -230,11 +231,12 @@ def measures(
 ) -> Mapping[str, float]:
     """The numbers that :data:`DOUBTS` weighs; ``picture`` are those of the composition.
 
-    Of the person: ``pose_score`` and ``waist_confidence`` (0..1), ``shoulders_shown`` (torso lengths),
-    ``shoulder_depth`` (shoulder widths), ``face_hidden`` (0 or 1). Of the garment: ``cutout``, ``landmarks``,
-    ``collar`` (confidences 0..1), ``worn`` and ``straps`` (0 or 1). Of the fit: ``neckline_width`` (shoulder
-    widths; 0 with straps), ``unfolded`` (degrees of the higher arm where a sleeve had to be unfolded, else
-    0), ``stretch`` and ``print_stretch`` (ratios), ``outline_seen`` (0..1).
+    Of the person: ``pose_score``, ``waist_confidence`` and ``cut_off`` (0..1), ``shoulders_shown`` (torso
+    lengths), ``shoulder_depth`` (shoulder widths), ``face_hidden`` (0 or 1). Of the garment: ``cutout``,
+    ``landmarks``, ``collar`` (confidences 0..1), ``worn`` and ``straps`` (0 or 1). Of the fit:
+    ``neckline_width`` (shoulder widths; 0 with straps), ``unfolded`` (degrees of the higher arm where a
+    sleeve had to be unfolded, else 0), ``stretch`` and ``print_stretch`` (ratios), ``outline_seen``
+    (0..1).
     """
     joints = body.arms.right.shoulder - body.arms.left.shoulder
     depth = float(abs(person.pose.depth[LEFT_SHOULDER] - person.pose.depth[RIGHT_SHOULDER]))
@@ -244,6 +246,7 @@ def measures(
     return {
         **picture,
         "pose_score": person.pose.score,
+        "cut_off": cut_off(person),
         "shoulders_shown": float(abs(joints @ body.across)) / body.torso_length,
         "shoulder_depth": depth / body.shoulder_width,
         "waist_confidence": person.waist_confidence,

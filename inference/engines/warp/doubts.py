@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.types import Notice
+from preprocess.pose import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from preprocess.types import Notice, Person
 
 WORTH_SAYING = 0.95
 """Factors above it lower the confidence silently: a warning for every trifle would be read by nobody."""
@@ -52,6 +53,16 @@ POSE_UNCERTAIN = Doubt(
 )
 """Counts whatever is put on."""
 
+CUT_OFF = Doubt(
+    name="arms-cut-off",
+    detail="the photo's edge cuts the body beside the torso: arms end there; a wider photo works better",
+    measure="cut_off",
+    start=0.12,  # an elbow that touches the edge has .11; all other development photos have 0
+    full=0.5,
+    factor=0.7,
+)
+"""Counts whatever is put on: the pose model moves the arms into the picture."""
+
 TAKEN_OFF = Doubt(
     name="taken-off",
     detail="the garment was taken off somebody else: what arms and hair hid of it was filled in",
@@ -61,6 +72,20 @@ TAKEN_OFF = Doubt(
     factor=0.6,
 )
 """Set on tops; bottoms and dresses share it, too few of them were judged."""
+
+
+def cut_off(person: Person) -> float:
+    """Torso lengths, 0..1, over which the figure runs on beyond the left or right edge of the photo, where it
+    is more; between the lines of shoulders and hips."""
+    points, photo = person.pose.points, person.photo
+    top, bottom = (
+        float(points[pair].mean(axis=0)[1])
+        for pair in ([LEFT_SHOULDER, RIGHT_SHOULDER], [LEFT_HIP, RIGHT_HIP])
+    )
+    edges = person.frame.from_photo(np.array([[0, 0], [photo.width, photo.height]], np.float32))[:, 0]
+    inner = np.clip(np.rint(edges).astype(int) + (1, -2), 0, person.frame.width - 1)
+    cut = person.matte.alpha[max(0, int(top)) : max(0, int(bottom)), inner] > 0.5
+    return float(cut.sum(axis=0).max() / max(bottom - top, 1.0))
 
 
 def weighed(measures: Mapping[str, float], doubts: Iterable[Doubt]) -> tuple[float, tuple[Notice, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inference.engines.warp.doubts import POSE_UNCERTAIN, TAKEN_OFF, Doubt
+from inference.engines.warp.doubts import CUT_OFF, POSE_UNCERTAIN, TAKEN_OFF, Doubt, cut_off
 from inference.engines.warp.lower.shape import Shape
 from inference.engines.warp.lower.stance import Stance
 from preprocess.types import Garment, Person
@@ -20,6 +20,7 @@ _INVENTED = "the old clothes covered legs that had to be painted"
 
 OF_PERSON = (
     POSE_UNCERTAIN,
+    CUT_OFF,
     Doubt(name="seated", detail=_SEATED, measure="thigh_angle", start=30.0, full=60.0, factor=0.4),
     Doubt(name="seated", detail=_SEATED, measure="thigh_length", start=0.62, full=0.45, factor=0.5),
     Doubt(
@@ -151,6 +152,7 @@ def measures(
         "background_filled": filled,
         "busy_background_filled": filled * max(0.0, metrics["background_texture"] - 4.0),
         "pose_score": person.pose.score,
+        "cut_off": cut_off(person),
         "waist_confidence": person.waist_confidence,
         "thigh_angle": stance.thigh_angle,
         "thigh_length": min((float(np.hypot(*(leg.knee - leg.hip))) / torso for leg in seen), default=1.0),
