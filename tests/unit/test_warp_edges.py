@@ -114,3 +114,16 @@ def test_hands_and_hair_in_front_are_the_photo_s_own(
     untouched = person.parsing.region("hands", "hair", "face") & ~old & ~new
     assert untouched.sum() > 5000
     assert composed.alpha[untouched].max() == 0.0
+
+
+def test_no_teeth_where_a_sleeve_ends_inside_the_old_one(people: People, garments: Garments) -> None:
+    person = people("p4_man__base")
+    body = measure(person)
+    warped = lay(garments("polo_green"), person, body)
+    even = even_edges(warped, body.shoulder_width)
+    assert even.sleeves is not None
+    shown = compose(person, body, warped).cover
+    for sleeve in (even.sleeves.left, even.sleeves.right):
+        outline = (sleeve.alpha > 0.0) & (sleeve.alpha < 1.0) & ~grow(even.alpha > 0.0, 30.0)
+        assert outline.sum() > 100
+        assert np.abs(shown - sleeve.alpha)[outline].mean() < 0.02

@@ -79,13 +79,3 @@ def test_a_slit_is_closed_but_background_between_arm_and_body_stays(body: Body) 
     closed = closed_at_armpits(torso, (sleeve,), armpits, person, body)
     assert closed[60, 57] == 0.0
     assert (closed >= torso).all()
-
-
-def test_the_outer_edge_of_a_slanting_sleeve_gets_no_teeth(body: Body) -> None:
-    torso, sleeve = np.zeros((120, 120), np.float32), np.zeros((120, 120), np.float32)
-    torso[:, 60:] = 1.0
-    y, x = np.mgrid[0:120, 0:120]
-    sleeve[:] = np.clip(x - (40 - y / 6), 0.0, 1.0) * (x < 60)
-    armpits = Sides(left=np.array([57.0, 60.0]), right=np.array([400.0, 60.0]))
-    closed = closed_at_armpits(torso, (sleeve,), armpits, np.ones_like(torso), body)
-    np.testing.assert_array_equal(closed[:, :45], torso[:, :45])
