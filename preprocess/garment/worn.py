@@ -59,8 +59,9 @@ TUCKED = Notice(
 CROPPED = Notice(
     name="garment-cropped", detail="the photo ends before the garment does; send one that shows all of it"
 )
-TOLD = {TUCKED.name: 0.8}
-"""What such notices leave of the cutout's confidence; others .85."""
+TOLD = {TUCKED.name: 0.8, PARTLY_HIDDEN.name: 0.7, "garment-category-unsure": 1.0}
+"""What such notices leave of the cutout's confidence; others .85. Which of two garments was taken says
+nothing about its cutout."""
 
 
 @dataclass(frozen=True, kw_only=True)
