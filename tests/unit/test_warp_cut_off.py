@@ -44,7 +44,7 @@ def test_a_photo_that_shows_the_arms_is_none() -> None:
 def test_the_edge_of_the_photo_counts_not_that_of_the_frame() -> None:
     """A frame that goes on beyond the photo has nobody there."""
     person = woman(0.0, 1.0)
-    padded = replace(person.frame, x0=person.frame.x0 - 20 / person.frame.scale)
+    padded = replace(person.frame, x0=-20 / person.frame.scale)
     alpha = np.ones_like(person.matte.alpha)
     alpha[:, :20] = alpha[:, -20:] = 0.0
     assert cut_off(replace(person, frame=padded, matte=replace(person.matte, alpha=alpha))) > 0.95
