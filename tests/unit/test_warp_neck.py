@@ -11,6 +11,7 @@ import pytest
 
 from inference.engines.warp.body import measure
 from inference.engines.warp.fit import fit_garment
+from inference.engines.warp.gaps import closed_at_shoulders
 from inference.engines.warp.lay import lay
 from inference.engines.warp.silhouette import Silhouette, on_spine
 from inference.engines.warp.types import Arm, Body, Vec
@@ -96,3 +97,21 @@ def test_no_sliver_of_the_inner_back_is_left_above_the_collar(
     front = warped.neckline[len(warped.neckline) // 5 : -len(warped.neckline) // 5]
     x, y = np.round(front - body.up * 0.01 * body.shoulder_width).astype(int).T
     assert warped.rgb[y, x].mean(axis=-1).min() > 120
+
+
+def test_no_sliver_of_the_body_stands_out_above_the_shoulder(people: People) -> None:
+    """Thin ones are covered, what is farther off is not."""
+    body = measure(people("p1_man__base"))
+    unit = body.shoulder_width
+    neck, shoulder = body.neck_base, body.acromion
+    y, x = np.mgrid[:1024, :768]
+    along = (x - neck.right[0]) / (shoulder.right[0] - neck.right[0])
+    line = neck.right[1] + along * (shoulder.right[1] - neck.right[1])
+    cloth = (y > line).astype(np.float32)
+    for thickness, covered in ((0.02, True), (0.055, False)):
+        person = (y > line - thickness * unit).astype(np.float32)
+        grown = closed_at_shoulders(cloth, neck, shoulder, person, body)
+        assert (grown >= cloth).all()
+        column = int(neck.right[0] + 0.5 * (shoulder.right[0] - neck.right[0]))
+        top = int(line[0, column] - (thickness - 0.005) * unit)
+        assert (grown[top, column] > 0.5) == covered

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from inference.engines.warp.armhole import inside_armhole
 from inference.engines.warp.assumed import assumed_landmarks
 from inference.engines.warp.fit import Array, Fit, fit_garment
-from inference.engines.warp.gaps import closed_at_armpits
+from inference.engines.warp.gaps import closed_at_armpits, closed_at_shoulders
 from inference.engines.warp.neckline import lay_neckline, neck_opening
 from inference.engines.warp.prints import print_stretch
 from inference.engines.warp.resample import bleed, cloth_for, opacity_at
@@ -75,6 +75,7 @@ def lay_fitted(
     alpha = _placed(cloth.coverage(cloth_alpha, source) * _near(fit, body, box), box, frame)
     sleeves = _sleeves(wearing, frame)
     if sleeves is not None:
+        alpha = closed_at_shoulders(alpha, fit.neck, fit.shoulder, silhouette.shoulders, body)
         drawn = (sleeves.left.alpha, sleeves.right.alpha)
         alpha = closed_at_armpits(alpha, drawn, fit.armpit, person.matte.alpha, body)
     return WarpedGarment(
