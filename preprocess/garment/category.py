@@ -36,6 +36,14 @@ TALL = 1.3
 """Height over width that shorts and culottes do not reach, jumpsuits and playsuits exceed (1.4)."""
 COAT = 0.65
 """Most confidence that a long garment whose long sleeves hang beside it is a dress: it may be a coat."""
+STRAPLESS = 0.92
+"""Width of the upper end over the chest's from which nothing says where the shoulders are: sleeveless tops are
+cut in to .82, but for straight ones."""
+STRAPLESS_LENGTH = 1.4
+"""Height over chest width from which such a garment may be a short dress: strapless tops reach 1.1, short
+dresses begin at 1.65."""
+SHORT_DRESS = 0.6
+"""Most confidence that it is a top."""
 CONTRADICTED = 0.9
 """Confidence from which a caller's category is contradicted; on 29 tops none came near for another one."""
 UNSURE = 0.7
@@ -143,6 +151,12 @@ def _sleeved(outline: Outline) -> bool:
     return _side_dents(outline) > 0.3 or _hanging_sleeves(outline)
 
 
+def _shoulderless(outline: Outline, flat: float) -> bool:
+    """Is the upper edge as wide as the chest, without sleeves: cloth from armpit to armpit, perhaps."""
+    widths = _widths(outline, (0.06, *np.linspace(0.1, 0.35, 6)))
+    return flat > PLAIN and widths[0] > STRAPLESS * max(widths) and not _sleeved(outline)
+
+
 def _hanging_sleeves(outline: Outline) -> bool:
     """Do long sleeves hang down beside the torso, apart from it."""
     rows = np.linspace(outline.top + 0.3 * outline.height, outline.bottom - 1, 60)
@@ -191,7 +205,10 @@ def classify(outline: Outline) -> tuple[Category, float]:
         most = COAT if _hanging_sleeves(outline) else 0.95
         return "dress", float(np.clip(0.5 + (length - DRESS_LENGTH), 0.0, most))
     # without sleeves it is what remains, which contradicts nothing
-    return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, 0.95 if _sleeved(outline) else 0.85))
+    most = 0.95 if _sleeved(outline) else 0.85
+    if length > STRAPLESS_LENGTH and _shoulderless(outline, flat):
+        most = SHORT_DRESS
+    return "upper", float(np.clip(0.6 + (DRESS_LENGTH - length), 0.3, most))
 
 
 def resolve(claimed: Category, outline: Outline) -> tuple[Category, tuple[Notice, ...]]:

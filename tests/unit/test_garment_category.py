@@ -150,3 +150,19 @@ def test_long_sleeves_beside_a_long_garment_may_be_a_coat() -> None:
         assert taken == ("dress" if claimed == "auto" else "upper")
         assert all(f"category={other}" in notice.detail for notice in notices)
     assert resolve("auto", trace(mask))[1]
+
+
+@pytest.mark.parametrize("waist", [490, 510])
+def test_a_short_strapless_dress_may_be_a_top_and_is_told(waist: int) -> None:
+    """Nothing in its shape says where the shoulders are; who says that it is a dress is believed."""
+    dress = trace(silhouette([(400, 205), (450, 195), (510, 190), (waist, 340), (515, 560), (400, 560)]))
+    taken, notices = resolve("auto", dress)
+    assert taken == "upper"
+    assert [notice.name for notice in notices] == ["garment-category-unsure"]
+    assert "category=dress" in notices[0].detail
+    assert resolve("dress", dress) == ("dress", ())
+
+
+@pytest.mark.parametrize("name", ["bandeau", "crop top", "tank", "camisole", "tunic", "jumper"])
+def test_tops_are_taken_without_a_word(name: str) -> None:
+    assert resolve("auto", trace(silhouette(UPPER[name]))) == ("upper", ())
