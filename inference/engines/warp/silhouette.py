@@ -34,8 +34,8 @@ _ARM_RADIUS = (0.135, 0.11, 0.11, 0.095, 0.075)
 of 24 photographed people)."""
 _ARM_RANGE = (0.5, 2.2)
 """Measured radii are believed within this range of the usual ones: bones lie off the middle."""
-_ROUND_SHOULDER = ((0.0, 0.25), (0.15, 0.0))
-"""Places on the arm and how far inside its bone outlines are looked for there, in shoulder widths."""
+_START = ((0.0, 0.15, 0.4, 0.5), (0.25, 0.08, 0.05, 0.0))
+"""Places on the arm and how far inside its bone the outer outline is looked for there, in shoulder widths."""
 _BUILD_RANGE = (0.8, 1.5)
 """Slimmest and strongest arm that the bare parts may speak for."""
 _OLD_SLEEVE_PLACES = (0.0, 0.15, 0.4)
@@ -128,15 +128,17 @@ def arm_radii(
     """Radii ``(n,)`` of an arm towards ``-normals`` (outer) and ``+normals`` (inner) at points of its bone.
 
     ``places`` runs from 0 at the shoulder over 0.5 at the elbow to 1 at the wrist. A side that touches the
-    torso takes the other side's radius; where both are hidden the usual arm stands in.
+    torso takes the other side's radius, or the rest of an arm whose bone was found near its outline; where
+    both are hidden the usual arm stands in.
     """
     usual = np.interp(places, _ARM_PLACES, _ARM_RADIUS) * body.shoulder_width
     least, most = usual * _ARM_RANGE[0], usual * _ARM_RANGE[1]
     here = np.zeros(1)
     cloth = [ray_values(silhouette.clothed, centre, np.zeros(2), here)[0] for centre in centres]
     clothed = np.array(cloth) > 0.5
-    # The joint of a sloping shoulder may lie on the outline or outside of it: rays start inside.
-    outer_start = np.interp(places, *_ROUND_SHOULDER) * body.shoulder_width
+    # The bone of a sloping shoulder may lie on the outline or outside of it: rays start inside, and where
+    # they leave the body is believed however near to the bone that is.
+    outer_start = np.interp(places, *_START) * body.shoulder_width
     sides = []
     for sign, within in ((-1.0, outer_start), (1.0, np.zeros_like(places))):
         starts = centres - sign * normals * within[:, None]
@@ -147,16 +149,26 @@ def arm_radii(
         radii = np.array([np.nan if found is None else found for found in exits]) - within
         # An old sleeve may be as wide as it likes, what is too wide for an arm is not one.
         wide = (sign < 0) & clothed & (radii >= most)
-        radii[~((radii > least - within) & (radii < most) | wide)] = np.nan
+        radii[~((radii > np.where(within > 0, -within, least)) & (radii < most) | wide)] = np.nan
         sides.append(radii)
-    bare = np.concatenate([side[~clothed] / usual[~clothed] for side in sides])
-    build = float(np.clip(np.nanmedian(bare), *_BUILD_RANGE)) if np.isfinite(bare).any() else 1.0
+    shares = [side[~clothed] / usual[~clothed] for side in sides]
+    build = _build(np.concatenate(shares), 1.0)
     arm = usual * build
-    believed = np.interp(places, _OLD_SLEEVE_PLACES, _OLD_SLEEVE) * arm
-    sides = [np.where(clothed, np.minimum(side, believed), side) for side in sides]
+    believed = np.interp(places, _OLD_SLEEVE_PLACES, _OLD_SLEEVE) * usual
+    for side, bare in zip(sides, shares, strict=True):
+        # A bone off the middle of the bare arm is as far off it under the old sleeve.
+        limit = believed * max(build, _build(bare, build))
+        side[clothed] = np.minimum(side, limit)[clothed]
     outer = np.where(np.isnan(sides[0]), sides[1], sides[0])
-    inner = np.where(np.isnan(sides[1]), sides[0], sides[1])
+    # What the outer side lacks because its bone lies near the outline, the hidden inner side has more.
+    inner = np.where(np.isnan(sides[1]), np.maximum(sides[0], 2 * arm - sides[0]), sides[1])
     return np.where(np.isnan(outer), arm, outer), np.where(np.isnan(inner), arm, inner)
+
+
+def _build(shares: Array, otherwise: float) -> float:
+    """How strong an arm is: median of its bare radii in usual ones; ``otherwise`` where none was seen."""
+    seen = shares[shares > _ARM_RANGE[0]]
+    return float(np.clip(np.median(seen), *_BUILD_RANGE)) if len(seen) else otherwise
 
 
 def distance_to_segment(points: Array, start: Vec, end: Vec) -> Array:

@@ -67,8 +67,10 @@ _ARMPIT_TURN = 0.12
 """The same from the armpit onto the inner outline."""
 _ROUND_SHOULDER = 0.25
 """Part of the arm, in shoulder widths, on which the shoulder's own roundness shows."""
-_PROBES = 24
+_PROBES = 32
 """Places along the arm at which its outline is read."""
+_PAST = 0.35
+"""How far past the cuff it is read too, in shoulder widths: bare skin there tells the arm's strength."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +139,9 @@ def _hanging(
 ) -> tuple[Array, Array]:
     """Half widths of the sleeve on both sides of the bone; ``cloth`` in garment pixels."""
     body = wearing.body
-    probe = np.linspace(
-        min(float(a_outer[0]), 0.0), max(float(a_outer[-1]), float(a_inner[-1]), 1.0), _PROBES
-    )
+    end = max(float(a_outer[-1]), float(a_inner[-1]), 1.0)
+    end = max(end, min(end + _PAST * body.shoulder_width, bone.wrist))
+    probe = np.linspace(min(float(a_outer[0]), 0.0), end, _PROBES)
     zero = np.zeros_like(probe)
     centres = bone.at(probe, zero)
     normals = bone.at(probe, zero + 1.0) - centres

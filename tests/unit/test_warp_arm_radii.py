@@ -1,0 +1,69 @@
+"""Widths of arms: bones that lie off the middle, strong arms under old sleeves, wide old sleeves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inference.engines.warp.body import measure
+from inference.engines.warp.silhouette import Silhouette, arm_radii
+from inference.engines.warp.types import Body
+from preprocess.types import Alpha, Person
+
+Array = NDArray[np.float64]
+
+_UPPER = np.linspace(0.05, 0.4, 8)
+"""Places along the upper arm."""
+_USUAL = 0.115
+"""Usual radius there in shoulder widths, within a tenth."""
+
+
+@pytest.fixture(scope="module")
+def body(people: Callable[[str], Person]) -> Body:
+    return measure(people("p2_woman__base"))
+
+
+def _arm(body: Body, outer: float, *, cloth: float = 0.0) -> tuple[Array, Array]:
+    """Radii of a straight arm that hangs on the right of a torso.
+
+    Its bone lies ``outer`` shoulder widths inside the outline, and a sleeve covers the ``cloth`` first share
+    of the places.
+    """
+    unit = body.shoulder_width
+    rows = np.linspace(0.2, 1.2, len(_UPPER)) * unit
+    person: Alpha = np.zeros((int(1.5 * unit), int(2 * unit)), dtype=np.float32)
+    person[:, : round(1.5 * unit)] = 1
+    clothed = np.zeros_like(person)
+    if cloth:
+        clothed[: int(rows[max(int(cloth * len(rows)) - 1, 0)] + 2)] = person[0]
+    silhouette = Silhouette(
+        torso=person, person=person, shoulders=person, hair=np.zeros_like(person), clothed=clothed
+    )
+    centres = np.stack([np.full(len(rows), round(1.5 * unit) - outer * unit), rows], axis=-1)
+    inward = np.tile([-1.0, 0.0], (len(rows), 1))
+    return arm_radii(silhouette, body, _UPPER, centres, inward)
+
+
+@pytest.mark.parametrize("outer", [0.02, 0.05, 0.09])
+def test_a_bone_near_the_outline_does_not_widen_the_arm_beyond_it(body: Body, outer: float) -> None:
+    found, inner = _arm(body, outer)
+    assert np.abs(found / body.shoulder_width - outer).max() < 0.01
+    assert np.all(inner / body.shoulder_width + outer > 1.5 * _USUAL)
+
+
+def test_a_bone_outside_of_the_arm_is_drawn_in_to_its_outline(body: Body) -> None:
+    found, _ = _arm(body, -0.02)
+    assert np.abs(found / body.shoulder_width + 0.02).max() < 0.01
+
+
+def test_an_old_sleeve_is_no_narrower_than_the_bare_arm_below_it(body: Body) -> None:
+    found, _ = _arm(body, 0.16, cloth=0.6)
+    assert found.min() / body.shoulder_width > 0.15
+
+
+def test_a_wide_old_sleeve_is_not_taken_for_the_arm(body: Body) -> None:
+    found, _ = _arm(body, 0.24, cloth=1.0)
+    assert found.max() / body.shoulder_width < 1.35 * _USUAL
