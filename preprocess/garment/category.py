@@ -37,8 +37,8 @@ TALL = 1.3
 COAT = 0.65
 """Most confidence that a long garment whose long sleeves hang beside it is a dress: it may be a coat."""
 STRAPLESS = 0.92
-"""Width of the upper end over the chest's from which nothing says where the shoulders are: sleeveless tops are
-cut in to .82, but for straight ones."""
+"""Width of the upper end over the chest's from which nothing says where the shoulders are: sleeveless tops
+are cut in to .82, but for straight ones."""
 STRAPLESS_LENGTH = 1.4
 """Height over chest width from which such a garment may be a short dress: strapless tops reach 1.1, short
 dresses begin at 1.65."""

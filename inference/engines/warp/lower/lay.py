@@ -38,8 +38,8 @@ _LONG = 0.3
 """Shorts end above this share of the legs: below them bare thighs meet, not cloth."""
 _TOUCHING = (0.12, 0.28)
 """How far down the legs thighs surely touch, and no longer do."""
-_FULL, _SEATED = 0.9, 35.0
-"""Trousers to the ankle on somebody whose thigh leans this many degrees: they sit."""
+_FULL = 0.9
+"""Trousers to the ankle."""
 _IN_SLIT = 0.75
 """Brightness in there."""
 _PRESENT = 0.25
@@ -84,7 +84,7 @@ def lay(garment: Garment, marks: LowerLandmarks, shape: Shape, person: Person, s
     solid = np.ascontiguousarray(person.matte.alpha[box.window], np.float32)
     if shape.hem > _LONG:
         rgb, alpha = _closed(rgb, alpha, leg, solid, stance.half_hips)
-    if shape.hem > _FULL and len(shape.meshes) > 1 and stance.thigh_angle > _SEATED:
+    if shape.hem > _FULL and len(shape.meshes) > 1 and stance.seated:
         old = np.ascontiguousarray(person.parsing.weight("lower")[box.window], np.float32)
         rgb, alpha = _over_lap(rgb, alpha, old)
     return LaidLower(box=box, rgb=rgb, alpha=alpha, across=across, leg=leg, shape=shape, whole_area=whole)

@@ -24,6 +24,8 @@ _GATHERED = 0.72
 """How far a long skirt may be pushed together: photographed at its widest it seems longer than it is."""
 _KNEES = 0.85
 """Torso lengths over which the middle of a skirt goes from the hips to the knees."""
+_THIGH = 0.58
+"""Share of the leg down to which a skirt lies on it: the knee."""
 _HELD = 0.55
 """Growth of the half width per length below a top that hangs over the skirt and holds it to the hips."""
 
@@ -74,21 +76,40 @@ def skirt_row(
     stance: Stance, lines: Sides[LegLine], level: float, cloth: float
 ) -> tuple[Vec, tuple[float, float]]:
     """Middle and half widths of a row: at least as wide as the hips above, as the legs below."""
-    if level <= stance.crotch_level:
-        return _middle(stance, level), (
-            max(cloth, stance.half_width("left", level) * EASE),
-            max(cloth, stance.half_width("right", level) * EASE),
-        )
     spot = _middle(stance, level)
-    depth = (spot - stance.body.hip_mid) @ stance.down
     halves = []
     for side, sign in SIDES:
-        line = lines[side]
-        depths = (line.points - stance.body.hip_mid) @ stance.down
-        beside = float(np.interp(depth, depths, (line.points - spot) @ stance.across)) * sign
-        bare = line.bare(float(np.interp(depth, depths, line.lengths)), stance.half_hips)
-        halves.append(max(cloth, (beside + bare) * EASE if depth < depths[-1] else 0.0))
+        least = stance.half_width(side, level) * EASE if level <= stance.crotch_level else 0.0
+        if stance.seated:
+            least = max(least, _lap(lines[side], stance, spot, sign))
+        elif level > stance.crotch_level:
+            least = _beside_leg(lines[side], stance, spot, sign)
+        halves.append(max(cloth, least))
     return spot, (halves[0], halves[1])
+
+
+def _beside_leg(line: LegLine, stance: Stance, spot: Vec, sign: float) -> float:
+    """Pixels from ``spot`` to the outer side of a leg one stands on."""
+    depth = float((spot - stance.body.hip_mid) @ stance.down)
+    depths = (line.points - stance.body.hip_mid) @ stance.down
+    if depth >= depths[-1]:
+        return 0.0
+    beside = float(np.interp(depth, depths, (line.points - spot) @ stance.across)) * sign
+    bare = line.bare(float(np.interp(depth, depths, line.lengths)), stance.half_hips)
+    return (beside + bare) * EASE
+
+
+def _lap(line: LegLine, stance: Stance, spot: Vec, sign: float) -> float:
+    """Pixels from ``spot`` to the outer side of a thigh one sits with, or of the cloth that falls from it."""
+    thigh = line.lengths <= _THIGH * line.ankle
+    points = (line.points - spot)[thigh]
+    above = -points @ stance.down
+    radii = np.array([line.bare(float(length), stance.half_hips) for length in line.lengths[thigh]])
+    touched = above > -radii
+    if not touched.any():
+        return 0.0
+    chord = np.sqrt(np.maximum(radii**2 - np.minimum(above, 0.0) ** 2, 0.0))
+    return float((points @ stance.across * sign + chord)[touched].max()) * EASE
 
 
 def _middle(stance: Stance, level: float) -> Vec:

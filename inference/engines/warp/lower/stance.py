@@ -44,6 +44,8 @@ _HIP_LEVELS = (0.98, 1.16)
 _CROTCH = (0.16, 0.25, 0.32)
 """How far the crotch lies below the hip line in torso lengths: least, usual, most; slim trousers have .16 to
 .30, a gap that begins lower is the hem of shorts or a skirt."""
+_SEATED = 35.0
+"""Degrees that a thigh leans on somebody who sits."""
 _THIGH, _SHIN = 0.82, 0.78
 """Lengths of thigh and shin in torso lengths, of standing people; used for legs outside the picture."""
 
@@ -84,6 +86,11 @@ class Stance:
         """Degrees between straight down and the thigh that leans most, of those whose knee is seen."""
         thighs = [leg.knee - leg.hip for leg in (self.legs.left, self.legs.right) if leg.knee_seen]
         return max((_angle(thigh, self.down) for thigh in thighs), default=0.0)
+
+    @property
+    def seated(self) -> bool:
+        """Does a thigh lean so much that cloth lies on it."""
+        return self.thigh_angle > _SEATED
 
     def axis(self, level: float) -> Vec:
         """The middle of the body at a level: the spine, below the hip line on towards the crotch."""
