@@ -47,7 +47,8 @@ def test_the_skirt_covers_the_knee_of_the_thigh_it_lies_on(sitting: Stance) -> N
 
 def test_it_falls_from_the_knee_and_does_not_come_back(sitting: Stance) -> None:
     left = edges(sitting, np.linspace(0.9, 1.9, 60))[:, 0]
-    assert (np.diff(left[25:]) > -0.01 * sitting.half_hips).all()
+    drift = 0.03 * sitting.half_hips  # of the middle, towards the knees
+    assert (np.diff(left[25:]) > -drift).all()
 
 
 def test_its_outline_has_no_step_below_the_lap(sitting: Stance) -> None:
