@@ -90,8 +90,9 @@ def test_texture_is_the_skins_own_without_repeating_its_shading() -> None:
     np.testing.assert_array_equal(texture, pores(photo, (source,), target, 250.0))
 
 
-def test_without_enough_skin_there_is_grain() -> None:
-    photo = np.full((200, 200, 3), 120.0, np.float32)
+@pytest.mark.parametrize("clothes", [5.0, 120.0])
+def test_without_enough_skin_there_is_grain(clothes: float) -> None:
+    photo = np.full((200, 200, 3), clothes, np.float32)
     nothing = np.zeros((200, 200), bool)
     target = np.zeros_like(nothing)
     target[50:150, 50:150] = True

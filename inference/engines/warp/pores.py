@@ -26,6 +26,9 @@ _LIMIT = 0.08
 """Largest relative deviation; more is no texture of skin."""
 
 
+_UNKNOWN_LIGHT = 128.0
+"""Brightness of skin where none is seen, 0..255."""
+
 _STRONGEST = 0.012
 """Standard deviation of the texture of smooth skin; where the patches have more, they hold beard or
 creases."""
@@ -55,7 +58,9 @@ def pores(photo: FloatRgb, sources: tuple[Bool, ...], target: Bool, unit: float)
             texture[window] = _woven(detail, places, target[window], side)
             return texture
     noise = grain(target.shape, max(grain_spread(photo, sources[-1]), 0.8))
-    texture[window] = (noise / smooth)[window]
+    # Against the skin's own brightness: what the photo shows there now are clothes, and may be black.
+    bright = float(light[sources[-1]].mean()) if sources[-1].any() else _UNKNOWN_LIGHT
+    texture[window] = _smooth_skin(noise / bright, target)[window]
     return texture
 
 
@@ -89,4 +94,9 @@ def _woven(detail: Float, places: Places, target: Bool, side: int) -> Float:
         total[spot] += detail[row : row + side, column : column + side] * window
     inner = np.s_[step : step + height, step : step + width]
     woven = total[inner]
-    return np.asarray(woven * min(1.0, _STRONGEST / max(float(woven[target].std()), 1e-6)), np.float32)
+    return _smooth_skin(woven, target)
+
+
+def _smooth_skin(texture: Float, target: Bool) -> Float:
+    """No stronger in ``target`` than smooth skin's."""
+    return np.asarray(texture * min(1.0, _STRONGEST / max(float(texture[target].std()), 1e-6)), np.float32)
