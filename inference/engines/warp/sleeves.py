@@ -64,6 +64,8 @@ def lay_sleeve(
     pixels = float(np.hypot(*(strip.target[-1] - strip.target[-2])[_COLUMNS // 2]))
     alpha *= np.clip((np.polyval(ends, share) - rows) * pixels + 0.5, 0.0, 1.0) * drawn.covered
     source = _sources(strip, drawn, share, _INSET)
+    # What fades into the torso is cloth of the garment: beside a wide neckline there is none.
+    alpha *= np.where(rows < 0, cloth.coverage(wearing.garment.alpha, source), np.float32(1))
     layer = SleeveLayer(
         rgb=cloth.colours(source),
         alpha=alpha.astype(np.float32),
