@@ -62,10 +62,11 @@ def runs_of(row: Bool) -> list[tuple[float, float]]:
 
 
 def trace(mask: Bool) -> Outline:
-    """Outline of the largest part of a mask."""
+    """Outline of the largest part of a mask that is not empty; threads count where there is nothing else."""
     ys = np.flatnonzero(mask.any(axis=1))
     radius = SMOOTHING * float(ys[-1] - ys[0] + 1)
-    solid = main_pieces(morph(morph(mask, cv2.MORPH_CLOSE, radius), cv2.MORPH_OPEN, radius), 0.5)
+    smooth = morph(morph(mask, cv2.MORPH_CLOSE, radius), cv2.MORPH_OPEN, radius)
+    solid = main_pieces(smooth if smooth.any() else mask, 0.5)
     solid = _open_loops(solid)
     contour = contour_of(solid)
     if cv2.contourArea(contour, oriented=True) < 0:

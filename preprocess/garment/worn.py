@@ -82,14 +82,11 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
     garment, too much of it is hidden, it is worn open, or nothing of it is seen on the shoulders.
     """
     stance = Stance.of(person)
-    notices: list[Notice | None] = [standing_frontal(person, stance)]
+    turned = standing_frontal(person, stance)
     resolved, doubt = worn_category(person, stance, category)
-    notices.append(doubt)
     if resolved not in PARTS:
         raise InputError("option-unsupported", f"a garment of category {resolved!r} cannot be taken off")
-    own = _own(person, stance.unit, resolved)
-    if resolved == "dress":
-        own = without_shins(own, stance)
+    own = _own(person, stance, resolved)
     hem, cut = _hem(stance, own, resolved)
     tucked = resolved == "upper" and tucked_in(own, person.parsing.weight("lower"), stance, hem)
     before, arms = (np.minimum(person.parsing.weight(*names), 1.0) for names in (IN_FRONT, BARE))
@@ -99,22 +96,15 @@ def take_off(person: Person, *, category: Category = "auto", description: str = 
     if top is not None:
         held_by_shoulders(person, stance, top)
         closed(person, stance, own)
-        seen_hem = hem_curve(own, top.landmarks, hem, stance.unit) if resolved == "upper" else None
-        shape = shape_of(
-            top.landmarks, None if tucked else seen_hem, (own.shape[0], own.shape[1]), stance.unit
-        )
-        if seen_hem is not None:
-            end_of_seen = seen_hem[None] - (BAND_SHADOW * stance.unit if tucked else 0.0)
-            below = shape.torso & (np.arange(own.shape[0])[:, None] >= end_of_seen)
-            own = np.minimum(own, np.where(below, np.float32(0), shape.most))
-        notices.append(TUCKED if tucked else None)
+        own, shape = _shaped(own, top, stance, hem if resolved == "upper" else None, tucked=tucked)
+        _require(own > 0.5, resolved)
     hidden = _hidden(own, before + arms, shape, hem if resolved != "upper" else None)
     told_rows = int(hem) if tucked else own.shape[0]
     shaded = shape.beside if shape is not None else np.zeros_like(hidden)
     cloth = _filled(person, stance, own, hidden, shaded, told_rows)
-    if cloth.hidden > SHOWN_HIDDEN:
-        notices.append(PARTLY_HIDDEN)
-    told = tuple(notice for notice in (*notices, cut) if notice is not None)
+    partly = PARTLY_HIDDEN if cloth.hidden > SHOWN_HIDDEN else None
+    notices = (turned, doubt, TUCKED if tucked else None, partly, cut)
+    told = tuple(notice for notice in notices if notice is not None)
     seen = 0.9 * (1 - cloth.hidden) * float(np.prod([TOLD.get(notice.name, 0.85) for notice in told]))
     return Garment(
         photo=person.photo, frame=person.frame, image=cloth.image, alpha=cloth.alpha, category=resolved,
@@ -130,20 +120,41 @@ def _lowest(weight: Alpha) -> int:
     return int(rows[-1]) if len(rows) else 0
 
 
-def _own(person: Person, unit: float, category: Category) -> Alpha:
+def _own(person: Person, stance: Stance, category: Category) -> Alpha:
     """Matte of what shows of the garment; raises ``no-garment``."""
     own = person.parsing.weight(*PARTS[category]) * person.matte.alpha
     solid = main_pieces(own > 0.5, 0.15) if (own > 0.5).any() else own > 0.5
-    if solid.mean() < LEAST:
+    _require(solid, category)
+    # what is as thin as a thread beside a leg or an arm is a shadow, not cloth
+    solid = main_pieces(without_threads(solid, THREAD * stance.unit), 0.15)
+    own = np.where(_grown(solid, 3), own, np.float32(0)).astype(np.float32)
+    own = cloth_only(person, own, stance.unit, OTHER_CLOTHES[category])
+    _require(own > 0.5, category)
+    return without_shins(own, stance) if category == "dress" else own
+
+
+def _require(cloth: Bool, category: Category) -> None:
+    """Refuse (``no-garment``) what leaves too little to go by."""
+    if cloth.mean() < LEAST:
         raise InputError(
             "no-garment",
             f"nothing of category {category} can be seen on the person in the photo; send another photo "
             "of the garment, or say its category",
         )
-    # what is as thin as a thread beside a leg or an arm is a shadow, not cloth
-    solid = main_pieces(without_threads(solid, THREAD * unit), 0.15)
-    own = np.where(_grown(solid, 3), own, np.float32(0)).astype(np.float32)
-    return cloth_only(person, own, unit, OTHER_CLOTHES[category])
+
+
+def _shaped(
+    own: Alpha, top: WornTop, stance: Stance, hem: float | None, *, tucked: bool
+) -> tuple[Alpha, Shape]:
+    """The cloth as far as it is seen within its clean shape, and that; a dress has no ``hem`` there."""
+    marks, size = top.landmarks, (own.shape[0], own.shape[1])
+    if hem is None:
+        return own, shape_of(marks, None, size, stance.unit)
+    seen = hem_curve(own, marks, hem, stance.unit)
+    shape = shape_of(marks, None if tucked else seen, size, stance.unit)
+    end = seen[None] - (BAND_SHADOW * stance.unit if tucked else 0.0)
+    below = shape.torso & (np.arange(size[0])[:, None] >= end)
+    return np.minimum(own, np.where(below, np.float32(0), shape.most)), shape
 
 
 def _hidden(own: Alpha, before: Alpha, shape: Shape | None, start: float | None) -> Bool:
@@ -213,12 +224,14 @@ def _dress_waist(alpha: Alpha, stance: Stance) -> float:
 
 
 def _lower(cloth: _Cloth, top: WornTop | None, waist: float) -> LowerLandmarks:
-    """What hangs from the waist: legs and skirts stand as they lie, so their outline tells all."""
+    """What hangs from the waist: legs and skirts stand as they lie, so their outline tells all. Raises
+    ``no-garment`` for a dress that ends there."""
     solid = cloth.alpha > 0.5
     if top is None:
         return measure_lower(trace(solid), cloth.alpha, cloth.image)
     solid = solid.copy()
     solid[: int(waist)] = False
+    _require(solid, "dress")
     outline = trace(main_pieces(solid, 0.5))
     return measure_lower(outline, cloth.alpha, cloth.image, waist=top.landmarks.hem)
 

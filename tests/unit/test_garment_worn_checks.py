@@ -125,3 +125,33 @@ def test_shins_at_the_hem_are_no_legs_of_a_dress(people: People) -> None:
     assert not legged(dress, stance)
     assert without_shins(dress, stance)[knees + 34 :].max() == 0
     assert np.array_equal(without_shins(trousers, stance), trousers)
+
+
+def test_a_dress_without_anything_below_the_waist_is_refused(people: People) -> None:
+    person = people("p4_man__base")
+    rows, _ = grid(person)
+    below = (rows > Stance.of(person).row(0.5)) & person.parsing.region("upper", "lower")
+
+    with pytest.raises(InputError, match="dress") as refused:
+        take_off(relabelled(person, below, "legs"), category="dress")
+    assert refused.value.slug == "no-garment"
+
+
+def test_threads_of_cloth_are_no_garment(people: People) -> None:
+    """A net of them: enough cloth, but none as wide as a strap."""
+    person = people("p4_man__base")
+    rows, columns = np.indices(person.matte.alpha.shape)
+    between = (columns % 24 > 2) & (rows % 24 > 2) & person.parsing.region("lower")
+
+    with pytest.raises(InputError, match="lower") as refused:
+        take_off(relabelled(person, between, "legs"), category="lower")
+    assert refused.value.slug == "no-garment"
+
+
+def test_a_thread_below_the_hips_is_a_garment_without_legs(people: People) -> None:
+    """A crop may leave a column of pixels of trousers, thinner than what an outline smooths away."""
+    person = people("p4_man__base")
+    stance = Stance.of(person)
+    thread = np.zeros(person.matte.alpha.shape, np.float32)
+    thread[int(stance.row(1.1)) :, 300] = 1
+    assert not legged(thread, stance)
