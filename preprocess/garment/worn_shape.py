@@ -42,10 +42,9 @@ class Shape:
 
 def shape_of(marks: GarmentLandmarks, hem: Rows | None, shape: tuple[int, int], unit: float) -> Shape:
     """Shape of a measured top that ends at ``hem`` ``(W,)``; a dress's bodice ends straight at its waist."""
-    height, width = shape
     if hem is None:
-        hem = np.full(width, (marks.hem.left[1] + marks.hem.right[1]) / 2)
-    y = np.arange(height)[:, None] + 0.5
+        hem = np.full(shape[1], (marks.hem.left[1] + marks.hem.right[1]) / 2)
+    y = np.arange(shape[0])[:, None] + 0.5
     above_hem = np.clip(hem[None] - y + 0.5, 0.0, 1.0).astype(np.float32)
     bottom = float(hem.max()) + 4
     left, right = (np.append(marks.sides[:, k], marks.sides[-1, k]) for k in (1, 2))

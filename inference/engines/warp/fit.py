@@ -131,24 +131,15 @@ def fit_garment(
     fall = Fall(neck_y=neck_y, hem_y=hem_y, scale=along, top=top, hem=hem, body=body, flat=flat)
     heights, levels, side_levels = _rows(marks, fall)
     cloth = cloth_half_widths(marks, heights) * scale
-    left, left_seen = _half_widths(silhouette, body, side_levels, cloth, -1.0)
-    right, right_seen = _half_widths(silhouette, body, side_levels, cloth, 1.0)
-    if tucked:
-        limits = [_gathered(person, body, side_levels, outward) for outward in (-1.0, 1.0)]
-        if not np.isfinite(limits).all():
-            limits = [np.min(limits, axis=0)] * 2  # what hides one end of the band shows the other
-        left, right = (
-            np.maximum(np.minimum(widths, limit), _LEAST_GATHERED * widths)
-            for widths, limit in zip((left, right), limits, strict=True)
-        )
-    armpits = on_spine(body, float(side_levels[0]))
+    halves, measured = _sides(person, body, silhouette, side_levels, cloth, tucked=tucked)
+    chest = on_spine(body, float(side_levels[0]))
     stand = _STAND[1] * body.shoulder_width if collared else 0.0
     return Fit(
         scale=scale,
         ease=ease,
         neck=_leaning(neck, body) if collared else neck,
         shoulder=shoulder,
-        armpit=Sides(left=armpits - body.across * left[0], right=armpits + body.across * right[0]),
+        armpit=Sides(left=chest - body.across * halves.left[0], right=chest + body.across * halves.right[0]),
         hem=hem,
         tucked=tucked,
         stand=stand,
@@ -156,8 +147,8 @@ def fit_garment(
         heights=heights,
         levels=levels,
         side_levels=side_levels,
-        half_widths=Sides(left=left, right=right),
-        measured=(left_seen + right_seen) / 2,
+        half_widths=halves,
+        measured=measured,
     )
 
 
@@ -169,6 +160,24 @@ def _rows(marks: GarmentLandmarks, fall: Fall) -> tuple[Array, Array, Array]:
     armpit_level = float(np.clip(levels[0], *_ARMPIT_LEVEL))
     settle = np.clip(1 - np.arange(_ROWS) / _ARMPIT_ROWS, 0.0, 1.0)
     return heights, levels, levels + (armpit_level - levels[0]) * settle
+
+
+def _sides(
+    person: Person, body: Body, silhouette: Silhouette, levels: Array, cloth: Array, *, tucked: bool
+) -> tuple[Sides[Array], float]:
+    """Half widths in pixels at ``levels`` of both sides, gathered into the waistband of a top that is tucked
+    in, and the share of them that was seen."""
+    sides = [_half_widths(silhouette, body, levels, cloth, outward) for outward in (-1.0, 1.0)]
+    halves = [widths for widths, _ in sides]
+    if tucked:
+        limits = [_gathered(person, body, levels, outward) for outward in (-1.0, 1.0)]
+        if not np.isfinite(limits).all():
+            limits = [np.min(limits, axis=0)] * 2  # what hides one end of the band shows the other
+        halves = [
+            np.maximum(np.minimum(widths, limit), _LEAST_GATHERED * widths)
+            for widths, limit in zip(halves, limits, strict=True)
+        ]
+    return Sides(left=halves[0], right=halves[1]), float(np.mean([seen for _, seen in sides]))
 
 
 def _half_widths(

@@ -52,12 +52,7 @@ def stands_up(garment: Garment) -> bool:
 
 
 def lay_fitted(
-    garment: Garment,
-    marks: GarmentLandmarks,
-    fit: Fit,
-    person: Person,
-    body: Body,
-    silhouette: Silhouette,
+    garment: Garment, marks: GarmentLandmarks, fit: Fit, person: Person, body: Body, silhouette: Silhouette
 ) -> WarpedGarment:
     """The garment on the person where ``fit`` puts its landmarks."""
     torso = torso_map(garment, marks, fit, body, silhouette)

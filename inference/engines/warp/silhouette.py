@@ -133,8 +133,7 @@ def arm_radii(
     """
     usual = np.interp(places, _ARM_PLACES, _ARM_RADIUS) * body.shoulder_width
     least, most = usual * _ARM_RANGE[0], usual * _ARM_RANGE[1]
-    here = np.zeros(1)
-    cloth = [ray_values(silhouette.clothed, centre, np.zeros(2), here)[0] for centre in centres]
+    cloth = [ray_values(silhouette.clothed, centre, np.zeros(2), np.zeros(1))[0] for centre in centres]
     clothed = np.array(cloth) > 0.5
     # The bone of a sloping shoulder may lie on the outline or outside of it: rays start inside, and where
     # they leave the body is believed however near to the bone that is.
