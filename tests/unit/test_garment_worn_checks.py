@@ -14,19 +14,10 @@ from preprocess.garment.worn import take_off
 from preprocess.garment.worn_layers import worn_open
 from preprocess.garment.worn_legs import legged, without_shins
 from preprocess.pose import LEFT_KNEE, RIGHT_KNEE
-from preprocess.types import BASIC_LABELS, Category, Person
+from preprocess.types import Category, Person
+from tests.relabel import relabelled
 
 People = Callable[[str], Person]
-
-
-def relabelled(person: Person, where: np.ndarray, label: str) -> Person:
-    """The person with pixels of another label."""
-    soft = person.parsing.soft.copy()
-    soft[where] = 0
-    soft[where, BASIC_LABELS.index(label)] = 1
-    return replace(
-        person, parsing=replace(person.parsing, soft=soft, labels=soft.argmax(-1).astype(np.uint8))
-    )
 
 
 def grid(person: Person) -> tuple[np.ndarray, np.ndarray]:
