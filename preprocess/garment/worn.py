@@ -199,7 +199,8 @@ def _hem(stance: Stance, alpha: Alpha, category: Category) -> tuple[float, Notic
     height = alpha.shape[0]
     last = _lowest(alpha)
     cut = CROPPED if last >= height - 2 else None
-    if category != "upper" and cut is not None:  # how much longer it is cannot be known
+    ended = cut is not None or stance.row(1.0) >= height
+    if category != "upper" and ended:  # how much longer it is cannot be known
         raise InputError(
             "body-not-visible", "the photo ends above the hem; send one that shows the whole garment"
         )

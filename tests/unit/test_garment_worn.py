@@ -113,6 +113,21 @@ def test_bottoms_that_the_frame_cuts_at_the_hips_are_refused(people: People) -> 
     assert refused.value.slug == "body-not-visible"
 
 
+def test_a_dress_that_the_frame_cuts_above_the_hips_is_refused(people: People) -> None:
+    """Also where something else than its cloth lies along the edge."""
+    person = people("p2_woman__base")
+    down = np.zeros_like(person.pose.points)
+    down[:, 1] = person.image.shape[0] - Stance.of(person).row(0.85)
+    pose = replace(person.pose, points=person.pose.points + down)
+    lowered = replace(person, pose=pose, waist_confidence=0.1)
+    edge = np.zeros(person.matte.alpha.shape, bool)
+    edge[-4:] = True
+
+    with pytest.raises(InputError, match="above the hem") as refused:
+        take_off(relabelled(lowered, edge, "hands"), category="dress")
+    assert refused.value.slug == "body-not-visible"
+
+
 def test_the_other_garment_of_the_photo_is_named(people: People) -> None:
     notices = take_off(people("p4_man__base")).notices
 
