@@ -42,7 +42,7 @@ OF_PERSON = (
         measure="waist_confidence",
         start=0.5,
         full=0.2,
-        factor=0.7,
+        factor=0.75,
     ),
     Doubt(
         name="face-hidden",
@@ -62,7 +62,7 @@ OF_GARMENT = (
         measure="cutout",
         start=0.75,
         full=0.5,
-        factor=0.5,
+        factor=0.65,
     ),
     Doubt(
         name="garment-shape-unclear",
@@ -143,7 +143,7 @@ OF_PICTURE = (
         measure="invented_skin",
         start=0.12,
         full=0.45,
-        factor=0.7,
+        factor=0.85,
     ),
     Doubt(
         name="old-garment-larger",
@@ -151,7 +151,7 @@ OF_PICTURE = (
         measure="uncovered",
         start=0.25,
         full=0.55,
-        factor=0.7,
+        factor=0.85,
     ),
     Doubt(
         name="gaps-closed",
@@ -167,7 +167,7 @@ OF_PICTURE = (
         measure="new_arms_over",
         start=0.04,
         full=0.09,
-        factor=0.5,
+        factor=0.6,
     ),
     Doubt(
         name="outline-trimmed",
@@ -191,7 +191,7 @@ OF_PICTURE = (
         measure="layers",
         start=34.0,
         full=46.0,
-        factor=0.55,
+        factor=0.7,
     ),
     Doubt(
         name="arms-over-torso",

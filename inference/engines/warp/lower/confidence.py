@@ -45,7 +45,7 @@ OF_PERSON = (
         measure="waist_confidence",
         start=0.5,
         full=0.2,
-        factor=0.6,
+        factor=0.75,
     ),
     Doubt(
         name="outline-assumed",
@@ -64,7 +64,7 @@ OF_GARMENT = (
         measure="cutout_confidence",
         start=0.6,
         full=0.2,
-        factor=0.6,
+        factor=0.65,
     ),
     Doubt(
         name="garment-shape-unclear",
@@ -99,7 +99,7 @@ OF_PICTURE = (
         measure="background_filled",
         start=0.3,
         full=1.2,
-        factor=0.8,
+        factor=0.85,
     ),
     Doubt(
         name="old-garment-patterned",
