@@ -29,6 +29,12 @@ _BUSY = (2.0, 4.0)
 """Levels of middle-sized detail nearby from which a background is no longer a wall, and surely is busy: photo
 walls have up to 1.9, curtains about 3, leaves, beams and letters 6 to 10."""
 
+_FINE_AND_COARSE = (1.5, 8.0)
+"""Pixels (sigma) between which detail is neither grain nor a gradient."""
+
+_FAINT = 0.1
+"""Share of copied pieces below which they are not worth looking for."""
+
 _NEARBY = 0.2
 """Shoulder widths that count as nearby."""
 
@@ -41,14 +47,21 @@ def background_plate(photo: FloatRgb, matte: Alpha, unit: float, needed: Bool) -
     are continued with pieces of themselves where they are ``needed``."""
     plate = wall_plate(photo, matte, unit)
     known = _known(matte, unit)
-    busy = smoothstep(weighted_blur(_detail(photo), known.astype(np.float32), _NEARBY * unit), *_BUSY)
+    busy = smoothstep(_busyness(photo, known, unit), *_BUSY)
     hole = needed & ~known & (busy > 0.0)
-    if not hole.any():
+    if not (hole & (busy > _FAINT)).any():  # a wall all over: copied pieces would not be seen
         return plate
     pieces = continued(photo, known, hole, unit)
     depth = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)
     near = smoothstep(-np.asarray(depth, np.float32), -_DEEP * unit, -0.5 * _DEEP * unit)
     return mix(plate, pieces.rgb, busy * near * pieces.filled * ~known)
+
+
+def _busyness(photo: FloatRgb, known: Bool, unit: float) -> Float:
+    """Levels of detail of the surroundings nearby; the person's own edge is none of it."""
+    weight, light = known.astype(np.float32), luma(photo)
+    fine, coarse = (weighted_blur(light, weight, sigma) for sigma in _FINE_AND_COARSE)
+    return weighted_blur(np.abs(fine - coarse), weight, _NEARBY * unit)
 
 
 def wall_plate(photo: FloatRgb, matte: Alpha, unit: float) -> FloatRgb:
@@ -65,7 +78,8 @@ def detail(photo: FloatRgb, region: Bool) -> float:
 
 def _detail(photo: FloatRgb) -> Float:
     light = luma(photo)
-    return np.asarray(np.abs(blur(light, 1.5) - blur(light, 8.0)), np.float32)
+    fine, coarse = (blur(light, sigma) for sigma in _FINE_AND_COARSE)
+    return np.asarray(np.abs(fine - coarse), np.float32)
 
 
 def _known(matte: Alpha, unit: float) -> Bool:
