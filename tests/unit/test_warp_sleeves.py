@@ -114,3 +114,25 @@ def test_a_sleeve_that_measures_shorter_ends_where_the_other_one_does(
     laid = lay(replace(garment, landmarks=marks), person, measure(person))
     assert laid.sleeves is not None
     assert abs(laid.sleeves.left.reach - laid.sleeves.right.reach) < 0.06
+
+
+def test_a_sleeve_does_not_fade_into_a_torso_that_is_cut_away_there(
+    people: People, garments: Garments
+) -> None:
+    person, garment = people("p2_woman__base"), garments("tshirt_mustard")
+    marks = garment.landmarks
+    assert marks is not None
+    neck, tip = np.array(marks.neck.left), np.array(marks.shoulder.left)
+    # Clear of the points of the seam that are pinned: the map of the torso hardly moves.
+    left, right = (int(x) for x in (tip[0], tip[0] + 0.15 * (neck - tip)[0]))
+    cut = garment.alpha.copy()
+    cut[: int(tip[1] + 0.4 * (marks.armpit.left[1] - tip[1])), left:right] = 0
+    body = measure(person)
+    whole, open_ = (
+        lay(replace(garment, alpha=alpha), person, body).sleeves for alpha in (garment.alpha, cut)
+    )
+    assert whole is not None
+    assert open_ is not None
+    lost = whole.left.alpha - open_.left.alpha
+    assert lost.max() > 0.5
+    assert open_.right.alpha.sum() == pytest.approx(whole.right.alpha.sum(), rel=0.01)
