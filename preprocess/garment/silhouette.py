@@ -85,6 +85,15 @@ def main_pieces(mask: Bool, share: float = MIN_PIECE) -> Bool:
     return np.asarray((areas >= share * areas.max())[labels] & mask, bool)
 
 
+def touching(parts: Bool, other: Bool) -> Bool:
+    """The connected pieces of ``parts`` that overlap ``other``."""
+    _, labels = cv2.connectedComponents(parts.astype(np.uint8))
+    reached = np.zeros(int(labels.max()) + 1, bool)
+    reached[labels[other]] = True
+    reached[0] = False
+    return np.asarray(reached[labels], bool)
+
+
 def contour_of(mask: Bool) -> Float:
     """Outer contour of the largest part as ``(N, 2)`` pixel centres."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.garment.silhouette import disc, main_pieces, morph
+from preprocess.garment.silhouette import disc, main_pieces, morph, touching
 from preprocess.parsing.colour import palette, quantise, to_lab
 from preprocess.types import Alpha, Person
 
@@ -60,7 +60,9 @@ def cloth_only(person: Person, own: Alpha, unit: float, others: tuple[str, ...])
         slits = names == ("background",)
         theirs = (rival > LIKELY) & (rival > CLEARLY * cloth) & solid
         theirs &= depth <= (GAP if slits else DEEP) * unit
-        foreign |= _touching(morph(theirs, cv2.MORPH_OPEN, 1.0), ~solid if slits else region)
+        beyond = cv2.dilate((~solid if slits else region).astype(np.uint8), disc(2)) > 0
+        # skin goes on in skin, a tape does not
+        foreign |= touching(morph(theirs, cv2.MORPH_OPEN, 1.0), beyond)
     kept = solid & ~foreign
     kept = main_pieces(without_threads(kept, THREAD * unit), 0.15) & kept
     soft = cv2.dilate(kept.astype(np.uint8), disc(2)) > 0
@@ -72,16 +74,6 @@ def without_threads(cloth: Bool, half_width: float) -> Bool:
     """Cloth without what is thinner than twice ``half_width``, in pixels; gaps as thin, such as a tape that
     was not taken for cloth, make no thread of what is beside them."""
     return morph(morph(cloth, cv2.MORPH_CLOSE, half_width), cv2.MORPH_OPEN, half_width)
-
-
-def _touching(parts: Bool, outside: Bool) -> Bool:
-    """The connected pieces of ``parts`` that reach ``outside``: skin goes on in skin, a tape does not."""
-    _, labels = cv2.connectedComponents(parts.astype(np.uint8))
-    near = cv2.dilate(outside.astype(np.uint8), disc(2)) > 0
-    reached = np.zeros(int(labels.max()) + 1, bool)
-    reached[labels[near]] = True
-    reached[0] = False
-    return np.asarray(reached[labels], bool)
 
 
 def _depth(mask: Bool) -> Alpha:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.garment.backdrop import to_lab
+from preprocess.garment.silhouette import touching
 from preprocess.parsing.filters import spread
 from preprocess.types import Alpha, Rgb
 
@@ -64,7 +65,7 @@ def _filled(image: Rgb, cloth: Alpha, missing: Bool, shaded: Bool, axis: Float, 
     hole = _grown(missing, EDGE * unit)
     if coarse is not None:
         printed = _coarse(whole, seen, unit)[1]
-        hole |= shaded & ~_grown(_touching(printed, coarse & ~shaded), WEAVE * unit)
+        hole |= shaded & ~_grown(touching(printed, coarse & ~shaded), WEAVE * unit)
     known = (~rim & ~hole).astype(np.float32)
     calm = known if coarse is None else np.where(coarse, np.float32(0), known)
     base = spread(whole, calm, 0.03 * unit)
@@ -109,14 +110,6 @@ def _coarse(image: Float, seen: Bool, unit: float) -> tuple[Float, Bool]:
     detail = image - _low(image, np.maximum(seen, np.float32(1e-3)), sigma)
     size = 2 * max(1, round(sigma)) + 1
     return detail, (cv2.blur(np.abs(detail).max(axis=2), (size, size)) > MOST_DETAIL) & seen
-
-
-def _touching(parts: Bool, other: Bool) -> Bool:
-    """The connected pieces of ``parts`` that overlap ``other``."""
-    count, pieces = cv2.connectedComponents(parts.astype(np.uint8))
-    kept = np.zeros(count, bool)
-    kept[pieces[other & parts]] = True
-    return np.asarray(kept[pieces], bool)
 
 
 def _reflected(detail: Float, known: Alpha) -> Float:

@@ -45,16 +45,20 @@ _DEEP = 0.5
 def background_plate(photo: FloatRgb, matte: Alpha, unit: float, needed: Bool) -> FloatRgb:
     """``float32 (h, w, 3)``: the photo without the person. Walls go on smoothly everywhere, busy surroundings
     are continued with pieces of themselves where they are ``needed``."""
-    plate = wall_plate(photo, matte, unit)
+    return with_surroundings(wall_plate(photo, matte, unit), photo, matte, unit, needed)
+
+
+def with_surroundings(wall: FloatRgb, photo: FloatRgb, matte: Alpha, unit: float, needed: Bool) -> FloatRgb:
+    """The :func:`wall_plate` of the same photo and matte with pieces of busy surroundings in it."""
     known = _known(matte, unit)
     busy = smoothstep(_busyness(photo, known, unit), *_BUSY)
     hole = needed & ~known & (busy > 0.0)
     if not (hole & (busy > _FAINT)).any():  # a wall all over: copied pieces would not be seen
-        return plate
+        return wall
     pieces = continued(photo, known, hole, unit)
     depth = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)
     near = smoothstep(-np.asarray(depth, np.float32), -_DEEP * unit, -0.5 * _DEEP * unit)
-    return mix(plate, pieces.rgb, busy * near * pieces.filled * ~known)
+    return mix(wall, pieces.rgb, busy * near * pieces.filled * ~known)
 
 
 def _busyness(photo: FloatRgb, known: Bool, unit: float) -> Float:

@@ -186,21 +186,21 @@ def _neck_base(person: Person, axes: _Axes) -> Sides[Vec]:
         half = float(np.clip(usual if side is None else (side + usual) / 2, _NECK_HALF[0], _NECK_HALF[2]))
         height = float(np.interp(half, _COLUMNS[::-1], heights[::-1]))
         height = _NECK_HEIGHT[1] if np.isnan(height) else height
-        slope = _slope_at(heights, half)
-        most = highest if slope is None else slope + _ABOVE_SLOPE
+        slope = _slope_at(heights, np.array(half))
+        most = highest if slope is None else float(slope) + _ABOVE_SLOPE
         points.append(axes.at(outward * half, float(np.clip(height, _NECK_HEIGHT[0], most))))
     return Sides(left=points[0], right=points[1])
 
 
-def _slope_at(heights: NDArray[np.float64], half: float) -> float | None:
-    """Height of the straight shoulder slope, drawn on to ``half`` shoulder widths off the spine; None where
-    too little of it is seen. The chin is an estimate, the slope is what a collar lies on."""
+def _slope_at(heights: NDArray[np.float64], off_spine: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Heights of the straight shoulder slope, drawn on to places ``off_spine``, all in shoulder widths; None
+    where too little of it is seen. The chin is an estimate, the slope is what a collar lies on."""
     outer = (_COLUMNS >= _SLOPE_FROM) & np.isfinite(heights)
     seen = outer & (heights < (np.median(heights[outer]) if outer.any() else 0.0) + _HEAD)
     if seen.sum() < _SLOPE_SEEN * (_COLUMNS >= _SLOPE_FROM).sum():
         return None
     rise, start = np.polyfit(_COLUMNS[seen], heights[seen], 1)
-    return float(min(start + rise * half, _NECK_HEIGHT[2]))
+    return np.asarray(np.minimum(start + rise * off_spine, _NECK_HEIGHT[2]), np.float64)
 
 
 def _outline_heights(bare: Alpha, hair: Alpha, axes: _Axes, outward: float) -> NDArray[np.float64]:
@@ -221,9 +221,8 @@ def _neck_side(heights: NDArray[np.float64], on_neck: float) -> float | None:
     outside of where the outline has come up to ``on_neck``, and above where the slope would be. An outline
     that is seen all the way and never does so has a neck that leans over the spine.
     """
-    slopes = [_slope_at(heights, float(column)) for column in _COLUMNS]
-    least = [on_neck if slope is None else max(on_neck, slope + _OFF_SLOPE) for slope in slopes]
-    up = np.flatnonzero(heights >= np.array(least))
+    slope = _slope_at(heights, _COLUMNS)
+    up = np.flatnonzero(heights >= (on_neck if slope is None else np.maximum(on_neck, slope + _OFF_SLOPE)))
     if len(up) == 0:
         return None if np.isnan(heights).any() else float(_COLUMNS[-1]) + _FLARE
     if np.isnan(heights[: up[0]]).any() or _COLUMNS[up[0]] > _NECK_HALF[2]:

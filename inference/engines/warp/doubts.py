@@ -83,6 +83,7 @@ def cut_off(person: Person) -> float:
         for pair in ([LEFT_SHOULDER, RIGHT_SHOULDER], [LEFT_HIP, RIGHT_HIP])
     )
     edges = person.frame.from_photo(np.array([[0, 0], [photo.width, photo.height]], np.float32))[:, 0]
+    # one pixel inside the photo: the outermost ones are mixed with what the frame puts around it
     inner = np.clip(np.rint(edges).astype(int) + (1, -2), 0, person.frame.width - 1)
     cut = person.matte.alpha[max(0, int(top)) : max(0, int(bottom)), inner] > 0.5
     return float(cut.sum(axis=0).max() / max(bottom - top, 1.0))

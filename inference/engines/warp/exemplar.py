@@ -37,6 +37,12 @@ _KNOWN, _FILLS = 0.98, 0.75
 _NEAR, _FAR = 0.06, 0.2
 """Shoulder widths over which the border's fit counts for a pixel; and where no border is so near."""
 
+_FAR_COUNTS = 0.02
+"""Weight of the farther border: it decides only where there is no near one."""
+
+_MOST_MISS = 3 * 60.0**2
+"""Squared difference of two colours from which they are simply different: 60 levels in each channel."""
+
 _SEAM = 1.2
 """Pixels over which pieces run into each other."""
 
@@ -125,9 +131,10 @@ def _fitting(image: FloatRgb, known: Bool, shifts: Offsets, unit: float) -> NDAr
     for cost, (dx, dy) in zip(costs, shifts, strict=True):
         other, valid = _shifted(image, dx, dy), _shifted(known.astype(np.float32), dx, dy) > 0.5
         both = (known & valid).astype(np.float32)
-        miss = np.minimum(np.square(image - other).sum(axis=2), 3 * 60.0**2) * both
+        miss = np.minimum(np.square(image - other).sum(axis=2), _MOST_MISS) * both
         near, far = (blur(both, s * unit) for s in (_NEAR, _FAR))
-        mean = (blur(miss, _NEAR * unit) + 0.02 * blur(miss, _FAR * unit)) / (near + 0.02 * far + 1e-5)
+        total = blur(miss, _NEAR * unit) + _FAR_COUNTS * blur(miss, _FAR * unit)
+        mean = total / (near + _FAR_COUNTS * far + 1e-5)
         cost[valid] = mean[valid]
     return np.where(np.isfinite(costs.min(axis=0)), costs.argmin(axis=0), -1)
 

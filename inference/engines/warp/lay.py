@@ -16,6 +16,7 @@ from inference.engines.warp.neckline import lay_neckline, neck_opening
 from inference.engines.warp.prints import print_stretch
 from inference.engines.warp.resample import bleed, cloth_for, opacity_at
 from inference.engines.warp.silhouette import SIDES, Silhouette, on_spine
+from inference.engines.warp.sleeve_plan import plan_sleeves
 from inference.engines.warp.sleeves import lay_sleeve
 from inference.engines.warp.torso import stretch_of, torso_map
 from inference.engines.warp.types import Body, SleeveLayer, WarpedGarment
@@ -134,9 +135,10 @@ def _sleeves(wearing: Wearing, frame: tuple[int, ...]) -> Sides[SleeveLayer] | N
         return None
     garment = wearing.garment
     cloth = cloth_for(bleed(garment.image, garment.alpha), wearing.fit.scale)
+    plans = plan_sleeves(wearing, sleeves)
     layers: dict[str, SleeveLayer] = {}
     for side, _ in SIDES:
-        layer, box = lay_sleeve(wearing, sleeves, side, cloth)
+        layer, box = lay_sleeve(wearing, sleeves[side], side, plans[side], cloth)
         layers[side] = SleeveLayer(
             rgb=_placed(layer.rgb, box, frame),
             alpha=_placed(layer.alpha, box, frame),

@@ -25,7 +25,6 @@ _FEWEST = 40
 _LIMIT = 0.08
 """Largest relative deviation; more is no texture of skin."""
 
-
 _UNKNOWN_LIGHT = 128.0
 """Brightness of skin where none is seen, 0..255."""
 

@@ -86,15 +86,40 @@ class SleevePlan:
     """How much of the arm is covered: 0 = shoulder, about .5 = elbow, 1 = wrist."""
 
 
-def plan_sleeve(wearing: Wearing, sleeves: Sides[Sleeve], side: SideName) -> SleevePlan:
-    """Lay the edges of one of the sleeves along the arm on its side."""
-    sleeve = sleeves[side]
-    body, fit = wearing.body, wearing.fit
-    unit = body.shoulder_width
-    bone = bone_of(body.arms[side], body, side)
-    start_outer, start_inner = _armhole(wearing, sleeve, side, bone)
-    cuff = _cuff_distance(wearing, sleeves, bone)
-    slant = float(np.clip(_cuff_slant(sleeve) * fit.scale, -_MOST_SLANT * unit, _MOST_SLANT * unit))
+@dataclass(frozen=True, kw_only=True)
+class _Armhole:
+    """Where a sleeve begins on its arm."""
+
+    bone: Bone
+    outer: Array
+    """Shoulder tip in arm coordinates."""
+    inner: Array
+    """Armpit."""
+
+
+def plan_sleeves(wearing: Wearing, sleeves: Sides[Sleeve]) -> Sides[SleevePlan]:
+    """Lay the edges of both sleeves along the arms; they end alike.
+
+    Both sleeves of a garment are cut alike: where they measure differently, one lies folded, or the arms
+    were found at different lengths, and a sleeve to the elbow beside one to the wrist is never right.
+    """
+    holes = Sides(
+        left=_armhole(wearing, sleeves.left, "left"), right=_armhole(wearing, sleeves.right, "right")
+    )
+    covered = [_covered(wearing, sleeves[side], holes[side]) for side, _ in SIDES]
+    share = sum(covered) / len(covered)
+    return Sides(
+        left=_planned(wearing, sleeves.left, holes.left, share),
+        right=_planned(wearing, sleeves.right, holes.right, share),
+    )
+
+
+def _planned(wearing: Wearing, sleeve: Sleeve, hole: _Armhole, share: float) -> SleevePlan:
+    """One sleeve that covers ``share`` of its arm."""
+    bone, start_outer, start_inner = hole.bone, hole.outer, hole.inner
+    unit = wearing.body.shoulder_width
+    cuff = _cuff_distance(wearing, bone, share)
+    slant = float(np.clip(_cuff_slant(sleeve) * wearing.fit.scale, -_MOST_SLANT * unit, _MOST_SLANT * unit))
     cuff_inner = max(cuff + slant, start_inner[0] + _SHORTEST_INNER * unit)
     a_outer = np.linspace(start_outer[0], cuff, ROWS)
     a_inner = np.linspace(start_inner[0], cuff_inner, ROWS)
@@ -117,14 +142,14 @@ def even(line: NDArray[np.floating], count: int) -> Array:
     return np.stack([np.interp(places, distances, line[:, k]) for k in (0, 1)], axis=-1)
 
 
-def _armhole(wearing: Wearing, sleeve: Sleeve, side: SideName, bone: Bone) -> tuple[Array, Array]:
-    """Shoulder tip and armpit of the sleeve in arm coordinates."""
+def _armhole(wearing: Wearing, sleeve: Sleeve, side: SideName) -> _Armhole:
+    bone = bone_of(wearing.body.arms[side], wearing.body, side)
     corners = np.array([sleeve.outer[0], sleeve.inner[0]], dtype=np.float64)
     # Where the torso's map puts them, which is near the fitted landmarks but not exactly on them.
     fitted = np.array([wearing.fit.shoulder[side], wearing.fit.armpit[side]])
     corners = wearing.torso.invert(corners, fitted)
     outer, inner = (arm_coordinates(corner, wearing.body.arms[side], bone) for corner in corners)
-    return outer, inner
+    return _Armhole(bone=bone, outer=outer, inner=inner)
 
 
 def _turned(start: float, widths: Array, progress: Array) -> Array:
@@ -165,12 +190,11 @@ def _hanging(
     return widths[0], widths[1]
 
 
-def _cuff_distance(wearing: Wearing, sleeves: Sides[Sleeve], bone: Bone) -> float:
-    """Where the outer edge ends along the bone; projected lengths shrink where the arm points at the
-    camera."""
+def _cuff_distance(wearing: Wearing, bone: Bone, share: float) -> float:
+    """Where an outer edge that covers ``share`` of the arm ends along the bone; projected lengths shrink
+    where the arm points at the camera."""
     unit = wearing.body.shoulder_width
     upper, fore = _arm_lengths(bone, unit)
-    share = _covered(wearing, sleeves)
     if share > _LONG_FROM or (wearing.garment.sleeve_length == "long" and share > _THREE_QUARTER):
         return bone.wrist + _WRIST * unit
     length = share * (upper + fore)
@@ -185,20 +209,10 @@ def _arm_lengths(bone: Bone, unit: float) -> tuple[float, float]:
     return max(bone.elbow, _UPPER * unit), max(bone.wrist - bone.elbow, _FORE * unit)
 
 
-def _covered(wearing: Wearing, sleeves: Sides[Sleeve]) -> float:
-    """Share of the arm, shoulder to wrist, that a sleeve is long enough for: the same on both sides.
-
-    Both sleeves of a garment are cut alike: where they measure differently, one lies folded, or the arms
-    were found at different lengths, and a sleeve to the elbow beside one to the wrist is never right.
-    """
-    body = wearing.body
-    shares: list[float] = []
-    for side, _ in SIDES:
-        bone = bone_of(body.arms[side], body, side)
-        start, _ = _armhole(wearing, sleeves[side], side, bone)
-        length = _outer_length(wearing, sleeves[side]) + start[0]
-        shares.append(float(length) / sum(_arm_lengths(bone, body.shoulder_width)))
-    return sum(shares) / len(shares)
+def _covered(wearing: Wearing, sleeve: Sleeve, hole: _Armhole) -> float:
+    """Share of the arm, shoulder to wrist, that the sleeve is long enough for."""
+    length = _outer_length(wearing, sleeve) + hole.outer[0]
+    return float(length) / sum(_arm_lengths(hole.bone, wearing.body.shoulder_width))
 
 
 def _outer_length(wearing: Wearing, sleeve: Sleeve) -> float:

@@ -16,10 +16,10 @@ from inference.engines.warp.armhole import into_sleeve
 from inference.engines.warp.mesh import MeshMap, mesh_map
 from inference.engines.warp.resample import Cloth, opacity_at
 from inference.engines.warp.silhouette import SideName
-from inference.engines.warp.sleeve_plan import ROWS, SleevePlan, even, plan_sleeve
+from inference.engines.warp.sleeve_plan import ROWS, SleevePlan, even
 from inference.engines.warp.types import SleeveLayer
 from inference.engines.warp.wearing import Box, Wearing
-from preprocess.types import Alpha, Sides, Sleeve
+from preprocess.types import Alpha, Sleeve
 
 Array = NDArray[np.float64]
 
@@ -46,14 +46,13 @@ _SETTLE = 0.35
 
 
 def lay_sleeve(
-    wearing: Wearing, sleeves: Sides[Sleeve], side: SideName, cloth: Cloth
+    wearing: Wearing, sleeve: Sleeve, side: SideName, plan: SleevePlan, cloth: Cloth
 ) -> tuple[SleeveLayer, Box]:
-    """Draw one of the sleeves in the part of ``wearing.box`` that it covers, which comes with it.
+    """Draw one sleeve in the part of ``wearing.box`` that it covers, which comes with it.
 
     ``cloth`` is the garment's, bled past its edge.
     """
-    plan = plan_sleeve(wearing, sleeves, side)
-    strip = _strip(wearing, sleeves[side], side, plan)
+    strip = _strip(wearing, sleeve, side, plan)
     box = _covered(strip.target, wearing.box)
     drawn = mesh_map(strip.source, strip.target, *box)
     share = drawn.grid[..., 1] / (_COLUMNS - 1) * (1 + 2 * _MARGIN) - _MARGIN  # 0 outer edge, 1 inner edge

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.engines.base import FloatRgb
-from inference.engines.warp.background import background_plate, wall_plate
+from inference.engines.warp.background import wall_plate, with_surroundings
 from inference.engines.warp.bottoms import bottoms_plate
 from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix
 from inference.engines.warp.limbs import Limb
@@ -114,10 +114,14 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     """Take the old garment off: background, skin, lower clothes, in this order."""
     removed = old_garment(scene, limbs, front)
     under = under_layers(scene, limbs, front, removed, chest)
-    lost, fringe = ghosts(scene, wall_plate(scene.photo, scene.matte, scene.unit))
+    wall, matte = wall_plate(scene.photo, scene.matte, scene.unit), scene.matte
+    lost, fringe = ghosts(scene, wall)
+    if fringe.any():
+        matte = np.maximum(matte, fringe)
+        wall = wall_plate(scene.photo, matte, scene.unit)
     removed = np.maximum(removed, lost)
     uncovered = (removed > 0.0) & (garment_cover(scene.garment) < 1.0)
-    background = background_plate(scene.photo, np.maximum(scene.matte, fringe), scene.unit, uncovered)
+    background = with_surroundings(wall, scene.photo, matte, scene.unit, uncovered)
     skin = skin_plate(scene, limbs, under.skin * removed)
     plate = mix(background, skin, under.skin)
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
