@@ -17,6 +17,8 @@ from preprocess.garment.backdrop import Backdrop, Bool, Float, dot, magnitude, t
 from preprocess.garment.cutout import Cutout
 from preprocess.types import Alpha, GarmentLandmarks, Rgb, Sleeve
 
+CLOTH = 0.98
+"""Matte from which a pixel is surely cloth."""
 HOLE_LIKE = (1.0, 2.0)
 """A hole lies within this many Lab units and this many times the background's noise of the background."""
 HOLE = (4, 0.0002)
@@ -36,7 +38,9 @@ CONTRAST = 25.0
 LEAST_AREA = 0.02
 """Smallest lace, as a share of the garment."""
 THREAD = 0.6
-"""Percentile of the distance from the background, 0..1, at which lace is thread alone."""
+"""Quantile, 0..1, of lace's distances from the background at which it is thread alone."""
+SAMPLED_HOLES = 400
+"""Holes whose nearest neighbours are looked up, at most: their spread is known well enough by then."""
 SHEER = (0.25, 0.85)
 """Share of the way from background to torso between which a sleeve's colour may be a mixture."""
 OFF_LINE = 10.0
@@ -47,6 +51,18 @@ DOUBLE = 0.08
 """How exactly the cuff must be as dense as double cloth; other ribs are that only by chance."""
 ALIKE = 0.1
 """How far the densities of both sleeves may differ."""
+SLEEVE, TORSO = 0.9, 0.1
+"""Weight of a sleeve's region from which a pixel is sleeve, and below which it is torso."""
+LEAST_SLEEVE = 500
+"""Pixels of a sleeve above its cuff: fewer say nothing about its density."""
+CUFF_STITCHES = 2
+"""Pixels at the very end of a sleeve that are left out: stitches and the matte's edge."""
+LEAST_ROW = 10
+"""Pixels in a row across the cuff: shorter rows are its corners."""
+OPAQUE = 0.99
+"""Opacity from which the photo's colour is the cloth's own."""
+LEAST_SHOWN = 0.3
+"""Share of cloth in a pixel's colour below which what it tells of the cloth is mostly noise."""
 
 
 def opacity_of(image: Rgb, alpha: Alpha, marks: GarmentLandmarks | None, backdrop: Backdrop) -> Alpha | None:
@@ -58,8 +74,8 @@ def opacity_of(image: Rgb, alpha: Alpha, marks: GarmentLandmarks | None, backdro
     height, width = alpha.shape
     lab = to_lab(image)
     away = lab - cv2.resize(backdrop.surface, (width, height))
-    holes = lace(away, alpha > 0.98, backdrop.noise)
-    sleeves = None if marks is None else sheer_sleeves(away, alpha > 0.98, marks)
+    holes = lace(away, alpha > CLOTH, backdrop.noise)
+    sleeves = None if marks is None else sheer_sleeves(away, alpha > CLOTH, marks)
     if holes is None or sleeves is None:
         return holes if sleeves is None else sleeves
     return np.minimum(holes, sleeves)
@@ -69,7 +85,7 @@ def solid_lace(image: Rgb, cutout: Cutout) -> Alpha:
     """The garment's matte, with the holes of lace filled that the cut-out took for gaps."""
     alpha = cutout.alpha
     most = round(HOLE[1] * max(alpha.shape) ** 2)
-    gaps = (alpha < 0.98).astype(np.uint8)
+    gaps = (alpha < CLOTH).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(gaps, connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] <= most
     small[0] = False
@@ -78,7 +94,7 @@ def solid_lace(image: Rgb, cutout: Cutout) -> Alpha:
     filled = np.where(small[labels], np.float32(1), alpha)
     height, width = alpha.shape
     away = to_lab(image) - cv2.resize(cutout.backdrop.surface, (width, height))
-    return alpha if lace(away, filled > 0.98, cutout.backdrop.noise) is None else filled
+    return alpha if lace(away, filled > CLOTH, cutout.backdrop.noise) is None else filled
 
 
 def without_ground(image: Rgb, opacity: Alpha, backdrop: Backdrop) -> Rgb:
@@ -86,14 +102,14 @@ def without_ground(image: Rgb, opacity: Alpha, backdrop: Backdrop) -> Rgb:
     height, width = opacity.shape
     ground = cv2.cvtColor(cv2.resize(backdrop.surface, (width, height)), cv2.COLOR_LAB2RGB) * 255.0
     shown = 1.0 - (1.0 - opacity) ** 2  # both layers of a flat garment
-    thin = opacity < 0.99
+    thin = opacity < OPAQUE
     weight = (shown * thin)[..., None]
-    own = ground + (image - ground) / np.maximum(shown, 0.3)[..., None]
+    own = ground + (image - ground) / np.maximum(shown, LEAST_SHOWN)[..., None]
     near = 2 * round(AROUND * max(height, width)) + 1
     around = cv2.blur(own * weight, (near, near)) / np.maximum(
         cv2.blur(weight, (near, near))[..., None], 1e-3
     )
-    own = np.where(shown[..., None] < 0.3, around, own)
+    own = np.where(shown[..., None] < LEAST_SHOWN, around, own)
     return np.where(thin[..., None], np.clip(own, 0, 255), image).astype(np.uint8)
 
 
@@ -127,7 +143,7 @@ def lace(away: Float, cloth: Bool, noise: float) -> Alpha | None:
 def unevenness(points: NDArray[np.float64]) -> float:
     """Spread of the distances to the nearest neighbour over their mean, ``points`` ``(N, 2)``: 0 on a
     lattice."""
-    some = points[np.linspace(0, len(points) - 1, min(len(points), 400)).astype(int)]
+    some = points[np.linspace(0, len(points) - 1, min(len(points), SAMPLED_HOLES)).astype(int)]
     gaps = np.hypot(*(some[:, None] - points[None]).transpose(2, 0, 1))
     nearest = np.sort(gaps, axis=1)[:, 1]
     return float(nearest.std() / max(float(nearest.mean()), 1e-6))
@@ -138,8 +154,8 @@ def sheer_sleeves(away: Float, cloth: Bool, marks: GarmentLandmarks) -> Alpha | 
     if marks.sleeves is None:
         return None
     sleeves = (marks.sleeves.left, marks.sleeves.right)
-    regions = [cloth & (sleeve.region > 0.9) for sleeve in sleeves]
-    torso = cloth & (sleeves[0].region + sleeves[1].region < 0.1)
+    regions = [cloth & (sleeve.region > SLEEVE) for sleeve in sleeves]
+    torso = cloth & (sleeves[0].region + sleeves[1].region < TORSO)
     if not torso.any():
         return None
     opaque = np.median(away[torso], axis=0)
@@ -165,13 +181,13 @@ def density(share: Float, off: Float, sleeve: Sleeve, region: Bool) -> float | N
     inwards = np.abs((xs + 0.5 - outer[0]) * across[1] - (ys + 0.5 - outer[1]) * across[0])
     values, strays = share[ys, xs], off[ys, xs]
     body = inwards > 2 * depth
-    if body.sum() < 500:
+    if body.sum() < LEAST_SLEEVE:
         return None
     thin = float(np.median(values[body]))
     if not SHEER[0] < thin < SHEER[1] or float(np.median(strays[body])) > OFF_LINE:
         return None
     levels = np.floor(inwards).astype(int)
-    rows = [values[levels == level] for level in range(2, round(depth))]
-    cuff = max((float(np.median(row)) for row in rows if len(row) >= 10), default=0.0)
+    rows = [values[levels == level] for level in range(CUFF_STITCHES, round(depth))]
+    cuff = max((float(np.median(row)) for row in rows if len(row) >= LEAST_ROW), default=0.0)
     double = 1.0 - (1.0 - thin) ** 2
     return thin if abs(cuff - double) < DOUBLE else None
