@@ -35,7 +35,7 @@ people."""
 GRID = np.linspace(0.0, BEYOND, STATIONS)
 """``along`` at every station."""
 
-PLAUSIBLE_RATIO = (0.7, 1.35)
+PLAUSIBLE_RATIO = (0.7, 1.5)
 """A measured arm this much thinner or thicker than the mean is a sleeve's edge or another limb."""
 
 _WRIST = 0.97
@@ -199,7 +199,7 @@ def _measure(
     area = np.bincount(bins, weights=weight, minlength=STATIONS)[:STATIONS]
     shift = np.bincount(bins, weights=weight * distance.ravel(), minlength=STATIONS)[:STATIONS]
     half = area / (2.0 * step)
-    bare = (half > 0.6 * expected) & (half < 1.5 * expected) & (GRID > 0.02) & (GRID <= 1.0)
+    bare = (half > 0.6 * expected) & (half < 1.8 * expected) & (GRID > 0.02) & (GRID <= 1.0)
     edges = np.flatnonzero(np.diff(np.r_[0, bare.astype(np.int8), 0]))
     if len(edges) == 0:
         return np.zeros(0), np.zeros(0), np.zeros(0)
