@@ -26,7 +26,7 @@ from inference.engines.warp.relabel import relabel
 from inference.engines.warp.scene import Scene, build_scene
 from inference.engines.warp.shading import light_factor, sleeve_cover
 from inference.engines.warp.types import Body, WarpedGarment
-from inference.engines.warp.undress import Stripped, chest_outline, strip
+from inference.engines.warp.undress import Stripped, strip
 from preprocess.types import Alpha, Person, Rgb, Sides
 
 _LEAST_CHANGE = 0.6
@@ -72,7 +72,7 @@ def compose(person: Person, body: Body, warped: WarpedGarment) -> Composed:
     scene = relabel(scene, bare_limbs(scene, usual))
     limbs = bare_limbs(scene, usual)
     front = front_layers(scene, limbs)
-    stripped = strip(scene, limbs, front, chest_outline(body, scene))
+    stripped = strip(scene, limbs, front, body)
     dressed = dress(scene, limbs, front, stripped, light_of(person, body))
     alpha = changed(scene, dressed.picture)
     rgb = person.image.copy()

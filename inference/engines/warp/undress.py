@@ -10,6 +10,7 @@ from inference.engines.base import FloatRgb
 from inference.engines.warp.background import wall_plate, with_surroundings
 from inference.engines.warp.bottoms import bottoms_plate
 from inference.engines.warp.fields import Bool, blur, grow, largest_gap, mix
+from inference.engines.warp.hair_behind import hair_behind
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import Front, old_garment
 from inference.engines.warp.relabel import joined
@@ -110,10 +111,11 @@ class Stripped:
     """The person's silhouette now: what casts and takes shadows."""
 
 
-def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stripped:
-    """Take the old garment off: background, skin, lower clothes, in this order."""
+def strip(scene: Scene, limbs: Sides[Limb], front: Front, body: Body) -> Stripped:
+    """Take the old garment off: background, skin, hair, lower clothes, in this order."""
     removed = old_garment(scene, limbs, front)
-    under = under_layers(scene, limbs, front, removed, chest)
+    under = under_layers(scene, limbs, front, removed, chest_outline(body, scene))
+    behind, hair = hair_behind(scene, body)
     wall, matte = wall_plate(scene.photo, scene.matte, scene.unit), scene.matte
     lost, fringe = ghosts(scene, wall)
     if fringe.any():
@@ -123,17 +125,17 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, chest: Points) -> Stri
     uncovered = (removed > 0.0) & (garment_cover(scene.garment) < 1.0)
     background = with_surroundings(wall, scene.photo, matte, scene.unit, uncovered)
     skin = skin_plate(scene, limbs, under.skin * removed)
-    plate = mix(background, skin, under.skin)
+    plate = mix(mix(background, skin, under.skin), hair, behind)
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
     if bottoms is not None:
         plate = mix(plate, bottoms, under.lower)
-    body = np.clip(under.skin + under.lower, 0.0, 1.0)
+    now = np.clip(np.maximum(under.skin + under.lower, behind), 0.0, 1.0)
     return Stripped(
         rgb=mix(scene.photo, plate, removed),
         removed=removed,
         skin=skin,
-        skin_weight=removed * under.skin,
-        body=scene.matte * (1.0 - removed) + body * removed,
+        skin_weight=removed * under.skin * (1.0 - behind),
+        body=scene.matte * (1.0 - removed) + now * removed,
     )
 
 
