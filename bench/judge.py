@@ -1,12 +1,13 @@
 """Blind judgement of try-ons, and the confidence held against it.
 
     python -m bench.judge sheets PEOPLE GARMENTS --pairs 150 --seed 1 --out out/judge [--per-sheet 4]
-    python -m bench.judge table bench/judgements/NAME.csv out/judge/key.json
+    python -m bench.judge table bench/judgements/NAME.csv out/judge/key.json [--photos hard_photos.csv]
 
 ``sheets`` draws try-ons of all categories, outfits and worn garments, and puts them onto numbered sheets in
 a shuffled order, without any score. Confidence, notices and measures wait in ``key.json`` until somebody has
 written a verdict (good, acceptable, wrong) for every number. ``table`` holds them together, for the half of
-the people on which the doubts were tuned and for the other half.
+the people on which the doubts were tuned and for the other half; with ``--photos`` also by what makes the
+photos hard.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 
 from bench.judge_pairs import Pair, deal, halves
 from bench.judge_sheet import Judged, panel, sheet
-from bench.judge_table import matched, read_judgements, tables
+from bench.judge_table import by_photo, matched, read_hard_photos, read_judgements, tables
 from bench.sheet import SUFFIXES, pictures
 from bench.table import show
 from bench.tryon import FittingRoom
@@ -109,7 +110,9 @@ def judged(person: Person, garments: tuple[Garment, ...]) -> Judged:
 
 def table(options: argparse.Namespace) -> None:
     key = json.loads(options.key.read_text())
-    show(tables(matched(read_judgements(options.judgements), key), key))
+    cases = matched(read_judgements(options.judgements), key)
+    hard = () if options.photos is None else (by_photo(cases, read_hard_photos(options.photos)),)
+    show((*tables(cases, key), *hard))
 
 
 def main() -> None:
@@ -126,6 +129,7 @@ def main() -> None:
     counting = commands.add_parser("table", help="confidence against verdicts")
     counting.add_argument("judgements", type=Path)
     counting.add_argument("key", type=Path)
+    counting.add_argument("--photos", type=Path, help="csv of what is hard in the photo of each person")
     counting.set_defaults(run=table)
     options = parser.parse_args()
     options.run(options)

@@ -13,6 +13,7 @@ from bench.table import Cell, Table
 Verdict = Literal["good", "acceptable", "wrong"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 COLUMNS = ("person", "garment", "category", "verdict", "why")
+PHOTO_COLUMNS = ("person", "what is hard")
 BANDS = ((0.0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01))
 """Of the confidence, from .. up to (exclusive)."""
 TRUSTED = 0.5
@@ -25,6 +26,7 @@ Identity = tuple[str, str, str]
 class Case:
     """One judged picture."""
 
+    person: str
     category: str
     verdict: Verdict
     confidence: float
@@ -48,6 +50,15 @@ def read_judgements(path: Path) -> dict[Identity, Verdict]:
     return found
 
 
+def read_hard_photos(path: Path) -> dict[str, tuple[str, ...]]:
+    """What makes the photo of each person hard, in words; ``ValueError`` for other columns."""
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        if tuple(rows.fieldnames or ()) != PHOTO_COLUMNS:
+            raise ValueError(f"{path}: columns {','.join(PHOTO_COLUMNS)} expected, got {rows.fieldnames}")
+        return {row["person"]: tuple(row["what is hard"].split(";")) for row in rows}
+
+
 def matched(verdicts: Mapping[Identity, Verdict], key: Sequence[Mapping[str, Any]]) -> list[Case]:
     """Pictures of the key that were judged; what was refused has no picture."""
     cases = []
@@ -56,6 +67,7 @@ def matched(verdicts: Mapping[Identity, Verdict], key: Sequence[Mapping[str, Any
         if verdict is not None and "refused" not in entry:
             cases.append(
                 Case(
+                    person=entry["person"],
                     category=entry["category"],
                     verdict=verdict,
                     confidence=entry["confidence"],
@@ -92,6 +104,22 @@ def _by_category(cases: Sequence[Case], key: Sequence[Mapping[str, Any]]) -> Tab
         columns=("category", *VERDICTS, "wrong, trusted", "refused"),
         rows=[*rows, row("all", cases, len(refused))],
     )
+
+
+def by_photo(cases: Sequence[Case], hard: Mapping[str, Sequence[str]]) -> Table:
+    """Verdicts by what makes a photo hard; a picture counts for everything that is hard in its photo."""
+    found = dict.fromkeys(word for words in hard.values() for word in words)
+    rows: list[list[Cell]] = []
+    for word in found:
+        mine = [case for case in cases if word in hard.get(case.person, ())]
+        rows.append(
+            [
+                word,
+                *(sum(case.verdict == verdict for case in mine) for verdict in VERDICTS),
+                sum(case.verdict == "wrong" and case.confidence >= TRUSTED for case in mine),
+            ]
+        )
+    return Table(title="Hard photos", columns=("photo", *VERDICTS, "wrong, trusted"), rows=rows)
 
 
 def _by_confidence(half: str, cases: Sequence[Case]) -> Table:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from bench.judge_pairs import DEALT, deal, halves
 from bench.judge_sheet import HEIGHT, sheet
-from bench.judge_table import COLUMNS, matched, read_judgements, tables
+from bench.judge_table import COLUMNS, by_photo, matched, read_hard_photos, read_judgements, tables
 
 PEOPLE = [Path(f"people/{name}.jpg") for name in "abcdefg"]
 GARMENTS = {
@@ -130,3 +130,24 @@ def test_other_columns_are_refused(tmp_path):
     path.write_text("person,verdict\na,good\n")
     with pytest.raises(ValueError, match="columns person,garment,category,verdict,why expected"):
         read_judgements(path)
+
+
+def test_verdicts_are_counted_by_what_is_hard_in_a_photo(tmp_path):
+    photos = tmp_path / "photos.csv"
+    photos.write_text("person,what is hard\na.jpg,seated;bag\nb.jpg,bag\n")
+    key = [entry("1.jpg", 0.9), entry("2.jpg", 0.9, person="b.jpg"), entry("3.jpg", 0.2, person="c.jpg")]
+    path = judgements(
+        tmp_path / "j.csv",
+        "a.jpg,1.jpg,upper,wrong,",
+        "b.jpg,2.jpg,upper,good,",
+        "c.jpg,3.jpg,upper,wrong,",
+    )
+    found = by_photo(matched(read_judgements(path), key), read_hard_photos(photos))
+    assert found.rows == [["seated", 0, 0, 1, 1], ["bag", 1, 0, 1, 1]]
+
+
+def test_other_columns_of_hard_photos_are_refused(tmp_path):
+    path = tmp_path / "photos.csv"
+    path.write_text("person,hard\na,seated\n")
+    with pytest.raises(ValueError, match="columns person,what is hard expected"):
+        read_hard_photos(path)
