@@ -178,20 +178,3 @@ def test_below_a_bare_midriff_the_waistband_takes_the_place_of_the_old_one(
     person = tucked(people(FULL), 0.78)
     tried_on = put_on(replace(person, waist=0.66), garments(TROUSERS), lambda _, work: work())
     assert tried_on.person.waist == pytest.approx(0.78, abs=0.03)
-
-
-def test_trousers_of_somebody_who_sits_take_the_outline_of_the_old_ones(
-    people: People, garments: Garments
-) -> None:
-    person = people(FULL)
-    points = person.pose.points.copy()
-    for hip, below in ((23, (25, 27, 29, 31)), (24, (26, 28, 30, 32))):
-        thigh = points[below[0]] - points[hip]
-        points[list(below)] += (0.5 * thigh[1], -0.5 * thigh[1])  # the knee, and with it the shin
-    seated = replace(person, pose=replace(person.pose, points=points))
-    tried_on = put_on(seated, garments(TROUSERS), lambda _, work: work())
-    assert measure_stance(seated).thigh_angle > 35
-    old = shrink(person.parsing.region("lower"), 4)
-    new = tried_on.person.parsing.weight("lower")
-    assert (new[old] > 0.9).mean() > 0.98
-    assert "seated" in {notice.name for notice in tried_on.notices}

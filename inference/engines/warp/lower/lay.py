@@ -20,6 +20,7 @@ from inference.engines.warp.fields import (
     smoothstep,
     weighted_blur,
 )
+from inference.engines.warp.lower.seated import over_lap, without_rags
 from inference.engines.warp.lower.shape import Mesh, Shape
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.mesh import mesh_map
@@ -84,9 +85,10 @@ def lay(garment: Garment, marks: LowerLandmarks, shape: Shape, person: Person, s
     solid = np.ascontiguousarray(person.matte.alpha[box.window], np.float32)
     if shape.hem > _LONG:
         rgb, alpha = _closed(rgb, alpha, leg, solid, stance.half_hips)
-    if shape.hem > _FULL and len(shape.meshes) > 1 and stance.seated:
-        old = np.ascontiguousarray(person.parsing.weight("lower")[box.window], np.float32)
-        rgb, alpha = _over_lap(rgb, alpha, old)
+    if len(shape.meshes) > 1 and stance.seated:
+        parsing, unit = person.parsing, stance.half_hips
+        old = without_rags(parsing.weight("lower"), unit) + without_rags(parsing.weight("legs"), unit)
+        rgb, alpha = over_lap(rgb, alpha, np.ascontiguousarray(old[box.window]), unit, shape.hem > _FULL)
     return LaidLower(box=box, rgb=rgb, alpha=alpha, across=across, leg=leg, shape=shape, whole_area=whole)
 
 
@@ -103,13 +105,6 @@ def _closed(rgb: FloatRgb, alpha: Alpha, leg: Float, person: Alpha, unit: float)
     cloth = blur(nearest(rgb, alpha > 0.95), 1.5) * _IN_SLIT
     total = np.asarray(np.clip(alpha + fill, 0.0, 1.0), np.float32)
     return mix(rgb, cloth, np.asarray(fill / np.maximum(total, 1e-3), np.float32)), total
-
-
-def _over_lap(rgb: FloatRgb, alpha: Alpha, old: Alpha) -> tuple[FloatRgb, Alpha]:
-    """Long trousers of somebody who sits take the outline of the old ones ``old``: no flat pattern has that
-    of thighs that point at the camera."""
-    cloth = blur(nearest(rgb, alpha > 0.95), 1.5)
-    return mix(cloth, rgb, alpha), smoothstep(old, 0.4, 0.6)
 
 
 def _far_first(meshes: tuple[Mesh, ...], person: Person) -> list[Mesh]:

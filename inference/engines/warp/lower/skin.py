@@ -16,8 +16,9 @@ from preprocess.types import Alpha, Person
 
 _ENOUGH = 0.004
 """Share of the picture that must be skin of one kind before its colour is taken."""
-_SOURCES = (("legs",), ("left_arm", "right_arm"), ("neck", "face"), ("hands",))
-"""Where the colour comes from, the most alike first; a hand may show its palm."""
+_SOURCES = (("left_arm", "right_arm"), ("neck", "face"), ("legs",), ("hands",))
+"""Where the colour comes from when no leg is surely seen, the most alike first; so little of a leg may be the
+shaft of a boot, and a hand may show its palm."""
 _UNKNOWN = np.array([205.0, 165.0, 140.0], np.float32)
 """sRGB stand-in where no skin at all is visible."""
 _EDGE_SHADE = 0.34

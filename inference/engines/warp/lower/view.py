@@ -11,6 +11,7 @@ from inference.engines.base import FloatRgb
 from inference.engines.warp.fields import Float, blur, ellipse, grow, shrink, smoothstep
 from inference.engines.warp.limbs import GRID, MIN_SEEN, Limb, measure_limb, place_limb
 from inference.engines.warp.lower.legs import LEG_WIDTHS, thigh_top
+from inference.engines.warp.lower.seated import without_rags
 from inference.engines.warp.lower.stance import Stance
 from inference.engines.warp.lower.strays import strays
 from inference.engines.warp.scene import Box
@@ -75,8 +76,10 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     legs = parsing.weight("legs")
     photo = person.image[window].astype(np.float32)
     upper = parsing.weight("upper")
-    lower, shoes = _without_socks(parsing.weight("lower"), parsing.weight("shoes"))
-    unit = stance.half_hips
+    unit, lower = stance.half_hips, parsing.weight("lower")
+    if stance.seated:
+        lower, legs = without_rags(lower, unit), without_rags(legs, unit)
+    lower, shoes = _without_socks(lower, parsing.weight("shoes"))
     arms = smoothstep(parsing.weight("hands", "left_arm", "right_arm"), 0.2, 0.8)
     pattern = pattern_of(photo, lower)
     missed = strays(photo, arms, lower, unit) if pattern > _PLAIN else np.zeros_like(arms)
