@@ -35,3 +35,14 @@ def test_a_part_that_is_wider_than_any_arm_is_none() -> None:
     usual = place_limb(_ARM, (420, 300), _UNIT)
     bare = (usual.along > 0.5) & (usual.along < 0.97) & (np.abs(usual.across) < 2.2)
     assert measure_limb(usual, bare.astype(np.float32), _UNIT).seen is None
+
+
+def test_an_ankle_under_trousers_tells_where_the_shin_comes_from() -> None:
+    usual = place_limb(_ARM, (460, 300), _UNIT)
+    aside = np.abs(usual.distance - 12.0) < usual.half_width
+    ankle = (aside & (usual.along > 0.97) & (usual.along < 1.06)).astype(np.float32)
+    assert measure_limb(usual, ankle, _UNIT).seen is None
+    leg = measure_limb(usual, ankle, _UNIT, least=0.04, end=1.08)
+    moved = ((leg.axis - usual.axis) * usual.normal).sum(axis=1)
+    assert moved[np.abs(GRID - 1.0).argmin()] == pytest.approx(12.0, abs=1.5)
+    assert np.abs(moved[GRID < 0.5]).max() < 0.5

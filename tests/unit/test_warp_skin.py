@@ -188,6 +188,15 @@ def test_bared_arms_are_no_flat_plates_and_nothing_far_away_is_touched(
         assert min(sides) < 0.97 * middle
 
 
+def test_a_sliver_of_skin_speaks_only_for_what_is_near_it() -> None:
+    painted, photo = (np.full((120, 160, 3), level, np.float32) for level in (100.0, 140.0))
+    border = np.zeros((120, 160), np.bool_)
+    border[60:64, 20:24] = True
+    factor = seam(painted, photo, border, 100.0)
+    assert factor[62, 22] == pytest.approx(1.4, rel=0.02)
+    assert factor[62, 60:] == pytest.approx(1.0)
+
+
 def test_the_field_of_an_arm_has_no_seam_beyond_its_shoulder() -> None:
     """Above the joint the signed distance changes sides: an interpolated zero there would be a middle."""
     bone = Arm(

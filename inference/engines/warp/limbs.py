@@ -110,12 +110,13 @@ def place_limb(
     )
 
 
-def measure_limb(limb: Limb, skin: Alpha, unit: float) -> Limb:
-    """The same arm with the middle and width of what is bare in the photo; ``skin`` is bare arm skin."""
+def measure_limb(limb: Limb, skin: Alpha, unit: float, *, least: float = MIN_SEEN, end: float = 1.0) -> Limb:
+    """The same arm with the middle and width of what is bare in the photo; ``skin`` is bare arm skin down to
+    ``end`` along the arm, ``least`` the share of the arm that must be bare."""
     step = float(np.hypot(*np.diff(limb.axis, axis=0).T).mean())
     reachable = skin * (np.abs(limb.distance) < 0.3 * unit)
-    stations, middles, halves = _measure(limb.along, limb.distance, reachable, step, limb.profile)
-    if len(stations) < MIN_SEEN * STATIONS:
+    stations, middles, halves = _measure(limb.along, limb.distance, reachable, step, limb.profile, end)
+    if len(stations) < least * STATIONS:
         return limb
     near = np.clip(1.0 - (stations[0] - GRID) / _SHIFTED, 0.0, 1.0) * np.clip(GRID / _ROOT, 0.0, 1.0)
     offset = smooth_profile(np.interp(GRID, stations, middles) * near)
@@ -191,7 +192,7 @@ def _coordinates(axis: Profile, normal: Profile, shape: tuple[int, ...]) -> tupl
 
 
 def _measure(
-    along: Float, distance: Float, skin: Alpha, step: float, expected: Profile
+    along: Float, distance: Float, skin: Alpha, step: float, expected: Profile, end: float
 ) -> tuple[Profile, ...]:
     """Stations of the longest bare stretch, with the arm's middle and half width there in pixels."""
     bins = np.rint(along / GRID[1]).astype(np.int64).ravel()
@@ -199,7 +200,7 @@ def _measure(
     area = np.bincount(bins, weights=weight, minlength=STATIONS)[:STATIONS]
     shift = np.bincount(bins, weights=weight * distance.ravel(), minlength=STATIONS)[:STATIONS]
     half = area / (2.0 * step)
-    bare = (half > 0.6 * expected) & (half < 1.8 * expected) & (GRID > 0.02) & (GRID <= 1.0)
+    bare = (half > 0.6 * expected) & (half < 1.8 * expected) & (GRID > 0.02) & (end >= GRID)
     edges = np.flatnonzero(np.diff(np.r_[0, bare.astype(np.int8), 0]))
     if len(edges) == 0:
         return np.zeros(0), np.zeros(0), np.zeros(0)

@@ -155,8 +155,9 @@ def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) 
         kept = np.maximum(kept, front)
     removed = blur(gone.astype(np.float32), 1.0)
     seam = blur(grow(old, 0.5 * _SEAM * view.unit).astype(np.float32), 0.5 * _SEAM * view.unit)
-    removed = np.maximum(removed, seam * view.legs) * (1 - kept)
     limbs = np.maximum(left.inside, right.inside) * smoothstep(along, shape.hem - 0.12, shape.hem - 0.08)
+    # a real leg goes only where a painted one takes its place
+    removed = np.maximum(removed, seam * view.legs * limbs) * (1 - kept)
     inside = smoothstep(view.matte, 0.3, 0.7) * (view.level < shape.waist + 0.05)
     body = np.abs(_beside(stance, laid)) < 1.0
     return Layers(

@@ -30,6 +30,9 @@ _GIRTH = (0.75, 1.5)
 _REACH = 3.0
 """Half hips, as the yardstick of ``measure_limb``: a leg is looked for farther from its line than an arm, for
 knees are the least certain joints under clothes."""
+_ANKLE = (0.04, 1.08)
+"""Share of a leg that must be bare for its line, and where a foot begins: an ankle under trousers tells where
+painted shins come from."""
 _SOCK = 0.06
 """A sock is smaller than this share of the clothes."""
 _LEAST_CLOTH = 500
@@ -168,7 +171,8 @@ def _limbs(stance: Stance, legs: Alpha, box: Box) -> Sides[Limb]:
     for limb, own in zip(usual, (nearer, ~nearer), strict=True):
         bare = np.asarray(legs * own, np.float32)
         sized = _resized(limb, _girth(limb, bare))
-        limbs.append(_from_hips(measure_limb(sized, bare, _REACH * stance.half_hips), limb))
+        measured = measure_limb(sized, bare, _REACH * stance.half_hips, least=_ANKLE[0], end=_ANKLE[1])
+        limbs.append(_from_hips(measured, limb))
     return Sides(left=limbs[0], right=limbs[1])
 
 
