@@ -26,7 +26,7 @@ def test_the_bare_part_of_an_arm_is_found_however_thick_it_is(thickness: float) 
     limb = measure_limb(usual, bare.astype(np.float32), _UNIT)
     assert limb.seen is not None
     assert limb.seen[0] < 0.58
-    upper = GRID < limb.seen[0]
+    upper = limb.seen[0] > GRID
     ratio = limb.profile[upper] / usual.profile[upper]
     assert np.abs(ratio / min(thickness, 1.5) - 1).max() < 0.08
 
