@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from inference.engines.warp.lower.compose import continued
+from inference.engines.warp.lower.shape import place_waist
+from inference.engines.warp.lower.stance import measure_stance
 from inference.engines.warp.lower.strays import strays
-from inference.engines.warp.lower.view import _without_socks
+from inference.engines.warp.lower.view import _without_socks, view_of
+from inference.engines.warp.scene import Box
+from preprocess.types import Person
 
 SKIN, WHITE, BLACK = (205.0, 160.0, 135.0), (245.0, 245.0, 245.0), (25.0, 25.0, 30.0)
 
@@ -76,3 +84,35 @@ def test_where_cloth_has_colours_of_skin_a_tattoo_beside_it_stays() -> None:
     photo[stripes, :120] = photo[stripes, 120:121]
     photo[60:80, 120:135] = BLACK
     assert strays(photo, arm, cloth, unit=100.0)[60:80, 122:].max() == 0
+
+
+def test_an_unsure_waist_is_covered_from_higher_up(people: Callable[[str], Person]) -> None:
+    person = replace(people("p4_man__base"), waist=0.8)
+    stance = measure_stance(person)
+    sure, unsure = (
+        place_waist(replace(person, waist_confidence=confidence), stance, 0.9) for confidence in (0.8, 0.2)
+    )
+    assert sure[1]
+    assert unsure[1]
+    assert sure[0] - unsure[0] == pytest.approx(0.12, abs=0.01)
+
+
+def test_a_sleeve_ends_where_the_arm_is_bare(people: Callable[[str], Person]) -> None:
+    """What is read as the top beside a bare forearm is no sleeve of it."""
+
+    def beside_wrists(name: str) -> float:
+        person = people(name)
+        stance = measure_stance(person)
+        upper = person.parsing.indices("upper")[0]
+        soft = person.parsing.soft.copy()
+        for arm in (stance.body.arms.left, stance.body.arms.right):
+            x, y = (int(v) for v in 0.3 * arm.elbow + 0.7 * arm.wrist)
+            soft[y - 4 : y + 4, x + 8 : x + 20, upper] = 1.0
+        marked = replace(person, parsing=replace(person.parsing, soft=soft))
+        height, width = person.matte.alpha.shape
+        view = view_of(marked, stance, Box(x0=0, y0=0, x1=width, y1=height))
+        fore = [0.3 * arm.elbow + 0.7 * arm.wrist for arm in (stance.body.arms.left, stance.body.arms.right)]
+        return float(np.mean([view.sleeves[int(y), int(x) + 14] for x, y in fore]))
+
+    assert beside_wrists("p1_man__base") < 0.05
+    assert beside_wrists("p4_man__base") > 0.5

@@ -35,6 +35,8 @@ _MIDRIFF = 0.03
 _WIDENS = 0.4
 """Pixels a garment widens per pixel below the top that it comes out of: a waistband under a hem is not wider
 than the hem."""
+_AWAY = 1.3
+"""Half widths of the body from its middle beyond which an old top is a sleeve."""
 _WITHIN = 0.8
 """Half widths of the body from its middle that are surely not beside it."""
 _CALM = 0.05
@@ -132,8 +134,9 @@ def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) 
     shape = laid.shape
     hanging, misread = view.upper, np.zeros_like(view.upper)
     if shape.over_top:  # below the waistband only sleeves are left of a top that is tucked in
-        hanging = view.sleeves
-        misread = (view.upper - view.sleeves) * smoothstep(view.level, shape.waist + 0.04, shape.waist + 0.08)
+        beside = np.abs(_beside(stance, laid)) > _AWAY  # an elbow is wider than the line of its bones
+        hanging = np.where(beside, view.upper, view.sleeves)
+        misread = (view.upper - hanging) * smoothstep(view.level, shape.waist + 0.04, shape.waist + 0.08)
     long_skirt = len(shape.meshes) == 1  # falls over the shoes it reaches, trousers break on them
     shoes = view.shoes * (1 - laid.alpha) if long_skirt else view.shoes
     front = np.clip(hanging + view.arms + view.head + shoes, 0.0, 1.0)

@@ -27,6 +27,10 @@ _MIDDLE = 0.3
 """Half hips to both sides of the spine in which it is looked for."""
 _OVER_OLD = 0.015
 """Torso lengths by which the new waistband covers the edge of the old one."""
+_OVER_UNSURE, _UNSURE = 0.2, 0.5
+"""Levels by which it lies higher where top and bottoms of one colour could not be told apart, in full at a
+confidence of 0, not at all from ``_UNSURE`` on: a strip of the old band would show above it, one of the top
+that it covers does not."""
 _COLUMNS = np.linspace(-1.0, 1.0, 9)
 _LEVEL = 1 / 3
 """Mean of the square over -1..1: a row that sags is as far above its line as below it."""
@@ -73,8 +77,9 @@ def place_waist(person: Person, stance: Stance, free: float) -> tuple[float, boo
     if person.waist >= HANGS_FROM:
         return free, False
     length = stance.crotch_level - free
+    over = _OVER_OLD + _OVER_UNSURE * max(0.0, 1 - person.waist_confidence / _UNSURE)
     highest, lowest = stance.crotch_level - _RISE[1] * length, stance.crotch_level - _RISE[0] * length
-    return float(np.clip(_old_waistband(person, stance) - _OVER_OLD, highest, lowest)), True
+    return float(np.clip(_old_waistband(person, stance) - over, highest, lowest)), True
 
 
 def _old_waistband(person: Person, stance: Stance) -> float:

@@ -21,6 +21,8 @@ from preprocess.types import Alpha, Person, Sides
 
 _SLEEVE = 0.22
 """Width of a sleeve in shoulder widths."""
+_ALONG, _BARE = np.linspace(0.0, 3.0, 61), 4
+"""Places along an arm, and how many of them must be bare for its sleeve to have ended."""
 _CUFF = 0.3
 """Half hips below the ankle down to which a cuff may fall over the shoe."""
 _THREAD = 0.03
@@ -78,8 +80,10 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     from_top = (xs - body.shoulder_mid[0]) * body.up[0] + (ys - body.shoulder_mid[1]) * body.up[1]
     legs = parsing.weight("legs")
     photo = person.image[window].astype(np.float32)
-    upper = parsing.weight("upper")
-    unit, lower = stance.half_hips, parsing.weight("lower")
+    lower, upper = parsing.weight("lower"), parsing.weight("upper")
+    unit = stance.half_hips
+    band = strays(photo, upper, lower, unit)
+    upper, lower = upper * (1 - band), np.maximum(lower, upper * band)
     if stance.seated:
         lower, legs = without_rags(lower, unit), without_rags(legs, unit)
     lower, shoes = _without_socks(lower, parsing.weight("shoes"))
@@ -95,7 +99,7 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
         photo=photo,
         matte=np.ascontiguousarray(person.matte.alpha[window], np.float32),
         upper=upper,
-        sleeves=upper * _round_arms(body, box),
+        sleeves=upper * _round_arms(body, box, arms),
         lower=np.maximum(lower + shoes - kept, missed),
         legs=legs,
         shoes=kept,
@@ -152,12 +156,16 @@ def colours_of(lab: Float) -> tuple[Float, float]:
     return middle.astype(np.float32), float(np.median(np.abs(lab - middle).sum(axis=1)))
 
 
-def _round_arms(body: Body, box: Box) -> Alpha:
-    """1 round the bones from shoulder to hand."""
+def _round_arms(body: Body, box: Box, bare: Alpha) -> Alpha:
+    """1 round the bones from the shoulder to where ``bare`` arms begin, at most to the hand."""
     bones = np.zeros((box.y1 - box.y0, box.x1 - box.x0), np.uint8)
     origin = np.array([box.x0, box.y0])
     for arm in (body.arms.left, body.arms.right):
-        points = np.round(np.array([arm.shoulder, arm.elbow, arm.wrist, arm.hand]) - origin).astype(np.int32)
+        joints = np.array([arm.shoulder, arm.elbow, arm.wrist, arm.hand]) - origin
+        line = np.stack([np.interp(_ALONG, np.arange(4), joints[:, k]) for k in (0, 1)], axis=-1)
+        x, y = (np.ascontiguousarray(line[:, k : k + 1], np.float32) for k in (0, 1))
+        clothed = np.cumsum(cv2.remap(bare, x, y, cv2.INTER_LINEAR)[:, 0] > 0.5) < _BARE
+        points = np.round(line[clothed]).astype(np.int32)
         cv2.polylines(
             bones, [points.reshape(-1, 1, 2)], False, 1, max(1, round(_SLEEVE * body.shoulder_width))
         )
