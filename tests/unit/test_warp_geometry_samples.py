@@ -82,7 +82,7 @@ def test_laid_garment_covers_the_true_region(
     ours = (_coverage(warped) > 0.5) & seen
     true = _parts(samples, f"p1_man__{garment}") == UPPER
     assert (ours & true).sum() / (ours | true).sum() > least
-    assert warped.stretch < 1.18
+    assert warped.stretch < 1.2
     assert warped.measured > 0.8
 
 

@@ -126,6 +126,14 @@ OF_FIT = (
         factor=0.7,
     ),
     Doubt(
+        name="print-stretched",
+        detail="the print or pattern is stretched in places",
+        measure="print_shape",
+        start=1.12,  # as far as logos may be stretched; seen are up to 1.11
+        full=1.3,
+        factor=0.7,
+    ),
+    Doubt(
         name="outline-assumed",
         detail="the sides of the body are hidden and were assumed",
         measure="outline_seen",
@@ -235,8 +243,8 @@ def measures(
     lengths), ``shoulder_depth`` (shoulder widths), ``face_hidden`` (0 or 1). Of the garment: ``cutout``,
     ``landmarks``, ``collar`` (confidences 0..1), ``worn`` and ``straps`` (0 or 1). Of the fit:
     ``neckline_width`` (shoulder widths; 0 with straps), ``unfolded`` (degrees of the higher arm where a
-    sleeve had to be unfolded, else 0), ``stretch`` and ``print_stretch`` (ratios), ``outline_seen``
-    (0..1).
+    sleeve had to be unfolded, else 0), ``stretch``, ``print_stretch``, ``print_shape`` (ratios),
+    ``outline_seen`` (0..1).
     """
     joints = body.arms.right.shoulder - body.arms.left.shoulder
     depth = float(abs(person.pose.depth[LEFT_SHOULDER] - person.pose.depth[RIGHT_SHOULDER]))
@@ -259,7 +267,8 @@ def measures(
         "neckline_width": 0.0 if straps else neckline,
         "unfolded": raised_arm(body) if overlapping(garment) else 0.0,
         "stretch": warped.stretch,
-        "print_stretch": warped.print_stretch,
+        "print_stretch": warped.print_stretch.local,
+        "print_shape": warped.print_stretch.whole,
         "outline_seen": warped.measured,
         "busy_background_filled": picture["background_filled"] if busy else 0.0,
     }

@@ -44,7 +44,7 @@ _MARGIN = 0.3
 """How far the map goes beyond the landmarks, in shoulder widths: collars, flared hems."""
 _STRAIN = 0.04
 """Distortion that costs as much as the pins' own inaccuracy."""
-_FIRST, _LOOSE, _PLAIN, _PRINT = 1.0, 0.1, 2.0, 30.0
+_FIRST, _LOOSE, _PLAIN, _PRINT = 1.0, 0.1, 2.0, 100.0
 """How strictly cloth keeps its shape: in the first fit, at the outline, within it, and more where it is
 printed. Set by eye and by ``print_stretch`` on 13 pairs, with the rendered truth's print in its place."""
 _SIZED = 0.5
@@ -69,8 +69,8 @@ def torso_map(
     lattice = Lattice.over(pins.points, _GRID * unit, _MARGIN * unit)
     places = lattice.middles(_PER_CELL)
     first = _unfolded(pins, lattice, _shape(places, np.full(len(places), _FIRST), fit, body), fit, unit)
-    within, detailed = held(garment, fit.scale, unit, first(places))
-    rigid = _LOOSE + within * (_PLAIN + detailed * _PRINT)
+    cloth = held(garment, fit.scale, unit, first(places))
+    rigid = _LOOSE + cloth.within * (_PLAIN + cloth.printed * _PRINT)
     return _unfolded(pins, lattice, _shape(places, rigid, fit, body), fit, unit)
 
 

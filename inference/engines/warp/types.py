@@ -78,6 +78,16 @@ class SleeveLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrintStretch:
+    """How much farther a map draws a print one way than the other; 1 = undistorted, or no print."""
+
+    whole: float
+    """The print as a whole: of the straight map nearest to the one that draws it; 1 of patterns all over."""
+    local: float
+    """Where it is worst, patterns included."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WarpedGarment:
     """The garment laid onto the body, before anything covers it and before lighting."""
 
@@ -96,8 +106,7 @@ class WarpedGarment:
     """Where the hem ends on the spine: 0 = shoulder line, 1 = hip line."""
     stretch: float
     """Largest local ratio of the warp's two axes over the torso, 1 = undistorted."""
-    print_stretch: float
-    """The same over what is printed on it, 1 where nothing is."""
+    print_stretch: PrintStretch
     measured: float
     """0..1: share of the body's outline that was seen rather than assumed."""
     ease: float
