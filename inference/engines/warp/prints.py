@@ -25,8 +25,8 @@ _BORDER = (0.06, 0.25)
 """Distance from the outline in shoulder widths between which cloth is held in shape: the bands at neck,
 armholes and sides take up the difference between garment and body."""
 _ALL_OVER = (0.75, 0.9)
-"""Share of the cloth with detail between which a print becomes a pattern all over, which no plain cloth around
-it can spare the strain: prints cover up to 0.67 of the development garments, flowers and stripes 0.9 or more."""
+"""Share of the cloth with detail between which a print becomes a pattern all over, which no plain cloth
+around it can spare the strain: prints cover up to 0.67 of the development garments, stripes 0.9."""
 _PRINTED = 0.7
 """Detail, and distance from the outline in shares of the band, from which the stretch of a print counts."""
 _PER_CELL = 2
