@@ -115,3 +115,14 @@ def test_no_sliver_of_the_body_stands_out_above_the_shoulder(people: People) -> 
         column = int(neck.right[0] + 0.5 * (shoulder.right[0] - neck.right[0]))
         top = int(line[0, column] - (thickness - 0.005) * unit)
         assert (grown[top, column] > 0.5) == covered
+
+
+def test_cloth_on_a_shoulder_ends_at_its_tip(people: People) -> None:
+    """Where the old sleeve stood out the new one may not: no horns beside it."""
+    body = measure(people("p1_man__base"))
+    neck, shoulder = body.neck_base, body.acromion
+    y, x = np.mgrid[:1024, :768]
+    cloth = ((x > shoulder.left[0]) & (x < shoulder.right[0]) & (y > shoulder.left[1])).astype(np.float32)
+    grown = closed_at_shoulders(cloth, neck, shoulder, np.ones_like(cloth), body)
+    beyond = x > shoulder.right[0] + 0.02 * body.shoulder_width
+    assert grown[beyond & (y > shoulder.right[1])].max() < 0.5

@@ -136,3 +136,18 @@ def test_a_sleeve_does_not_fade_into_a_torso_that_is_cut_away_there(
     lost = whole.left.alpha - open_.left.alpha
     assert lost.max() > 0.5
     assert open_.right.alpha.sum() == pytest.approx(whole.right.alpha.sum(), rel=0.01)
+
+
+def test_a_sleeve_leaves_the_tip_of_a_shoulder_aslant(people: People, garments: Garments) -> None:
+    """However far the old clothes stood out beside it: cloth that goes out at once looks padded."""
+    person = people("p1_man__base")
+    body = measure(person)
+    tips = Sides(
+        left=body.acromion.left + body.across * 0.12 * body.shoulder_width,
+        right=body.acromion.right - body.across * 0.12 * body.shoulder_width,
+    )
+    sleeves = lay(garments("tshirt_mustard"), person, replace(body, acromion=tips)).sleeves
+    assert sleeves is not None
+    row = int(tips.left[1] + 0.04 * body.shoulder_width)
+    out = tips.left[0] - np.flatnonzero(sleeves.left.alpha[row] > 0.5)[0]
+    assert 0.05 < out / body.shoulder_width < 0.16  # at once it was .18

@@ -67,8 +67,12 @@ def closed_at_shoulders(
     unit = body.shoulder_width
     strip = np.zeros(torso.shape, dtype=np.uint8)
     for start, end in ((neck.left, shoulder.left), (neck.right, shoulder.right)):
-        line = np.round([start + (end - start) * _FROM_NECK, end]).astype(int)
-        cv2.line(strip, line[0].tolist(), line[1].tolist(), 1, max(1, round(2 * _STRIP * unit)))
+        # It ends square at the shoulder's tip: a sleeve hangs from there, however wide the old one was.
+        across = np.array([start[1] - end[1], end[0] - start[0]])
+        across *= _STRIP * unit / max(float(np.hypot(*across)), 1e-6)
+        first = start + (end - start) * _FROM_NECK
+        corners = np.round([first - across, end - across, end + across, first + across]).astype(np.int32)
+        cv2.fillConvexPoly(strip, corners.reshape(-1, 1, 2), 1)
     x, y, width, height = cv2.boundingRect(strip)
     if width == 0 or height == 0:
         return torso

@@ -63,6 +63,8 @@ _CUFF, _CUFF_HOLDS = 0.35, 0.8
 its cuff takes away."""
 _SHOULDER_TURN = 0.05
 """Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
+_STEEPEST = 1.2
+"""... and at least this many times the way out: steeper shoulders look padded."""
 _ARMPIT_TURN = 0.12
 """The same from the armpit onto the inner outline."""
 _ROUND_SHOULDER = 0.25
@@ -124,7 +126,9 @@ def _planned(wearing: Wearing, sleeve: Sleeve, hole: _Armhole, share: float) -> 
     a_outer = np.linspace(start_outer[0], cuff, ROWS)
     a_inner = np.linspace(start_inner[0], cuff_inner, ROWS)
     outer_width, inner_width = _hanging(wearing, bone, a_outer, a_inner, _cloth_half_widths(sleeve))
-    w_outer = _turned(start_outer[1], -outer_width, (a_outer - a_outer[0]) / (_SHOULDER_TURN * unit))
+    jump = abs(float(np.interp(a_outer[0] + _SHOULDER_TURN * unit, a_outer, -outer_width)) - start_outer[1])
+    turn = max(_SHOULDER_TURN * unit, _STEEPEST * jump)
+    w_outer = _turned(start_outer[1], -outer_width, (a_outer - a_outer[0]) / turn)
     w_inner = _turned(start_inner[1], inner_width, (a_inner - a_inner[0]) / (_ARMPIT_TURN * unit))
     return SleevePlan(
         bone=bone,
