@@ -12,7 +12,7 @@ from inference.engines.warp.body import measure
 from inference.engines.warp.lay import lay
 from inference.engines.warp.limbs import place_limb
 from inference.engines.warp.occlusion import cuff_shadow, old_cuff
-from inference.engines.warp.relabel import half_cuffs, one_piece, under_chin
+from inference.engines.warp.relabel import half_cuffs, one_piece, thin_straps, under_chin
 from inference.engines.warp.scene import Parts, Scene, build_scene
 from inference.engines.warp.strands import free_hair, free_skin
 from inference.engines.warp.undress import neck_side
@@ -126,3 +126,19 @@ def test_crumbs_of_hair_on_clothes_are_no_hair_and_strands_on_the_wall_are(scene
     assert found[hair & (scene.down < -0.05)].min() > 0.7
     outside = replace(dressed, parts=replace(dressed.parts, upper=np.zeros_like(scene.matte)))
     assert free_hair(replace(outside, photo=photo, reach=np.ones_like(scene.reach))).alpha[crumb].max() > 0.5
+
+
+def test_straps_on_bare_shoulders_are_cloth_and_shadows_there_are_none(scene: Scene) -> None:
+    chest = (scene.down > 0.2) & (scene.down < 0.8) & (np.abs(scene.lateral) < 0.4)
+    bare = (scene.down > -0.1) & (scene.down <= 0.2) & (np.abs(scene.lateral) < 0.4)
+    strap = bare & (np.abs(scene.lateral + 0.25) < 0.008)
+    shadow = bare & (np.abs(scene.lateral - 0.25) < 0.008)
+    thin = strap | shadow
+    photo = np.where(bare[..., None], np.float32((220, 180, 150)), np.float32(20.0))
+    photo = np.where(shadow[..., None], np.float32((190, 150, 125)), photo)
+    photo = np.where(strap[..., None], np.float32(20.0), photo).astype(np.float32)
+    worn = replace(with_parts(scene, upper=chest | thin, neck=bare & ~thin), photo=photo)
+    found = thin_straps(worn, chest)
+    assert found[strap].mean() > 0.95
+    assert not found[shadow].any()
+    assert not found[chest].any()

@@ -78,6 +78,7 @@ def relabel(scene: Scene, limbs: Sides[Limb]) -> Scene:
     aside = np.minimum(np.abs(limbs.left.across), np.abs(limbs.right.across))
     strays |= (closed > 0) & (aside < _SLEEVE) & (bare < 0.5) & (parts.lower < 0.5)
     strays |= half_cuffs(scene, upper) & (aside < _WIDE_CUFF)
+    strays |= thin_straps(scene, upper)
     strays |= slivers((parts.arms > 0.5) & ~strays, unit) & grow(strays, _NEAR * unit)
     shadow = collar_shadow(scene, upper)
     strays |= shadow
@@ -113,6 +114,18 @@ def half_cuffs(scene: Scene, upper: Bool) -> Bool:
         )
         crumbs &= to_upper < to_lower
     return crumbs
+
+
+def thin_straps(scene: Scene, upper: Bool) -> Bool:
+    """Straps of the old garment on bare skin: slivers of it that hang on it and are of its colour."""
+    neck = scene.parts.neck > 0.9
+    thin = (scene.parts.upper > 0.5) & ~upper & grow(neck, _NEAR * scene.unit)
+    if not (thin.any() and neck.any()):
+        return np.zeros_like(upper)
+    to_cloth, to_skin = (
+        largest_gap(scene.photo, np.median(scene.photo[region], axis=0)) for region in (upper, neck)
+    )
+    return joined(thin & (to_cloth < to_skin), upper)
 
 
 def one_piece(scene: Scene, upper: Bool, limbs: Sides[Limb]) -> Bool:
