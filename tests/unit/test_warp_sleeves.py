@@ -151,3 +151,27 @@ def test_a_sleeve_leaves_the_tip_of_a_shoulder_aslant(people: People, garments: 
     row = int(tips.left[1] + 0.04 * body.shoulder_width)
     out = tips.left[0] - np.flatnonzero(sleeves.left.alpha[row] > 0.5)[0]
     assert 0.05 < out / body.shoulder_width < 0.16  # at once it was .18
+
+
+def test_a_sleeve_that_hangs_beside_the_torso_leaves_nothing_on_it(
+    people: People, garments: Garments
+) -> None:
+    """Below the armpit the torso ends at its own outline, however the line of the armhole goes on."""
+    person, garment = people("p1_man__base"), garments("tshirt_mustard")
+    body, marks = measure(person), garment.landmarks
+    assert marks is not None
+    assert marks.sleeves is not None
+    x, y = (int(v) for v in marks.armpit.left)
+    bottom = int(max(marks.hem.left[1], marks.hem.right[1])) + 60
+    hanging = np.zeros_like(garment.alpha)
+    hanging[y:bottom, x - 60 : x + 4] = 1.0
+    left = replace(marks.sleeves.left, region=np.maximum(marks.sleeves.left.region, hanging))
+    sleeves = replace(marks.sleeves, left=left)
+    longer = replace(
+        garment,
+        alpha=np.maximum(garment.alpha, hanging),
+        landmarks=replace(marks, sleeves=sleeves),
+    )
+    own, found = (lay(each, person, body).alpha > 0.3 for each in (garment, longer))
+    around = cv2.dilate(own.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    assert not (found & ~around).any()

@@ -103,8 +103,9 @@ def _torso_cloth(garment: Garment, marks: GarmentLandmarks) -> tuple[Alpha, Rgb]
     for side, _ in SIDES:
         # One more pixel than the sleeve itself, or its soft edge would stay behind as a thin line.
         region = cv2.dilate(marks.sleeves[side].region, np.ones((5, 5), np.uint8))
-        beyond = (1 - inside_armhole(marks, alpha.shape, side)) * (1 - outline)
-        alpha *= 1 - region * beyond
+        kept = np.maximum(outline, inside_armhole(marks, alpha.shape, side))
+        kept[round(marks.armpit[side][1]) :] = outline[round(marks.armpit[side][1]) :]
+        alpha *= 1 - region * (1 - kept)
     alpha = _main_piece(alpha)
     covered = [marks.sleeves[side] for side, _ in SIDES if marks.sleeves[side].overlaps_torso]
     if not covered:

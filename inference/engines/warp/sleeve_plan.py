@@ -28,7 +28,7 @@ _UPPER, _FORE = 0.80, 0.68
 _LONG_FROM = 0.72
 """A sleeve that covers this share of the arm ends at the wrist: sleeves of that length are long ones, and
 cloth laid flat on a table is rarely stretched to its full length."""
-_THREE_QUARTER = 0.68
+_THREE_QUARTER = 0.71
 """The same for a garment that was classed as long-sleeved."""
 _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
