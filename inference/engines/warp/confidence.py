@@ -42,7 +42,7 @@ OF_PERSON = (
         measure="waist_confidence",
         start=0.5,
         full=0.2,
-        factor=0.75,
+        factor=0.85,
     ),
     Doubt(
         name="face-hidden",
@@ -87,7 +87,7 @@ OF_GARMENT = (
         measure="straps",
         start=0.5,
         full=0.5,
-        factor=0.7,
+        factor=0.8,
     ),
 )
 """Doubts about the garment's photo."""
@@ -113,8 +113,8 @@ OF_FIT = (
         name="cloth-stretched",
         detail="the garment had to be stretched a lot to fit the pose",
         measure="stretch",
-        start=1.24,
-        full=1.38,
+        start=1.3,
+        full=1.7,
         factor=0.5,
     ),
     Doubt(
@@ -151,7 +151,7 @@ OF_PICTURE = (
         measure="invented_skin",
         start=0.12,
         full=0.45,
-        factor=0.85,
+        factor=0.9,
     ),
     Doubt(
         name="old-garment-larger",
@@ -159,7 +159,7 @@ OF_PICTURE = (
         measure="uncovered",
         start=0.25,
         full=0.55,
-        factor=0.85,
+        factor=0.9,
     ),
     Doubt(
         name="gaps-closed",

@@ -45,7 +45,7 @@ OF_PERSON = (
         measure="waist_confidence",
         start=0.5,
         full=0.2,
-        factor=0.75,
+        factor=0.85,
     ),
     Doubt(
         name="outline-assumed",
@@ -99,7 +99,7 @@ OF_PICTURE = (
         measure="background_filled",
         start=0.3,
         full=1.2,
-        factor=0.85,
+        factor=0.9,
     ),
     Doubt(
         name="old-garment-patterned",
