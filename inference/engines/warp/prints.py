@@ -31,8 +31,6 @@ _PRINTED = 0.7
 """Detail, and distance from the outline in shares of the band, from which the stretch of a print counts."""
 _PER_CELL = 2
 """Places per cell of the map and axis that are looked at."""
-_LEAST_LOGO = 4
-"""Places that make a print large enough to have a shape."""
 _WORST = 95
 """Percentile over a print of what is called its stretch: single knots of the outline do not count."""
 
@@ -108,20 +106,18 @@ def print_stretch(garment: Garment, torso: FreeForm, alpha: Alpha, scale: float,
     printed = places[np.minimum(shape.within, shape.detailed) > _PRINTED]
     if len(printed) == 0:
         return PrintStretch(whole=1.0, local=1.0)
-    axes = np.linalg.svd(torso.jacobian(printed), compute_uv=False)
     logo = places[np.minimum(shape.within, shape.printed) > _PRINTED]
     return PrintStretch(
-        whole=_straight(logo, torso(logo)) if len(logo) >= _LEAST_LOGO else 1.0,
-        local=float(np.percentile(axes[:, 0] / np.maximum(axes[:, 1], 1e-9), _WORST)),
+        whole=float(_ratio(torso.jacobian(logo).mean(axis=0))) if len(logo) else 1.0,
+        local=float(np.percentile(_ratio(torso.jacobian(printed)), _WORST)),
     )
 
 
-def _straight(places: Array, values: Array) -> float:
-    """Ratio of the two axes of the straight map that fits ``places (n, 2)`` to ``values (n, 2)`` best."""
-    spread = np.concatenate([places, np.ones((len(places), 1))], axis=1)
-    fitted = np.linalg.lstsq(spread, values, rcond=None)[0]
-    axes = np.linalg.svd(fitted[:2], compute_uv=False)
-    return float(axes[0] / max(axes[1], 1e-9))
+def _ratio(jacobian: Array) -> Array:
+    """Of the two axes of maps ``(..., 2, 2)``."""
+    axes = np.linalg.svd(jacobian, compute_uv=False)
+    ratio: Array = axes[..., 0] / np.maximum(axes[..., 1], 1e-9)
+    return ratio
 
 
 def _at(values: Alpha, places: Array) -> Array:

@@ -82,7 +82,7 @@ class PrintStretch:
     """How much farther a map draws a print one way than the other; 1 = undistorted, or no print."""
 
     whole: float
-    """The print as a whole: of the straight map nearest to the one that draws it; 1 of patterns all over."""
+    """The print as a whole: of the mean of the map's derivatives over it; 1 of patterns all over."""
     local: float
     """Where it is worst, patterns included."""
 
