@@ -72,9 +72,11 @@ def test_a_turned_body_keeps_its_size(people: People) -> None:
     assert turned.shoulder_width > 0.6 * measure(person).shoulder_width
 
 
-@pytest.mark.parametrize(("garment", "least"), [("tshirt_print", 0.88), ("longsleeve_stripes", 0.86)])
+@pytest.mark.parametrize(
+    ("garment", "least", "most"), [("tshirt_print", 0.88, 1.18), ("longsleeve_stripes", 0.86, 1.2)]
+)
 def test_laid_garment_covers_the_true_region(
-    people: People, garments: Garments, samples: Path, garment: str, least: float
+    people: People, garments: Garments, samples: Path, garment: str, least: float, most: float
 ) -> None:
     person = people("p1_man__base")
     warped = lay(garments(garment), person, measure(person))
@@ -82,7 +84,7 @@ def test_laid_garment_covers_the_true_region(
     ours = (_coverage(warped) > 0.5) & seen
     true = _parts(samples, f"p1_man__{garment}") == UPPER
     assert (ours & true).sum() / (ours | true).sum() > least
-    assert warped.stretch < 1.2
+    assert warped.stretch < most
     assert warped.measured > 0.8
 
 

@@ -1,4 +1,7 @@
-"""Long hair behind a collar: where an old collar stood up before it, it comes to light, not skin."""
+"""Long hair behind a collar: where an old collar stood up before it, it comes to light, not skin.
+
+The constants were set on one person of our own samples; no other of the 37 wears a collar before long hair.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,12 @@ def hair_behind(scene: Scene, body: Body) -> tuple[Alpha, FloatRgb]:
     A collar stands where clothes rise above the straight line from the neck's base to the shoulder's top, out
     of the neck's own width. What lies beside it in the same row also lies behind it.
     """
+    hair = scene.parts.hair > 0.5
+    if not hair.any():
+        return np.zeros_like(scene.matte), scene.photo
     origin = np.array([scene.box.x0, scene.box.y0])
     behind, filled = np.zeros(scene.matte.shape, np.bool_), np.zeros(scene.matte.shape, np.bool_)
     plate = scene.photo.copy()
-    hair = scene.parts.hair > 0.5
     for side, sign in SIDES:
         above = _above(scene, body.neck_base[side] - origin, body.acromion[side] - origin, body.up)
         outward = sign * scene.lateral

@@ -104,7 +104,8 @@ def _torso_cloth(garment: Garment, marks: GarmentLandmarks) -> tuple[Alpha, Rgb]
         # One more pixel than the sleeve itself, or its soft edge would stay behind as a thin line.
         region = cv2.dilate(marks.sleeves[side].region, np.ones((5, 5), np.uint8))
         kept = np.maximum(outline, inside_armhole(marks, alpha.shape, side))
-        kept[round(marks.armpit[side][1]) :] = outline[round(marks.armpit[side][1]) :]
+        below = slice(round(marks.armpit[side][1]), None)  # there the torso ends at its own outline, and
+        kept[below] = outline[below]  # what lies beyond is all sleeve
         alpha *= 1 - region * (1 - kept)
     alpha = _main_piece(alpha)
     covered = [marks.sleeves[side] for side, _ in SIDES if marks.sleeves[side].overlaps_torso]

@@ -29,7 +29,8 @@ _LONG_FROM = 0.72
 """A sleeve that covers this share of the arm ends at the wrist: sleeves of that length are long ones, and
 cloth laid flat on a table is rarely stretched to its full length."""
 _THREE_QUARTER = 0.71
-"""The same for a garment that was classed as long-sleeved."""
+"""The same for a garment that was classed as long-sleeved: gathered half-length sleeves cover .64 to .79
+of the arm, long ones that lie flat .74 to .88."""
 _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
 _TOP_LENGTH = 1.3
@@ -64,7 +65,7 @@ its cuff takes away."""
 _SHOULDER_TURN = 0.05
 """Distance along the arm within which cloth gets from the shoulder tip onto the arm's outline."""
 _STEEPEST = 1.2
-"""... and at least this many times the way out: steeper shoulders look padded."""
+"""... and at least this many times the way out: steeper shoulders look padded. By eye, on 16 pairs."""
 _ARMPIT_TURN = 0.12
 """The same from the armpit onto the inner outline."""
 _ROUND_SHOULDER = 0.25

@@ -129,13 +129,13 @@ def strip(scene: Scene, limbs: Sides[Limb], front: Front, body: Body) -> Strippe
     bottoms = bottoms_plate(scene.photo, scene.parts.lower, scene.unit)
     if bottoms is not None:
         plate = mix(plate, bottoms, under.lower)
-    now = np.clip(np.maximum(under.skin + under.lower, behind), 0.0, 1.0)
+    body_there = np.clip(np.maximum(under.skin + under.lower, behind), 0.0, 1.0)
     return Stripped(
         rgb=mix(scene.photo, plate, removed),
         removed=removed,
         skin=skin,
         skin_weight=removed * under.skin * (1.0 - behind),
-        body=scene.matte * (1.0 - removed) + now * removed,
+        body=scene.matte * (1.0 - removed) + body_there * removed,
     )
 
 

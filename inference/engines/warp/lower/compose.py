@@ -36,7 +36,8 @@ _WIDENS = 0.4
 """Pixels a garment widens per pixel below the top that it comes out of: a waistband under a hem is not wider
 than the hem."""
 _AWAY = 1.3
-"""Half widths of the body from its middle beyond which an old top is a sleeve."""
+"""Half widths of the body from its middle beyond which an old top is a sleeve: outlines depart from the usual
+ones by at most 1.12 (``stance``)."""
 _WITHIN = 0.8
 """Half widths of the body from its middle that are surely not beside it."""
 _CALM = 0.05
@@ -131,18 +132,17 @@ def continued(photo: FloatRgb, core: Bool, calm: float) -> FloatRgb:
 
 def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) -> Layers:
     """Decide for every pixel what is in front, what goes and what lies under it."""
-    shape = laid.shape
+    shape, beside = laid.shape, _beside(stance, laid)
     hanging, misread = view.upper, np.zeros_like(view.upper)
     if shape.over_top:  # below the waistband only sleeves are left of a top that is tucked in
-        beside = np.abs(_beside(stance, laid)) > _AWAY  # an elbow is wider than the line of its bones
-        hanging = np.where(beside, view.upper, view.sleeves)
+        hanging = np.where(beside > _AWAY, view.upper, view.sleeves)  # an elbow is wider than its bones' line
         misread = (view.upper - hanging) * smoothstep(view.level, shape.waist + 0.04, shape.waist + 0.08)
     long_skirt = len(shape.meshes) == 1  # falls over the shoes it reaches, trousers break on them
     shoes = view.shoes * (1 - laid.alpha) if long_skirt else view.shoes
     front = np.clip(hanging + view.arms + view.head + shoes, 0.0, 1.0)
     cover = laid.alpha * (1 - front)
     if not shape.over_top:  # what is wider than the top must not show beside it
-        cover = cover * np.maximum(_room_below_top(view, stance, laid), view.matte)
+        cover = cover * np.maximum(_room_below_top(view, stance, laid, beside), view.matte)
     left, right = view.limbs.left, view.limbs.right
     along = np.where(np.abs(left.across) < np.abs(right.across), left.along, right.along)
     hidden = view.legs * (along < shape.hem + _HEM)
@@ -162,30 +162,29 @@ def layers_of(view: View, stance: Stance, laid: LaidLower, person_waist: float) 
     # a real leg goes only where a painted one takes its place
     removed = np.maximum(removed, seam * view.legs * limbs) * (1 - kept)
     inside = smoothstep(view.matte, 0.3, 0.7) * (view.level < shape.waist + 0.05)
-    body = np.abs(_beside(stance, laid)) < 1.0
     return Layers(
         front=np.asarray(front, np.float32),
         cover=np.asarray(cover, np.float32),
         removed=np.asarray(removed, np.float32),
         skin=np.asarray(limbs, np.float32),
-        above=np.asarray(inside * blur(body.astype(np.float32), 1.0), np.float32),
+        above=np.asarray(inside * blur((beside < 1.0).astype(np.float32), 1.0), np.float32),
     )
 
 
-def _room_below_top(view: View, stance: Stance, laid: LaidLower) -> Alpha:
+def _room_below_top(view: View, stance: Stance, laid: LaidLower, beside: Alpha) -> Alpha:
     """1 where the garment may be wider than the body: no more than ``_WIDENS`` lets it come out of the top.
 
     Between the legs it may be whatever it is.
     """
-    below = (view.level - _hem_of_top(view, stance, laid)) * stance.body.torso_length
+    below = (view.level - _hem_of_top(view, laid, beside)) * stance.body.torso_length
     beyond = cv2.distanceTransform((view.matte < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    beyond[np.abs(_beside(stance, laid)) < _WITHIN] = 0.0
+    beyond[beside < _WITHIN] = 0.0
     return smoothstep(np.asarray(_WIDENS * below - beyond, np.float32), -1.0, 1.0)
 
 
-def _hem_of_top(view: View, stance: Stance, laid: LaidLower) -> float:
+def _hem_of_top(view: View, laid: LaidLower, beside: Alpha) -> float:
     """Level at which the top ends over the hips: the lower clothes begin there."""
-    middle = (view.lower > 0.5) & (np.abs(_beside(stance, laid)) < _WITHIN)
+    middle = (view.lower > 0.5) & (beside < _WITHIN)
     if middle.sum() < 100:
         return laid.shape.waist
     return max(laid.shape.waist, float(np.percentile(view.level[middle], 4)))
@@ -201,7 +200,7 @@ def _beside(stance: Stance, laid: LaidLower) -> Alpha:
         stance.half_width("left", laid.shape.waist),
         stance.half_width("right", laid.shape.waist),
     )
-    return np.asarray(offset / half, np.float32)
+    return np.asarray(np.abs(offset) / half, np.float32)
 
 
 def _changed(photo: FloatRgb, picture: FloatRgb, unit: float) -> Alpha:

@@ -88,7 +88,7 @@ def lay(garment: Garment, marks: LowerLandmarks, shape: Shape, person: Person, s
     if len(shape.meshes) > 1 and stance.seated:
         parsing, unit = person.parsing, stance.half_hips
         old = without_rags(parsing.weight("lower"), unit) + without_rags(parsing.weight("legs"), unit)
-        rgb, alpha = over_lap(rgb, alpha, np.ascontiguousarray(old[box.window]), unit, shape.hem > _FULL)
+        rgb, alpha = over_lap(rgb, alpha, np.ascontiguousarray(old[box.window]), unit, long=shape.hem > _FULL)
     return LaidLower(box=box, rgb=rgb, alpha=alpha, across=across, leg=leg, shape=shape, whole_area=whole)
 
 

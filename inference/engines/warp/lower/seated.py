@@ -28,7 +28,7 @@ def without_rags(cloth: Alpha, unit: float) -> Alpha:
     return np.asarray(cloth * grow(whole, _RAG_EDGE * unit), np.float32)
 
 
-def over_lap(rgb: FloatRgb, alpha: Alpha, old: Alpha, unit: float, long: bool) -> tuple[FloatRgb, Alpha]:
+def over_lap(rgb: FloatRgb, alpha: Alpha, old: Alpha, unit: float, *, long: bool) -> tuple[FloatRgb, Alpha]:
     """Trousers of somebody who sits stay inside the outline of the old ones and of bare legs ``old``, long
     ones fill it: no flat pattern has that of thighs that point at the camera. Where the pattern does not
     reach they go on with pieces of itself."""

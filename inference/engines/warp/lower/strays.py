@@ -1,4 +1,4 @@
-"""Bits of the old garment that were read as arms, hands, legs or shoes: told by their colours."""
+"""Bits of the old garment that were read as arms, hands, shoes or the top: told by their colours."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def view_of(person: Person, stance: Stance, box: Box) -> View:
     photo = person.image[window].astype(np.float32)
     lower, upper = parsing.weight("lower"), parsing.weight("upper")
     unit = stance.half_hips
-    band = strays(photo, upper, lower, unit)
+    band = strays(photo, upper, lower, unit)  # a waistband that was read as the edge of the top
     upper, lower = upper * (1 - band), np.maximum(lower, upper * band)
     if stance.seated:
         lower, legs = without_rags(lower, unit), without_rags(legs, unit)
