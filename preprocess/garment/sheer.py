@@ -2,9 +2,9 @@
 
 Pale cloth looks like thin cloth over a pale background, so a colour between the two proves nothing, and
 opaque cloth made transparent would be far worse than the reverse. Taken for proof are: for lace, many small
-holes at even distances in exactly the background's colour; for sheer sleeves, colours on the way from the
-background to the opaque torso's, and a cuff, where the cloth is turned and lies double, that is denser by
-just as much as double cloth must be.
+holes side by side in exactly the background's colour, with little cloth between them; for sheer sleeves,
+colours on the way from the background to the opaque torso's, and a cuff, where the cloth is turned and lies
+double, that is denser by just as much as double cloth must be.
 """
 
 from __future__ import annotations
@@ -21,24 +21,33 @@ CLOTH = 0.98
 """Matte from which a pixel is surely cloth."""
 HOLE_LIKE = (1.0, 2.0)
 """A hole lies within this many Lab units and this many times the background's noise of the background."""
-HOLE = (4, 0.0002)
-"""Smallest hole in pixels and largest as a share of the longest side squared (15 x 15 px at 1100)."""
-AROUND = 0.015
+HOLE = (4, 0.0006)
+"""Smallest hole in pixels and largest as a share of the longest side squared (27 x 27 px at 1100)."""
+AROUND = 0.02
 """Radius over which holes are counted, as a share of the longest side: some meshes of lace."""
-LEAST_HOLES = (0.08, 80)
-"""Share of lace that is holes, at least, and their number."""
-EVEN = 0.18
-"""Largest spread of the distances between neighbouring holes over their mean: dots strewn without touching
-have .23, points strewn at random .52, prints of the development photos .43 and more, a lattice .02."""
+LEAST_HOLES = (0.08, 60)
+"""Share of lace that is holes near any of it, at least, and their number."""
+MOSTLY_HOLES = 0.3
+"""Share of lace that is holes, at least: threads are thin, the ground between what is printed is not. Drawn
+nets with flowers have .35 to .44 (.28 where the flowers are most of it: they stay opaque), an eyelet lattice
+.33, white dots strewn over dark cloth .27 and less."""
+ALSO_HOLES = 2
+"""Windows around lace within which every light patch is a hole: between dense flowers there are few."""
+AT_GROUND = 0.75
+"""Share of the light patches within lace, by area, that have the background's colour; the smallest holes are
+blurred. White prints are lit and shaded as the cloth is."""
+EVEN = 0.3
+"""Largest spread of the distances between neighbouring holes over their mean: a lattice has .02, drawn nets
+of cells of all sizes with flowers in them .17 to .24, points strewn at random .52, prints of the development
+photos .36 and more."""
 FEW_OTHERS = 0.2
-"""Largest share of larger patches in the background's colour within lace: white prints and stripes have
-them."""
+"""Largest share of larger patches in light colours within lace: white prints and stripes have them."""
 CONTRAST = 25.0
 """Least Lab distance of cloth and background for anything to be seen through the cloth."""
 LEAST_AREA = 0.02
 """Smallest lace, as a share of the garment."""
-THREAD = 0.6
-"""Quantile, 0..1, of lace's distances from the background at which it is thread alone."""
+THREAD = (0.9, 0.8)
+"""Quantiles, 0..1, of a garment's and of lace's distances from the background that are of thread alone."""
 SAMPLED_HOLES = 400
 """Holes whose nearest neighbours are looked up, at most: their spread is known well enough by then."""
 SHEER = (0.25, 0.85)
@@ -117,27 +126,42 @@ def lace(away: Float, cloth: Bool, noise: float) -> Alpha | None:
     """Opacity of lace; ``away`` is the Lab difference to the background, ``cloth`` where the garment is."""
     side = max(cloth.shape)
     distance = magnitude(away)
-    like = cloth & (distance < HOLE_LIKE[0] + HOLE_LIKE[1] * noise)
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(like.astype(np.uint8), connectivity=4)
+    if not cloth.any() or (thread := float(np.quantile(distance[cloth], THREAD[0]))) < CONTRAST:
+        return None
+    light = cloth & (distance < 0.5 * thread)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(light.astype(np.uint8), connectivity=4)
     size = stats[:, cv2.CC_STAT_AREA]
-    small = (size >= HOLE[0]) & (size <= HOLE[1] * side * side)
-    small[0] = False
-    if small.sum() < LEAST_HOLES[1]:
+    patch = (size >= HOLE[0]) & (size <= HOLE[1] * side * side)
+    patch[0] = False
+    nearest = np.full(count, np.inf, np.float32)
+    np.minimum.at(nearest, labels[light].astype(np.intp), distance[light])
+    hole = patch & (nearest < HOLE_LIKE[0] + HOLE_LIKE[1] * noise)
+    if hole.sum() < LEAST_HOLES[1]:
         return None
     window = 2 * round(AROUND * side) + 1
-    dense = cv2.blur(small[labels].astype(np.float32), (window, window)) > LEAST_HOLES[0]
+    dense = cv2.blur(hole[labels].astype(np.float32), (window, window)) > LEAST_HOLES[0]
     region = cloth & cv2.morphologyEx(
         dense.astype(np.uint8), cv2.MORPH_OPEN, np.ones((window, window), np.uint8)
     ).astype(bool)
     at = np.rint(centres).astype(int)
-    small &= region[at[:, 1], at[:, 0]]
-    if region.sum() < LEAST_AREA * cloth.sum() or small.sum() < LEAST_HOLES[1]:
+    light_patch, patch = patch, patch & region[at[:, 1], at[:, 0]]
+    hole &= patch
+    if region.sum() < LEAST_AREA * cloth.sum() or hole.sum() < LEAST_HOLES[1]:
         return None
-    others = (like & region).sum() - size[small].sum()
-    thread = float(np.quantile(distance[region], THREAD))
-    if others > FEW_OTHERS * size[small].sum() or thread < CONTRAST or unevenness(centres[small]) > EVEN:
+    holes, patches = size[hole].sum(), size[patch].sum()
+    others = (light & region).sum() - patches
+    if (
+        holes < max(MOSTLY_HOLES * region.sum(), AT_GROUND * patches)
+        or others > FEW_OTHERS * holes
+        or unevenness(centres[hole]) > EVEN
+    ):
         return None
-    return np.where(region, np.clip(distance / thread, 0.0, 1.0), 1.0).astype(np.float32)
+    opaque = float(np.quantile(distance[region], THREAD[1]))
+    around = cv2.dilate(region.astype(np.uint8), np.ones((window, window), np.uint8), iterations=ALSO_HOLES)
+    inner = cv2.erode(cloth.astype(np.uint8), np.ones((7, 7), np.uint8))  # edges are pale too
+    single = cv2.dilate(light_patch[labels] * inner * around, np.ones((5, 5), np.uint8))
+    open_work = region | (cloth & (single > 0))
+    return np.where(open_work, np.clip(distance / opaque, 0.0, 1.0), 1.0).astype(np.float32)
 
 
 def unevenness(points: NDArray[np.float64]) -> float:

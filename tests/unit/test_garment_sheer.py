@@ -84,6 +84,29 @@ def with_lace_yoke(shirt: Garment, cloth: tuple[int, int, int], *, even: bool = 
     return Drawn(image=on_paper(shirt.alpha * opacity, cloth), opacity=opacity)
 
 
+def with_net(shirt: Garment, cloth: tuple[int, int, int], *, flowers: int) -> Drawn:
+    """Threads round cells of all sizes, with flowers of solid cloth among them, above the armpits."""
+    assert shirt.landmarks is not None
+    bottom = int(min(shirt.landmarks.armpit.left[1], shirt.landmarks.armpit.right[1]))
+    height, width = shirt.alpha.shape
+    rng = np.random.default_rng(7)
+    apart = np.ones((height, width), np.uint8)
+    count = height * width // PITCH**2
+    apart[rng.integers(0, height, count), rng.integers(0, width, count)] = 0
+    _, cells = cv2.distanceTransformWithLabels(apart, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    borders = np.zeros((height, width), np.uint8)
+    borders[:, 1:] |= cells[:, 1:] != cells[:, :-1]
+    borders[1:] |= cells[1:] != cells[:-1]
+    threads = cv2.dilate(borders, np.ones((2, 2), np.uint8)) * 255
+    for _ in range(flowers):
+        middle = (int(rng.integers(0, width)), int(rng.integers(0, bottom)))
+        for petal in range(5):
+            cv2.ellipse(threads, middle, (2 * PITCH, PITCH // 2), 72.0 * petal, 0, 360, 255, -1)
+    threads[bottom:] = 255
+    opacity = (threads / 255).astype(np.float32)
+    return Drawn(image=on_paper(shirt.alpha * opacity, cloth), opacity=opacity)
+
+
 def on_paper(alpha: Float, cloth: tuple[int, int, int]) -> Rgb:
     soft = cv2.GaussianBlur(alpha.astype(np.float32), (0, 0), 0.6)[..., None]
     grain = np.random.default_rng(3).normal(0, 0.8, (*alpha.shape, 3))
@@ -123,6 +146,18 @@ def test_lace_shows_the_background_through_its_holes(shirt: Garment) -> None:
     sure = (shirt.alpha > 0.98) & yoke
     assert opacity[sure & (drawn.opacity == 0)].mean() < 0.15
     assert opacity[sure & (cv2.erode(drawn.opacity, np.ones((3, 3))) == 1)].mean() > 0.9
+
+
+@pytest.mark.parametrize("flowers", [0, 20])
+def test_lace_of_uneven_cells_with_flowers_lets_through(shirt: Garment, flowers: int) -> None:
+    drawn = with_net(shirt, NAVY, flowers=flowers)
+    opacity = found(shirt, drawn.image)
+    assert opacity is not None
+    sure = (shirt.alpha > 0.98) & (cv2.blur(drawn.opacity, (61, 61)) < 0.8)
+    assert opacity[sure & (cv2.dilate(drawn.opacity, np.ones((3, 3))) == 0)].mean() < 0.1
+    assert opacity[sure & (cv2.erode(drawn.opacity, np.ones((5, 5))) == 1)].mean() > 0.9
+    below = np.flatnonzero((drawn.opacity == 1).all(axis=1))[0] + 40
+    assert opacity[below:][cv2.erode(shirt.alpha, np.ones((5, 5)))[below:] > 0.98].min() > 0.95
 
 
 def test_strewn_white_dots_are_a_print(shirt: Garment) -> None:
