@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from inference.engines.warp.body import measure
+from inference.engines.warp.fit import fit_garment
 from inference.engines.warp.lay import lay
+from inference.engines.warp.silhouette import Silhouette
 from inference.engines.warp.sizes import scale_of
 from preprocess.garment.worn import take_off
-from preprocess.types import Person
+from preprocess.types import Person, Sides
 
 
 @pytest.mark.parametrize("name", ["p1_man__tshirt_print", "p2_woman__base", "p4_man__base"])
@@ -52,3 +54,24 @@ def test_a_vest_is_as_wide_as_on_who_wore_it(people: Callable[[str], Person]) ->
     flat, worn = (scale_of(vest, body, flat=flat)[0] for flat in (True, False))
 
     assert worn < 0.95 * flat
+
+
+@pytest.mark.parametrize(("wider", "clings"), [(1.0, True), (1.6, False)])
+def test_a_worn_crew_clings_to_a_neck_and_a_wide_neckline_does_not(
+    people: Callable[[str], Person], wider: float, clings: bool
+) -> None:
+    person = people("p4_man__base")
+    body, silhouette = measure(person), Silhouette.of(person)
+    marks = take_off(people("p1_man__base")).landmarks
+    assert marks is not None
+    neck = Sides(
+        left=(marks.centre_x + wider * (marks.neck.left[0] - marks.centre_x), marks.neck.left[1]),
+        right=(marks.centre_x + wider * (marks.neck.right[0] - marks.centre_x), marks.neck.right[1]),
+    )
+
+    fit = fit_garment(replace(marks, neck=neck), person, body, silhouette, flat=False)
+
+    foot = float((body.neck_base.right - body.neck_base.left) @ body.across)
+    apart = float((fit.neck.right - fit.neck.left) @ body.across)
+    assert (apart < foot - 0.05 * body.shoulder_width) == clings
+    assert (apart > foot) == (not clings)

@@ -47,6 +47,10 @@ crew needs length to come forward."""
 _STAND = (0.045, 0.055)
 """A collar leans on the neck: how far in and up of the foot of the neck its upper corners lie, in shoulder
 widths. The foot flares out by 0.05."""
+_CLINGS, _CLINGING = (0.04, 0.012), 0.06
+"""A crew that was photographed on a neck clings to the next one too, however much thinner: how far in and
+down of the foot of the neck its ends lie, and how far off the foot a collar no longer clings, in shoulder
+widths. Of 27 worn tops the necks of 16 lie within .04 of the foot, the others .06 and more away."""
 _STRAP_MIDDLE = 0.65
 """The same for the middle of straps, which no sleeve holds up."""
 _LEAST_STRAP = 0.10
@@ -137,7 +141,7 @@ def fit_garment(
     return Fit(
         scale=scale,
         ease=ease,
-        neck=_leaning(neck, body) if collared else neck,
+        neck=_leaning(neck, body) if collared else neck if flat else _clinging(neck, body),
         shoulder=shoulder,
         armpit=Sides(left=chest - body.across * halves.left[0], right=chest + body.across * halves.right[0]),
         hem=hem,
@@ -248,6 +252,16 @@ def _leaning(neck: Sides[Vec], body: Body) -> Sides[Vec]:
     """The upper corners of a collar whose foot lies at ``neck`` on the slope."""
     inward, rise = body.across * _STAND[0] * body.shoulder_width, body.up * _STAND[1] * body.shoulder_width
     return Sides(left=neck.left + inward + rise, right=neck.right - inward + rise)
+
+
+def _clinging(neck: Sides[Vec], body: Body) -> Sides[Vec]:
+    """Neck points of a worn garment at the neck itself, where they lay that close to one."""
+    unit, moved = body.shoulder_width, {}
+    for side, outward in SIDES:
+        gap = _off_neck(body, neck[side]) - _off_neck(body, body.neck_base[side])
+        near = float(np.clip(1.0 - gap / (_CLINGING * unit), 0.0, 1.0)) * unit
+        moved[side] = neck[side] - near * (outward * _CLINGS[0] * body.across + _CLINGS[1] * body.up)
+    return Sides(left=moved["left"], right=moved["right"])
 
 
 def _on_slope(body: Body, side: SideName, off_neck: float, most: float) -> Vec:
