@@ -65,9 +65,18 @@ def reach_of(cloth: Alpha, hidden: Alpha, arm: Arm, unit: float) -> float:
 
 
 def worn_sleeve(
-    cloth: Alpha, stance: Stance, arm: Arm, reach: float, tip: Point, armpit: Point, outward: float
+    cloth: Alpha,
+    stance: Stance,
+    arm: Arm,
+    reach: float,
+    tip: Point,
+    armpit: Point,
+    outward: float,
+    flank: Points | None,
 ) -> WornSleeve:
-    """Edges and region of the sleeve that covers ``reach`` of an arm."""
+    """Edges and region of the sleeve that covers ``reach`` of an arm; ``flank``: the torso's edge ``(n, 2)``
+    beside a short one, over which it does not reach: a print there is the torso's. The inner edge begins at
+    the armpit, moved out to that edge."""
     bones = arm.bones()
     count = max(4, round(reach * BONE_POINTS))
     bones, normals, radii = bones[:count], _normals(bones)[:count], _radii(stance.unit)[:count]
@@ -83,6 +92,11 @@ def worn_sleeve(
     below = max(start + 1, int(np.searchsorted(places, FREE * min(1.0, reach / 0.4))))
     outer_line = _line(tip, bones[start:] + normals[start:] * outer[start:, None])
     inner_line = _line(armpit, (bones - normals * inner[:, None])[min(below, count - 2) :])
+    if flank is not None:
+        edge = outward * np.interp(inner_line[:, 1], flank[:, 1], flank[:, 0])
+        order = np.argsort(outer_line[:, 1])
+        most = outward * np.interp(inner_line[:, 1], outer_line[order, 1], outer_line[order, 0]) - radii[0]
+        inner_line[:, 0] = outward * np.maximum(outward * inner_line[:, 0], np.minimum(edge, most))
     free = places > FREE
     hidden = float(1 - inner_seen[free].mean()) if free.any() else 0.0
     polygon = np.concatenate([outer_line, inner_line[::-1]])

@@ -9,12 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.garment.collar import opening_mask
-from preprocess.garment.curves import COLUMNS, candidates, curve
-from preprocess.garment.neckview import neck_frame
 from preprocess.garment.stance import SIDES, Arm, Side, Stance
+from preprocess.garment.worn_collar import worn_collar
 from preprocess.garment.worn_sleeves import LEAST, WornSleeve, arm_zone, cuff_row, reach_of, worn_sleeve
-from preprocess.types import Alpha, Collar, CollarKind, GarmentLandmarks, Sides, SleeveLength
+from preprocess.types import Alpha, Collar, GarmentLandmarks, Sides, SleeveLength
 
 Point = tuple[float, float]
 Bool = NDArray[np.bool_]
@@ -46,8 +44,6 @@ HALF_RANGE = (0.6, 1.9)
 STRAY = 0.06
 """Width, in units, up to which cloth seen beyond an arm is a shadow on it."""
 ROWS = 17
-SEEN_COLLAR = 0.4
-"""Share of a collar's columns that must be seen for it to be trusted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +79,16 @@ def measure_worn_top(cloth: Alpha, before: Alpha, arms: Alpha, stance: Stance, h
     rows, outline = _sides(cloth, before, arms, sleeves, stance, armpit, cuffs, hem)
     found: dict[Side, WornSleeve] = {}
     if sleeved:
-        for side, outward in SIDES:
+        for column, (side, outward) in enumerate(SIDES, start=1):
             arm: Arm = stance.arms[side]
-            found[side] = worn_sleeve(cloth, stance, arm, reach[side], tips[side], armpit[side], outward)
+            flank = rows[:, [column, 0]] if np.isfinite(cuffs[side]) else None
+            found[side] = worn_sleeve(
+                cloth, stance, arm, reach[side], tips[side], armpit[side], outward, flank
+            )
+        inner = [found[side].sleeve.inner[0] for side, _ in SIDES]
+        armpit = Sides(
+            left=(float(inner[0][0]), float(inner[0][1])), right=(float(inner[1][0]), float(inner[1][1]))
+        )
     seen = min([outline, *(sleeve.seen for sleeve in found.values())])
     landmarks = GarmentLandmarks(
         centre_x=(neck.left[0] + neck.right[0]) / 2,
@@ -100,7 +103,7 @@ def measure_worn_top(cloth: Alpha, before: Alpha, arms: Alpha, stance: Stance, h
     lengths = {sleeve.length for sleeve in found.values()}
     length: SleeveLength = "long" if "long" in lengths else "short" if sleeved else "sleeveless"
     return WornTop(
-        landmarks=landmarks, collar=_collar(top, neck, landmarks, cloth.shape), sleeve_length=length
+        landmarks=landmarks, collar=worn_collar(top, neck, landmarks, cloth.shape), sleeve_length=length
     )
 
 
@@ -261,36 +264,3 @@ def _calm(values: NDArray[np.float64]) -> NDArray[np.float64]:
     padded = np.pad(middle, 1, mode="edge")
     calm: NDArray[np.float64] = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
     return calm
-
-
-def _collar(top: Rows, neck: Sides[Point], marks: GarmentLandmarks, shape_of: tuple[int, ...]) -> Collar:
-    """The smooth curve nearest to where the cloth begins between the neck points."""
-    frame = neck_frame(neck.left, neck.right)
-    half = max((neck.right[0] - neck.left[0]) / 2, 2.0)
-    middle = (neck.right[0] + neck.left[0]) / 2
-    columns = np.clip(middle + COLUMNS * half, 0, len(top) - 1).astype(int)
-    line = np.interp(COLUMNS, (-1.0, 1.0), (neck.left[1], neck.right[1]))
-    depth = (top[columns] - line) / (2 * half)
-    seen = np.isfinite(depth) & (depth > -0.2)
-    curves = candidates(False)
-    if seen.mean() < SEEN_COLLAR:
-        depth, seen = 0.3 * (1 - COLUMNS**2), np.ones_like(seen)
-        trust = 0.3
-    else:
-        trust = 1.0
-    misfit = np.abs(curves.across[:, seen] - depth[seen]).mean(axis=1)
-    best = int(misfit.argmin())
-    shape = curves.shapes[best]
-    front = frame.place(curve(shape, 81))
-    fits = float(np.clip(1.1 - 4.0 * misfit[best], 0.0, 1.0))
-    shoulders = max(marks.shoulder.right[0] - marks.shoulder.left[0], 1.0)
-    straps = marks.sleeves is None and (shoulders - 2 * half) / 2 < 0.16 * shoulders
-    kind: CollarKind = "straps" if straps else "v" if shape.pointed and shape.depth > 0.3 else "crew"
-    if kind == "crew" and shape.depth > 0.5:
-        kind = "scoop"
-    return Collar(
-        kind=kind,
-        front=front,
-        opening=opening_mask(front, frame, shape_of),
-        confidence=trust * fits,
-    )

@@ -254,3 +254,18 @@ def test_background_in_a_slit_beside_the_body_does_not_go_along(people: People) 
     alpha = take_off(replace(person, image=image)).alpha
 
     assert (alpha[slit] > 0.5).mean() < 0.4
+
+
+@pytest.mark.parametrize("name", ["p1_man__tshirt_print", "p1_man__base", "p2_woman__base"])
+def test_a_short_sleeve_takes_nothing_of_the_torso_beside_it(
+    people: Callable[[str], Person], name: str
+) -> None:
+    """A print that reaches to the side of the torso stays whole."""
+    marks = take_off(people(name)).landmarks
+    assert marks is not None
+    assert marks.sleeves is not None
+    for column, (sleeve, outward) in enumerate(
+        ((marks.sleeves.left, -1.0), (marks.sleeves.right, 1.0)), start=1
+    ):
+        edge = np.interp(sleeve.inner[:, 1], marks.sides[:, 0], marks.sides[:, column])
+        assert (outward * (sleeve.inner[:, 0] - edge) > -2.0).all()
