@@ -93,6 +93,18 @@ def test_a_button_line_does_not_make_legs_of_a_skirt() -> None:
     assert measure_dress(mask.astype(np.float32), picture, trace(mask)).lower.legs is None
 
 
+@pytest.mark.parametrize(
+    "side",
+    [[(452, 115), (447, 150), (449, 200), (485, 250)], [(452, 115), (530, 205), (520, 215), (484, 245)]],
+    ids=["deep armhole", "sleeve that ends aslant"],
+)
+def test_no_waist_lies_right_below_an_armhole_or_a_sleeve(side: list[tuple[int, int]]) -> None:
+    """The torso is as wide as below them, not as in them."""
+    half = [*side, (484, 330), (505, 480), (500, 850), (370, 850), (355, 540), (350, 540)]
+    mask = drawn([*NECK, *half, *((700 - x, y) for x, y in half[::-1])])
+    assert 320 < measured(mask).top.landmarks.hem.left[1] < 420
+
+
 def test_jumpsuits_have_legs() -> None:
     legs = [(440, 370), (465, 480), (450, 850), (375, 850), (350, 540), (325, 850), (250, 850), (235, 480)]
     dress = measured(sleeveless([*legs, (260, 370)]))
@@ -111,9 +123,8 @@ def test_drawn_jumpsuits_and_playsuits(top: str, legs: float) -> None:
     assert suit.lower.legs is not None
     assert suit.landmarks.hem == suit.lower.waist
     assert WAIST_ROW - 105 < suit.lower.waist.left[1] < WAIST_ROW + 20
-    if top != "sleeveless":  # cut straight: its waist is assumed, too high, and draws the crotch up
-        assert suit.lower.legs.left.inner[0, 1] == pytest.approx(CROTCH_ROW, abs=12)
-    assert (suit.lower.confidence < 0.9) == (top == "sleeveless")
+    assert suit.lower.legs.left.inner[0, 1] == pytest.approx(CROTCH_ROW, abs=12)
+    assert suit.lower.confidence > 0.9
     assert suit.lower.legs.left.outer[-1, 1] == pytest.approx(
         CROTCH_ROW + legs * (HEM_ROW - CROTCH_ROW), abs=25
     )
