@@ -15,6 +15,7 @@ from inference.engines.warp.occlusion import cuff_shadow, old_cuff
 from inference.engines.warp.relabel import half_cuffs, one_piece, thin_straps, under_chin
 from inference.engines.warp.scene import Parts, Scene, build_scene
 from inference.engines.warp.strands import free_hair, free_skin
+from inference.engines.warp.under import narrow_strip
 from inference.engines.warp.undress import neck_side
 from preprocess.types import Garment, Person, Sides
 
@@ -142,3 +143,17 @@ def test_straps_on_bare_shoulders_are_cloth_and_shadows_there_are_none(scene: Sc
     assert found[strap].mean() > 0.95
     assert not found[shadow].any()
     assert not found[chest].any()
+
+
+def test_a_strip_too_low_to_be_a_midriff_belongs_to_the_bottoms(scene: Scene) -> None:
+    """On the left the old hem hung a little below the new one, on the right far below it."""
+    bare = replace(scene, garment=replace(scene.garment, alpha=np.zeros_like(scene.matte), sleeves=None))
+    rows, columns = np.indices(scene.matte.shape)
+    low, high = 0.03 * scene.unit, 0.2 * scene.unit
+    middle = scene.matte.shape[1] // 2
+    midriff = (rows >= 200) & (rows < 200 + np.where(columns < middle, low, high))
+    found = narrow_strip(bare, midriff)
+    assert found[midriff & (columns < middle)].all()
+    assert not found[columns >= middle].any()
+    covered = replace(bare, garment=replace(bare.garment, alpha=np.ones_like(scene.matte)))
+    assert not narrow_strip(covered, midriff).any()

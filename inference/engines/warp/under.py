@@ -13,7 +13,7 @@ import numpy as np
 from inference.engines.warp.fields import Bool, blur, grow, smoothstep
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import SLANT, Front, beside_sleeve, see_through
-from inference.engines.warp.scene import Scene
+from inference.engines.warp.scene import Scene, garment_cover
 from preprocess.types import Alpha, Points, Sides
 
 _ROUND = 0.04
@@ -21,6 +21,9 @@ _ROUND = 0.04
 
 _CLOTHED = 0.03
 """Shoulder widths by which the outline of the clothes is softened where it bounds the body."""
+
+_STRIP = 0.06
+"""Shoulder widths: a lower strip of midriff is none."""
 
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""
@@ -49,12 +52,21 @@ def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha,
     midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
     skin = np.maximum(bare, midriff * smoothstep(scene.matte, 0.2, 0.8))
     below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
+    below_waist |= narrow_strip(scene, (midriff > 0.0) & ~below_waist & (removed > 0.5))
     hips = below_waist & (core | nearer_to_lower(scene, removed)) & (scene.matte > 0.5)
     lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.0)
     return Under(
         skin=np.asarray(skin * (1.0 - lower), np.float32),
         lower=lower,
     )
+
+
+def narrow_strip(scene: Scene, midriff: Bool) -> Bool:
+    """The parts of a bare ``midriff`` between new hem and bottoms that are too low to be one: there an old
+    hem, that hung a little lower or aslant, lay over the bottoms."""
+    seen = (midriff & (garment_cover(scene.garment) < 0.5)).astype(np.uint8)
+    tall = np.ones((max(3, round(_STRIP * scene.unit)), 1), np.uint8)
+    return np.asarray((seen > 0) & (cv2.morphologyEx(seen, cv2.MORPH_OPEN, tall) == 0), np.bool_)
 
 
 def bare_outline(scene: Scene, limbs: Sides[Limb], front: Front) -> Alpha:
