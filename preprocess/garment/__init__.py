@@ -15,6 +15,7 @@ from preprocess.garment.lower import measure_lower
 from preprocess.garment.mended import mended
 from preprocess.garment.outline import Outline, trace
 from preprocess.garment.sheer import opacity_of, solid_lace, without_ground
+from preprocess.garment.straps import open_straps
 from preprocess.types import Alpha, Category, Frame, Garment, LowerLandmarks, Notice, Photo, Rgb
 
 __all__ = ["prepare_garment"]
@@ -82,6 +83,8 @@ def prepare_garment(
     if opacity is not None:
         image = without_ground(image, opacity, cutout.backdrop)
         notices = (*notices, SEE_THROUGH)
+    if top is not None and top.landmarks.sleeves is None:
+        alpha = open_straps(alpha, image, cutout.backdrop)
     if top is not None and top.cut:
         alpha = (alpha * cv2.GaussianBlur(top.body.astype(np.float32), (0, 0), 0.7)).astype(np.float32)
     return Garment(
