@@ -23,10 +23,13 @@ def forget_settings() -> None:
     """Settings of the developer's shell must not reach the tests, nor the processes they start.
 
     What is meant for the tests themselves, ``CABINE_TEST_*``, stays. torch gets one thread: with tensors as
-    small as here, threads on a busy machine mostly wait for each other (measured: eight times slower).
+    small as here, threads on a busy machine mostly wait for each other (measured: eight times slower). MKL
+    computes the same however its numbers lie in memory: on AMD's processors it does not of itself, and two
+    equal requests differ in the last bit (``MKL_CBWR``, Intel's oneMKL developer guide, on reproducibility).
     Jobs are kept in memory where a test does not say otherwise: none leaves files in the working tree.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("MKL_CBWR", "AUTO")
     ours = [name for name in os.environ if name.startswith("CABINE_")]
     for name in ours:
         if not name.startswith("CABINE_TEST_"):
