@@ -19,7 +19,7 @@ from inference.engines.warp.sleeve_plan import ROWS
 from inference.engines.warp.sleeves import cuff_arc
 from preprocess.garment.outline import resample
 from preprocess.garment.sleeves import SAMPLES, cuff_corners
-from preprocess.types import Garment, Person, Sides
+from preprocess.types import Garment, Person, Sides, Sleeve
 
 People = Callable[[str], Person]
 Garments = Callable[[str], Garment]
@@ -175,3 +175,28 @@ def test_a_sleeve_that_hangs_beside_the_torso_leaves_nothing_on_it(
     own, found = (lay(each, person, body).alpha > 0.3 for each in (garment, longer))
     around = cv2.dilate(own.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
     assert not (found & ~around).any()
+
+
+@pytest.mark.parametrize("name", ["p1_man__base", "p2_woman__base", "p3_woman__base", "p4_man__base"])
+def test_long_sleeves_end_at_the_wrist_and_half_length_ones_do_not(
+    people: People, garments: Garments, name: str
+) -> None:
+    person, whole = people(name), garments("longsleeve_stripes")
+    marks = whole.landmarks
+    assert marks is not None
+    assert marks.sleeves is not None
+
+    def cut(sleeve: Sleeve) -> Sleeve:
+        kept = round(0.86 * len(sleeve.outer))
+        outer, inner = (resample(line[:kept], len(line)) for line in (sleeve.outer, sleeve.inner))
+        below = np.indices(sleeve.region.shape)[0] > min(outer[-1, 1], inner[-1, 1])
+        return replace(sleeve, outer=outer, inner=inner, region=np.where(below, 0, sleeve.region))
+
+    shortened = Sides(left=cut(marks.sleeves.left), right=cut(marks.sleeves.right))
+    half = replace(whole, landmarks=replace(marks, sleeves=shortened))
+    long, short = (lay(garment, person, measure(person)).sleeves for garment in (whole, half))
+
+    assert long is not None
+    assert short is not None
+    assert min(long.left.reach, long.right.reach) > 0.97
+    assert max(short.left.reach, short.right.reach) < 0.85

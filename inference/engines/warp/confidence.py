@@ -26,7 +26,7 @@ OF_PERSON = (
         measure="shoulders_shown",
         start=0.44,
         full=0.36,
-        factor=0.6,
+        factor=0.5,
     ),
     Doubt(
         name="turned-away",
@@ -34,7 +34,7 @@ OF_PERSON = (
         measure="shoulder_depth",
         start=1.4,
         full=1.6,
-        factor=0.6,
+        factor=0.5,
     ),
     Doubt(
         name="waist-unclear",
@@ -62,7 +62,7 @@ OF_GARMENT = (
         measure="cutout",
         start=0.75,
         full=0.5,
-        factor=0.65,
+        factor=0.8,
     ),
     Doubt(
         name="garment-shape-unclear",
@@ -87,7 +87,7 @@ OF_GARMENT = (
         measure="straps",
         start=0.5,
         full=0.5,
-        factor=0.8,
+        factor=0.9,
     ),
 )
 """Doubts about the garment's photo."""
@@ -115,7 +115,7 @@ OF_FIT = (
         measure="stretch",
         start=1.3,
         full=1.7,
-        factor=0.5,
+        factor=0.7,
     ),
     Doubt(
         name="print-stretched",

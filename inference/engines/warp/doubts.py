@@ -69,7 +69,7 @@ TAKEN_OFF = Doubt(
     measure="worn",
     start=0.5,
     full=0.5,
-    factor=0.65,
+    factor=0.85,
 )
 """Set on tops; bottoms and dresses share it, too few of them were judged."""
 

@@ -25,12 +25,12 @@ ROWS = 28
 
 _UPPER, _FORE = 0.80, 0.68
 """Usual lengths of upper arm and forearm in shoulder widths: shorter ones point towards the camera."""
-_LONG_FROM = 0.72
-"""A sleeve that covers this share of the arm ends at the wrist: sleeves of that length are long ones, and
-cloth laid flat on a table is rarely stretched to its full length."""
-_THREE_QUARTER = 0.71
-"""The same for a garment that was classed as long-sleeved: gathered half-length sleeves cover .64 to .79
-of the arm, long ones that lie flat .74 to .88."""
+_LONG_FROM = (0.6, 0.85)
+"""A sleeve that covers the second share of the arm ends at the wrist, from the first on if it hangs far
+enough: cloth laid flat is rarely stretched to its full length."""
+_HANGS = 1.1
+"""Chest widths below the neck at which the cuffs of such a sleeve lie: half-length ones hang down to .7 to
+1.06, long ones to 1.2 and more, on 14 garments."""
 _WRIST = 0.02
 """How far a long cuff lies over the wrist, in shoulder widths."""
 _TOP_LENGTH = 1.3
@@ -121,7 +121,7 @@ def _planned(wearing: Wearing, sleeve: Sleeve, hole: _Armhole, share: float) -> 
     """One sleeve that covers ``share`` of its arm."""
     bone, start_outer, start_inner = hole.bone, hole.outer, hole.inner
     unit = wearing.body.shoulder_width
-    cuff = _cuff_distance(wearing, bone, share)
+    cuff = bone.wrist + _WRIST * unit if _long(wearing, share) else _cuff_distance(bone, unit, share)
     slant = float(np.clip(_cuff_slant(sleeve) * wearing.fit.scale, -_MOST_SLANT * unit, _MOST_SLANT * unit))
     cuff_inner = max(cuff + slant, start_inner[0] + _SHORTEST_INNER * unit)
     a_outer = np.linspace(start_outer[0], cuff, ROWS)
@@ -195,13 +195,21 @@ def _hanging(
     return widths[0], widths[1]
 
 
-def _cuff_distance(wearing: Wearing, bone: Bone, share: float) -> float:
+def _long(wearing: Wearing, share: float) -> bool:
+    """Does a sleeve that covers ``share`` of the arm end at the wrist?"""
+    marks = wearing.marks
+    sleeves = marks.sleeves
+    assert sleeves is not None
+    cuffs = (sleeves.left.outer[-1, 1] + sleeves.right.outer[-1, 1]) / 2
+    drop = float(cuffs) - mean_y(marks.neck)
+    hangs = drop > _HANGS * (marks.armpit.right[0] - marks.armpit.left[0])
+    return bool(share > _LONG_FROM[0 if hangs else 1])
+
+
+def _cuff_distance(bone: Bone, unit: float, share: float) -> float:
     """Where an outer edge that covers ``share`` of the arm ends along the bone; projected lengths shrink
     where the arm points at the camera."""
-    unit = wearing.body.shoulder_width
     upper, fore = _arm_lengths(bone, unit)
-    if share > _LONG_FROM or (wearing.garment.sleeve_length == "long" and share > _THREE_QUARTER):
-        return bone.wrist + _WRIST * unit
     length = share * (upper + fore)
     if length <= upper:
         return max(length / upper * bone.elbow, _SHORTEST * unit)

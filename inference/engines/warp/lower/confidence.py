@@ -90,7 +90,7 @@ OF_PICTURE = (
         measure="garment_shown",
         start=0.35,
         full=0.1,
-        factor=0.6,
+        factor=0.75,
     ),
     Doubt(name="legs-invented", detail=_INVENTED, measure="invented_skin", start=0.25, full=1.5, factor=0.6),
     Doubt(
