@@ -11,7 +11,7 @@ SPEC = EngineSpec(
         "Cuts each garment out of its photo, fits it to the body by measured landmarks and lights it like "
         "the scene. Runs on any CPU without downloads; a preview of the fit, not a generated photo."
     ),
-    revision="5",
+    revision="6",
     code_license="Apache-2.0",
     weights_license="Apache-2.0",  # pose and segmentation models of MediaPipe, used by the preparation
     commercial_use=True,
