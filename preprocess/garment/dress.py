@@ -72,17 +72,18 @@ def _armpits(widths: Float) -> int:
     """Index of the row where the torso is on its own: sleeves have parted from it, or armholes have ended."""
     step = max(2, round(SETTLED * len(widths)))
     upper = widths[: len(widths) * 3 // 5]
+    last = len(widths) - step - 1
     drops = np.where(upper[step:] > 0, upper[:-step] - upper[step:], 0.0)
     row = int(drops.argmax())
     if drops[row] > SLEEVED * upper.max():
         row += step
-        while widths[row + step] < (1 - CHANGES) * widths[row]:
+        while row < last and widths[row + step] < (1 - CHANGES) * widths[row]:
             row += 1
         return row
     ends = (np.arange(len(widths)) >= ARMHOLE * widths) & (widths > 0)
     ends[: len(widths) // 20] = False
     row = int(ends.argmax())
-    while widths[row + step] > (1 + CHANGES) * widths[row] and row < len(upper):
+    while row < min(last, len(upper)) and widths[row + step] > (1 + CHANGES) * widths[row]:
         row += 1
     return row
 

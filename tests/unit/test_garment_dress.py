@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preprocess.decode import Limits, decode
 from preprocess.garment import collar, prepare_garment
 from preprocess.garment.curves import candidates
-from preprocess.garment.dress import MeasuredDress, measure_dress
+from preprocess.garment.dress import MeasuredDress, measure_dress, waist_row
 from preprocess.garment.evidence import Scores
 from preprocess.garment.neckview import CLEAR, GRID_U, GRID_V, NeckView
 from preprocess.garment.outline import trace
@@ -103,6 +103,29 @@ def test_no_waist_lies_right_below_an_armhole_or_a_sleeve(side: list[tuple[int, 
     half = [*side, (484, 330), (505, 480), (500, 850), (370, 850), (355, 540), (350, 540)]
     mask = drawn([*NECK, *half, *((700 - x, y) for x, y in half[::-1])])
     assert 320 < measured(mask).top.landmarks.hem.left[1] < 420
+
+
+BELL = [(round(350 + 80 * np.exp(-y / 220)), 230 + y) for y in range(0, 580, 20)]
+TRUMPET = [(10, 100), (690, 100), (690, 200), *BELL, *((700 - x, y) for x, y in BELL[::-1]), (10, 200)]
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [(150, 100), (550, 100), (352, 800), (348, 800)],
+        [(348, 100), (352, 100), (690, 800), (10, 800)],
+        [(10, 300), (690, 300), (690, 420), (10, 420)],
+        [(330, 100), (370, 100), (370, 140), (330, 140)],
+        TRUMPET,
+    ],
+    ids=["pennant", "tent", "banner", "patch", "trumpet"],
+)
+def test_what_is_no_dress_is_measured_too(outline: list[tuple[int, int]]) -> None:
+    mask = drawn(outline)
+    waist, narrow = waist_row(trace(mask))
+    rows = np.flatnonzero(mask.any(axis=1))
+    assert rows[0] <= waist <= rows[-1]
+    assert narrow >= 0
 
 
 def test_jumpsuits_have_legs() -> None:
