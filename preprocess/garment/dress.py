@@ -21,7 +21,7 @@ SPREAD = 0.22
 """Distance, over the chest's width, at which a row's width is compared with those above and below it."""
 UNUSUAL = 0.2
 """What an unusual height costs against narrowness, per square of the chest's width: a straight dress gets the
-usual height. By eye on six dresses and ten jumpsuits."""
+usual height. By eye on six dresses, five jumpsuits made of photographed tops and trousers, and drawn ones."""
 NARROW = 0.03
 """Narrowness over the chest's width from which a waist counts as seen."""
 ASSUMED = 0.75
@@ -41,10 +41,10 @@ PARTED = 0.05
 """Share of the height from which a gap at the bottom is one between legs."""
 SLEEVED = 0.12
 """Share of the greatest width by which a dress gets narrower where its sleeves part from it, however aslant
-they end; waists do by .07."""
+they end. Of six dresses those with sleeves have .33 and more, those without .05 at most."""
 SETTLED, CHANGES = 0.03, 0.04
 """Share of the height over which that is looked for, and the share of its width by which a torso changes less
-over that height once sleeves or armholes have ended."""
+over that height once sleeves or armholes have ended. By eye, on the same dresses and jumpsuits."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,21 +124,41 @@ def without_ground(image: Rgb, opacity: Alpha, backdrop: Backdrop) -> Rgb:
 
 def lace(away: Float, cloth: Bool, noise: float) -> Alpha | None:
     """Opacity of lace; ``away`` is the Lab difference to the background, ``cloth`` where the garment is."""
-    side = max(cloth.shape)
     distance = magnitude(away)
+    found = _open_work(distance, cloth, noise)
+    if found is None:
+        return None
+    region, light_patch = found
+    window = _window(cloth)
+    opaque = float(np.quantile(distance[region], THREAD[1]))
+    around = cv2.dilate(region.astype(np.uint8), np.ones((window, window), np.uint8), iterations=ALSO_HOLES)
+    inner = cv2.erode(cloth.astype(np.uint8), np.ones((7, 7), np.uint8))  # edges are pale too
+    single = cv2.dilate(light_patch * inner * around, np.ones((5, 5), np.uint8))
+    open_work = region | (cloth & (single > 0))
+    return np.where(open_work, np.clip(distance / opaque, 0.0, 1.0), 1.0).astype(np.float32)
+
+
+def _window(cloth: Bool) -> int:
+    """Width of the window over which holes are counted."""
+    return 2 * round(AROUND * max(cloth.shape)) + 1
+
+
+def _open_work(distance: Float, cloth: Bool, noise: float) -> tuple[Bool, Bool] | None:
+    """``(region, light_patch)``: where holes lie side by side as in lace, and the small light patches
+    anywhere; None where nothing proves that they are holes."""
     if not cloth.any() or (thread := float(np.quantile(distance[cloth], THREAD[0]))) < CONTRAST:
         return None
     light = cloth & (distance < 0.5 * thread)
     count, labels, stats, centres = cv2.connectedComponentsWithStats(light.astype(np.uint8), connectivity=4)
     size = stats[:, cv2.CC_STAT_AREA]
-    patch = (size >= HOLE[0]) & (size <= HOLE[1] * side * side)
+    patch = (size >= HOLE[0]) & (size <= HOLE[1] * max(cloth.shape) ** 2)
     patch[0] = False
     nearest = np.full(count, np.inf, np.float32)
     np.minimum.at(nearest, labels[light].astype(np.intp), distance[light])
     hole = patch & (nearest < HOLE_LIKE[0] + HOLE_LIKE[1] * noise)
     if hole.sum() < LEAST_HOLES[1]:
         return None
-    window = 2 * round(AROUND * side) + 1
+    window = _window(cloth)
     dense = cv2.blur(hole[labels].astype(np.float32), (window, window)) > LEAST_HOLES[0]
     region = cloth & cv2.morphologyEx(
         dense.astype(np.uint8), cv2.MORPH_OPEN, np.ones((window, window), np.uint8)
@@ -156,12 +176,7 @@ def lace(away: Float, cloth: Bool, noise: float) -> Alpha | None:
         or unevenness(centres[hole]) > EVEN
     ):
         return None
-    opaque = float(np.quantile(distance[region], THREAD[1]))
-    around = cv2.dilate(region.astype(np.uint8), np.ones((window, window), np.uint8), iterations=ALSO_HOLES)
-    inner = cv2.erode(cloth.astype(np.uint8), np.ones((7, 7), np.uint8))  # edges are pale too
-    single = cv2.dilate(light_patch[labels] * inner * around, np.ones((5, 5), np.uint8))
-    open_work = region | (cloth & (single > 0))
-    return np.where(open_work, np.clip(distance / opaque, 0.0, 1.0), 1.0).astype(np.float32)
+    return np.asarray(region, np.bool_), np.asarray(light_patch[labels], np.bool_)
 
 
 def unevenness(points: NDArray[np.float64]) -> float:

@@ -9,7 +9,8 @@ from preprocess.garment.backdrop import Backdrop, Bool, magnitude, to_lab
 from preprocess.types import Alpha, Rgb
 
 NARROW = 0.12
-"""Share of the garment's width below which what lies side by side is straps: a sleeve is wider."""
+"""Share of the garment's width below which what lies side by side is straps: a sleeve is wider. Like the
+next three set by eye on one garment with open straps; no pixel of 46 others is changed by them."""
 LIKE_WALL = 12.0
 """Lab distance from the background up to which a gap shows it: some photos have pure white in gaps and a grey
 wall around."""

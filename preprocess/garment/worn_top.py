@@ -85,10 +85,7 @@ def measure_worn_top(cloth: Alpha, before: Alpha, arms: Alpha, stance: Stance, h
             found[side] = worn_sleeve(
                 cloth, stance, arm, reach[side], tips[side], armpit[side], outward, flank
             )
-        inner = [found[side].sleeve.inner[0] for side, _ in SIDES]
-        armpit = Sides(
-            left=(float(inner[0][0]), float(inner[0][1])), right=(float(inner[1][0]), float(inner[1][1]))
-        )
+        armpit = Sides(left=_begins(found["left"]), right=_begins(found["right"]))
     seen = min([outline, *(sleeve.seen for sleeve in found.values())])
     landmarks = GarmentLandmarks(
         centre_x=(neck.left[0] + neck.right[0]) / 2,
@@ -105,6 +102,12 @@ def measure_worn_top(cloth: Alpha, before: Alpha, arms: Alpha, stance: Stance, h
     return WornTop(
         landmarks=landmarks, collar=worn_collar(top, neck, landmarks, cloth.shape), sleeve_length=length
     )
+
+
+def _begins(worn: WornSleeve) -> Point:
+    """Where the underside of a sleeve leaves the torso."""
+    x, y = worn.sleeve.inner[0]
+    return float(x), float(y)
 
 
 def _alike(reaches: dict[Side, float]) -> dict[Side, float]:

@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.flaky(reruns=1))  # a busy machine may draw late; told at the end (-rR)
+            item.add_marker(pytest.mark.flaky(reruns=1))  # a busy machine draws late; told at the end (-rR)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ by more."""
 
 _SPEAKS_FOR = 3.0
 """How far at most a border speaks, as a multiple of the root of its area: a sliver of an ankle says nothing
-about a shin. By eye, on six pairs with bare shins."""
+about a shin. By eye."""
 
 _DARKEST = 8.0
 """Levels below which ratios are noise."""

@@ -23,7 +23,7 @@ _CLOTHED = 0.03
 """Shoulder widths by which the outline of the clothes is softened where it bounds the body."""
 
 _STRIP = 0.06
-"""Shoulder widths: a lower strip of midriff is none."""
+"""Shoulder widths: a lower strip of midriff is none (2 to 3 cm). By eye."""
 
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""

@@ -30,7 +30,7 @@ _OVER_OLD = 0.015
 _OVER_UNSURE, _UNSURE = 0.2, 0.5
 """Levels by which it lies higher where top and bottoms of one colour could not be told apart, in full at a
 confidence of 0, not at all from ``_UNSURE`` on: a strip of the old band would show above it, one of the top
-that it covers does not. By eye, on eight pairs of dark clothes."""
+that it covers does not. By eye, on dark clothes."""
 _COLUMNS = np.linspace(-1.0, 1.0, 9)
 _LEVEL = 1 / 3
 """Mean of the square over -1..1: a row that sags is as far above its line as below it."""
