@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -79,8 +80,20 @@ def test_only_torn_cloth_has_clefts() -> None:
     cloth[60:260, 80:220] = 1.0
     cloth[60:160, 10:45] = cloth[60:160, 255:290] = 1.0  # sleeves, a gap beside them
     cloth[60:80, 10:290] = 1.0
-    assert clefts(cloth, unit=140.0) < 0.004
+    everywhere = np.ones_like(cloth)
+    assert clefts(cloth, everywhere, unit=140.0) < 0.004
     torn = cloth.copy()
     torn[100:180, 110:116] = 0.0
     torn[90:200, 180:185] = 0.0
-    assert clefts(torn, unit=140.0) > 0.01
+    assert clefts(torn, everywhere, unit=140.0) > 0.01
+
+
+def test_the_narrow_end_of_the_gap_beside_a_sleeve_is_no_cleft() -> None:
+    """Behind it is no body."""
+    cloth = np.zeros((400, 400), np.float32)
+    sleeve = np.array([[245, 60], [315, 330], [265, 345], [240, 120]])
+    torso = np.array([[140, 60], [245, 60], [240, 340], [145, 340]])
+    for part in (sleeve, torso):
+        cv2.fillPoly(cloth, [part], 1.0)
+    assert clefts(cloth, np.ones_like(cloth), unit=100.0) > 0.007
+    assert clefts(cloth, cloth, unit=100.0) == 0.0

@@ -33,7 +33,7 @@ OF_PERSON = (
         detail=_TURNED,
         measure="shoulder_depth",
         start=1.4,
-        full=1.6,
+        full=1.55,
         factor=0.5,
     ),
     Doubt(
@@ -189,8 +189,8 @@ OF_PICTURE = (
         name="outline-torn",
         detail="the garment came out torn at its edge",
         measure="clefts",
-        start=0.012,
-        full=0.03,
+        start=0.007,
+        full=0.02,
         factor=0.7,
     ),
     Doubt(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.engines.base import FloatRgb
 from inference.engines.warp.background import detail
@@ -57,20 +58,30 @@ def measures(scene: Scene, front: Front, stripped: Stripped, dressed: Dressed) -
         "gap_fill": float(dressed.filled.sum()) / new,
         "hair_over": float((front.head * scene.garment.alpha).sum()) / new,
         "arms_over": float((front.skin * scene.garment.alpha).sum()) / new,
-        "clefts": clefts(dressed.cover, scene.unit),
+        "clefts": clefts(dressed.cover, _clothed(scene, front), scene.unit),
         "background_texture": detail(scene.photo, ~grow(scene.matte > 0.03, _EDGE)),
         "layers": layers(scene),
     }
 
 
-def clefts(cover: Alpha, unit: float) -> float:
-    """Share of the garment's area that lies in notches too narrow for cloth: where a warp tore it."""
-    scale = _CLEFT_GRID / unit
-    small = cv2.resize(cover, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) > 0.5
-    cloth = np.pad(small, 2 * _CLEFT).astype(np.uint8)
+def _clothed(scene: Scene, front: Front) -> Alpha:
+    """The person without bare skin."""
+    return np.asarray(scene.matte * (1.0 - np.maximum(front.skin, scene.parts.skin)), np.float32)
+
+
+def clefts(cover: Alpha, clothed: Alpha, unit: float) -> float:
+    """Share of the garment's area that lies in notches too narrow for cloth on the ``clothed`` body, where a
+    warp tore it; the narrow end of the gap between a sleeve and the torso shows what is behind the body."""
+    cloth = _on_grid(cover, _CLEFT_GRID / unit)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _CLEFT + 1, 2 * _CLEFT + 1))
-    closed = cv2.morphologyEx(cloth, cv2.MORPH_CLOSE, disc)
-    return float((closed - cloth).sum()) / max(float(cloth.sum()), 1.0)
+    closed = cv2.morphologyEx(cloth.astype(np.uint8), cv2.MORPH_CLOSE, disc) > 0
+    torn = closed & ~cloth & _on_grid(clothed, _CLEFT_GRID / unit)
+    return float(torn.sum()) / max(float(cloth.sum()), 1.0)
+
+
+def _on_grid(part: Alpha, scale: float) -> NDArray[np.bool_]:
+    small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.pad(np.asarray(small > 0.5), 2 * _CLEFT)
 
 
 def layers(scene: Scene) -> float:
