@@ -119,18 +119,38 @@ def test_sizes_follow_the_size_of_the_picture(people: People, garments: Garments
     assert float(here.alpha.sum()) == pytest.approx(float(there.alpha.sum()) * 4, rel=0.03)
 
 
+def _belted(person: Person, shadow: float = 0.0) -> Person:
+    """Slim bottoms from high up on, and the shadow of the top's hem above them, that far to both sides of the
+    spine in shoulder widths, taken for bottoms."""
+    body, lower = measure(person), BASIC_LABELS.index("lower")
+    labels = person.parsing.labels.copy()
+    x0, y0 = on_spine(body, 0.8)
+    reach, beside = (int(share * body.shoulder_width) for share in (0.42, shadow))
+    labels[int(y0) :][labels[int(y0) :] == BASIC_LABELS.index("upper")] = 0
+    labels[int(y0) :, int(x0) - reach : int(x0) + reach] = lower
+    labels[int(y0) - 30 : int(y0), int(x0) - beside : int(x0) + beside] = lower
+    soft = np.stack([labels == k for k in range(len(BASIC_LABELS))], axis=-1).astype(np.float16)
+    parsing = replace(person.parsing, labels=labels, soft=soft)
+    return replace(person, parsing=parsing, waist=0.72, waist_confidence=1.0)
+
+
+def test_the_shadow_of_an_old_hem_is_no_waistband(people: People, garments: Garments) -> None:
+    person, garment = people("p1_man__base"), garments("tshirt_print")
+    body = measure(person)
+    assert garment.landmarks is not None
+    clear, shadowed = _belted(person), _belted(person, 0.2)
+    silhouette = Silhouette.of(clear)
+    expected = fit_garment(garment.landmarks, clear, body, silhouette).half_widths
+    found = fit_garment(garment.landmarks, shadowed, body, silhouette).half_widths
+    assert np.allclose(found.left, expected.left)
+    assert np.allclose(found.right, expected.right)
+
+
 def test_tucked_cloth_ends_at_the_waistband(people: People, garments: Garments) -> None:
     person, garment = people("p1_man__base"), garments("tshirt_print")
     body = measure(person)
     assert garment.landmarks is not None
-    labels = person.parsing.labels.copy()
-    x0, y0 = on_spine(body, 0.8)
-    reach = int(0.42 * body.shoulder_width)
-    labels[int(y0) :][labels[int(y0) :] == BASIC_LABELS.index("upper")] = 0
-    labels[int(y0) :, int(x0) - reach : int(x0) + reach] = BASIC_LABELS.index("lower")
-    soft = np.stack([labels == k for k in range(len(BASIC_LABELS))], axis=-1).astype(np.float16)
-    parsing = replace(person.parsing, labels=labels, soft=soft)
-    high = replace(person, parsing=parsing, waist=0.78, waist_confidence=1.0)
+    high = replace(_belted(person), waist=0.78)
     fit = fit_garment(garment.landmarks, high, body, Silhouette.of(person))
     loose = fit_garment(garment.landmarks, person, body, Silhouette.of(person))
     assert fit.tucked

@@ -15,7 +15,7 @@ from inference.engines.warp.occlusion import cuff_shadow, old_cuff
 from inference.engines.warp.relabel import half_cuffs, one_piece, thin_straps, under_chin
 from inference.engines.warp.scene import Parts, Scene, build_scene
 from inference.engines.warp.strands import free_hair, free_skin
-from inference.engines.warp.under import narrow_strip
+from inference.engines.warp.under import narrow_strip, threads
 from inference.engines.warp.undress import neck_side
 from preprocess.types import Garment, Person, Sides
 
@@ -157,3 +157,13 @@ def test_a_strip_too_low_to_be_a_midriff_belongs_to_the_bottoms(scene: Scene) ->
     assert not found[columns >= middle].any()
     covered = replace(bare, garment=replace(bare.garment, alpha=np.ones_like(scene.matte)))
     assert not narrow_strip(covered, midriff).any()
+
+
+def test_threads_are_what_is_thin_and_never_corners() -> None:
+    waistband = np.zeros((200, 300), np.bool_)
+    waistband[120:, 40:260] = True
+    shadow = np.zeros_like(waistband)
+    shadow[80:88, 40:260] = shadow[80:120, 252:260] = True  # under the old hem, and down the side to the band
+    found = threads(waistband | shadow, 6.0)
+    assert not found[waistband].any()
+    assert found[:100][shadow[:100]].all()

@@ -72,6 +72,9 @@ _BELOW_WAIST = np.arange(0.05, 0.40, 0.03)
 """Levels below the waist (where the old top ended) at which the waistband is looked for."""
 _BAND_FROM = 0.15
 """Where its rays begin, in shoulder widths off the spine: beside buttons and bellies."""
+_NARROWEST_BAND = 0.6
+"""Share of the usual half width of the body below which what was found is no band: the shadow of an old hem
+may count as bottoms."""
 _BLOUSED = 0.7
 """Most by which tucked cloth widens per length above the waistband."""
 _LEAST_GATHERED = 0.8
@@ -216,7 +219,8 @@ def _gathered(person: Person, body: Body, levels: Array, outward: float) -> Arra
     for band in person.waist + _BELOW_WAIST:
         origin = on_spine(body, float(band)) + direction * start
         distance = first_exit(lower, origin, direction, unit)
-        if distance is None:
+        narrowest = _NARROWEST_BAND * float(usual_half_widths(body, np.array([band]))[0])
+        if distance is None or start + distance < narrowest:
             continue
         past = np.array([distance + 0.02 * unit, distance + 0.05 * unit])
         if (ray_values(before, origin, direction, past) > 0.3).any():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inference.engines.warp.fields import Bool, blur, grow, smoothstep
+from inference.engines.warp.fields import Bool, blur, grow, shrink, smoothstep
 from inference.engines.warp.limbs import Limb
 from inference.engines.warp.occlusion import SLANT, Front, beside_sleeve, see_through
 from inference.engines.warp.scene import Scene, garment_cover
@@ -24,6 +24,9 @@ _CLOTHED = 0.03
 
 _STRIP = 0.06
 """Shoulder widths: a lower strip of midriff is none (2 to 3 cm). By eye."""
+
+_THREAD = 0.02
+"""Half the width, in shoulder widths, up to which what lies between old hem and skin is not the bottoms."""
 
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""
@@ -54,11 +57,19 @@ def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha,
     below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
     below_waist |= narrow_strip(scene, (midriff > 0.0) & ~below_waist & (removed > 0.5))
     hips = below_waist & (core | nearer_to_lower(scene, removed)) & (scene.matte > 0.5)
-    lower = blur((hips * (1.0 - np.maximum(arms, scene.parts.skin))).astype(np.float32), 1.0)
+    bare = np.maximum(arms, scene.parts.skin)
+    hips &= ~threads(hips & (bare < 0.5), _THREAD * scene.unit)
+    lower = blur((hips * (1.0 - bare)).astype(np.float32), 1.0)
     return Under(
         skin=np.asarray(skin * (1.0 - lower), np.float32),
         lower=lower,
     )
+
+
+def threads(region: Bool, radius: float) -> Bool:
+    """What of a region is no wider than twice ``radius``, but for its corners: the shadow of an old hem on
+    bare skin is no waistband."""
+    return region & ~grow(shrink(region, radius), 2 * radius)
 
 
 def narrow_strip(scene: Scene, midriff: Bool) -> Bool:
