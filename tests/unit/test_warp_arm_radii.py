@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 _UPPER = np.linspace(0.05, 0.4, 8)
 """Places along the upper arm."""
+_FORE = np.linspace(0.6, 0.9, 8)
+"""Places along the forearm."""
 _USUAL = 0.115
 """Usual radius there in shoulder widths, within a tenth."""
 
@@ -26,14 +28,16 @@ def body(people: Callable[[str], Person]) -> Body:
     return measure(people("p2_woman__base"))
 
 
-def _arm(body: Body, outer: float, *, inner: float = 1.5, cloth: float = 0.0) -> tuple[Array, Array]:
+def _arm(
+    body: Body, outer: float, *, inner: float = 1.5, cloth: float = 0.0, places: Array = _UPPER
+) -> tuple[Array, Array]:
     """Radii of a straight arm that hangs on the right of a torso.
 
     Its bone lies ``outer`` shoulder widths inside the outline and ``inner`` off its other edge (or the torso
     goes on there), and a sleeve covers the ``cloth`` first share of the places.
     """
     unit = body.shoulder_width
-    rows = np.linspace(0.2, 1.2, len(_UPPER)) * unit
+    rows = np.linspace(0.2, 1.2, len(places)) * unit
     person: Alpha = np.zeros((int(1.5 * unit), int(2 * unit)), dtype=np.float32)
     person[:, round(max(1.5 - outer - inner, 0) * unit) : round(1.5 * unit)] = 1
     clothed = np.zeros_like(person)
@@ -44,7 +48,7 @@ def _arm(body: Body, outer: float, *, inner: float = 1.5, cloth: float = 0.0) ->
     )
     centres = np.stack([np.full(len(rows), round(1.5 * unit) - outer * unit), rows], axis=-1)
     inward = np.tile([-1.0, 0.0], (len(rows), 1))
-    return arm_radii(silhouette, body, _UPPER, centres, inward)
+    return arm_radii(silhouette, body, places, centres, inward)
 
 
 @pytest.mark.parametrize("outer", [0.02, 0.05, 0.09])
@@ -52,6 +56,18 @@ def test_a_bone_near_the_outline_does_not_widen_the_arm_beyond_it(body: Body, ou
     found, inner = _arm(body, outer)
     assert np.abs(found / body.shoulder_width - outer).max() < 0.01
     assert np.all(inner / body.shoulder_width + outer > 1.5 * _USUAL)
+
+
+def test_a_bone_at_the_inner_edge_leaves_the_rest_of_the_arm_to_the_outer_side(body: Body) -> None:
+    found, inner = _arm(body, 0.25, inner=0.03, places=_FORE)
+    assert np.abs(found / body.shoulder_width - 0.25).max() < 0.01
+    assert np.abs(inner / body.shoulder_width - 0.03).max() < 0.01
+
+
+def test_what_is_too_wide_for_an_arm_is_none_on_either_side(body: Body) -> None:
+    found, inner = _arm(body, 0.4, inner=0.03, places=_FORE)
+    assert found.max() < 0.15 * body.shoulder_width
+    assert inner.max() < 0.15 * body.shoulder_width
 
 
 def test_a_bone_outside_of_the_arm_is_drawn_in_to_its_outline(body: Body) -> None:

@@ -34,6 +34,9 @@ _ARM_RADIUS = (0.135, 0.11, 0.11, 0.095, 0.075)
 of 24 photographed people)."""
 _ARM_RANGE = (0.5, 2.2)
 """Measured radii are believed within this range of the usual ones: bones lie off the middle."""
+_WHOLE = 2.0
+"""Half the width, in usual radii, up to which both sides of a bare arm are believed though one lies far off
+the bone. By eye."""
 _START = ((0.0, 0.15, 0.4, 0.5), (0.25, 0.08, 0.05, 0.0))
 """Places on the arm and how far inside its bone the outer outline is looked for there, in shoulder widths."""
 _BUILD_RANGE = (0.8, 1.5)
@@ -138,18 +141,23 @@ def arm_radii(
     # The bone of a sloping shoulder may lie on the outline or outside of it: rays start inside, and where
     # they leave the body is believed however near to the bone that is.
     outer_start = np.interp(places, *_START) * body.shoulder_width
+    limits = 2 * most + outer_start
     sides = []
     for sign, within in ((-1.0, outer_start), (1.0, np.zeros_like(places))):
         starts = centres - sign * normals * within[:, None]
         exits = [
             first_exit(silhouette.person, start, sign * normal, float(limit))
-            for start, normal, limit in zip(starts, normals, 2 * most + within, strict=True)
+            for start, normal, limit in zip(starts, normals, limits, strict=True)
         ]
-        radii = np.array([np.nan if found is None else found for found in exits]) - within
+        sides.append(np.array([np.nan if found is None else found for found in exits]) - within)
+    # A bone may lie at the very edge of an arm, or the arm be strong: together both sides are one arm.
+    across = (sides[0] + sides[1]) / 2
+    whole = ~clothed & (np.maximum(*sides) >= most) & (across < _WHOLE * usual)
+    for radii, sign, within in zip(sides, (-1.0, 1.0), (outer_start, np.zeros_like(places)), strict=True):
         # An old sleeve may be as wide as it likes, what is too wide for an arm is not one.
         wide = (sign < 0) & clothed & (radii >= most)
-        radii[~((radii > np.where(within > 0, -within, least)) & (radii < most) | wide)] = np.nan
-        sides.append(radii)
+        near = (radii > np.where(within > 0, -within, least)) & (radii < most)
+        radii[~(near | wide | whole)] = np.nan
     shares = [side[~clothed] / usual[~clothed] for side in sides]
     build = _build(np.concatenate(shares), 1.0)
     arm = usual * build
