@@ -221,3 +221,20 @@ def test_nothing_stands_up_beside_the_ends_of_a_neckline(people: People, garment
         assert opening[y, x] > 0.5
         x, y = (end + beside - above).astype(int)
         assert opening[y, x] == 0
+
+
+def test_cloth_does_not_climb_onto_wall_that_was_taken_for_a_shoulder(
+    people: People, garments: Garments
+) -> None:
+    """Between hair and shoulder, as high as a hand is wide."""
+    person, garment = people("p1_man__base"), garments("tshirt_mustard")
+    body = measure(person)
+    unit = body.shoulder_width
+    start, end = body.neck_base.right, body.acromion.right
+    line = np.array([start + (end - start) * share for share in (0.3, 0.9)])
+    wall = np.concatenate([line + (0, 0.05 * unit), line[::-1] - (0, 0.14 * unit)])
+    alpha = person.matte.alpha.copy()
+    cv2.fillPoly(alpha, [np.round(wall).astype(np.int32).reshape(-1, 1, 2)], 1.0)
+    spoilt = replace(person, matte=replace(person.matte, alpha=alpha))
+    before, after = (lay(garment, each, body).alpha for each in (person, spoilt))
+    assert float((after - before).sum()) < 0.01 * unit**2

@@ -13,7 +13,7 @@ from inference.engines.warp.body import measure
 from inference.engines.warp.composite import bare_limbs
 from inference.engines.warp.lay import lay
 from inference.engines.warp.limbs import place_limb
-from inference.engines.warp.occlusion import front_layers
+from inference.engines.warp.occlusion import front_layers, over_torso
 from inference.engines.warp.scene import build_scene
 from inference.engines.warp.sleeve_plan import ROWS
 from inference.engines.warp.sleeves import cuff_arc
@@ -97,6 +97,22 @@ def test_a_hand_is_not_drawn_over_its_own_cuff(people: People, garments: Garment
     near = np.abs(limbs.left.across) <= np.abs(limbs.right.across)
     assert front_layers(drawn_up, limbs).hands[reach & near].max() < 0.02
     assert front_layers(drawn_up, limbs).hands.max() > 0.9
+
+
+def test_an_arm_found_beside_its_sleeve_is_in_it_all_the_same(people: People, garments: Garments) -> None:
+    person, garment = people("p1_man__base"), garments("tshirt_print")
+    body = measure(person)
+    scene = build_scene(person, body, lay(garment, person, body))
+    sleeves = scene.garment.sleeves
+    assert sleeves is not None
+    limb = place_limb(scene.arms.left, scene.matte.shape, scene.unit)
+    limbs = Sides(left=limb, right=place_limb(scene.arms.right, scene.matte.shape, scene.unit))
+    nothing = replace(sleeves.left, alpha=np.zeros_like(sleeves.left.alpha))
+    missed = replace(scene.garment, sleeves=replace(sleeves, left=nothing))
+    free = over_torso(replace(scene, garment=missed), limbs).left
+    in_sleeve = (limb.inside > 0.5) & (limb.along < sleeves.left.reach - 0.03)
+    assert free[in_sleeve].max() == 0.0
+    assert free[(limb.inside > 0.5) & (limb.along > sleeves.left.reach + 0.01)].min() == 1.0
 
 
 @pytest.mark.parametrize("share", [0.5, 0.7, 0.85])

@@ -129,8 +129,8 @@ def over_torso(scene: Scene, limbs: Sides[Limb]) -> Sides[Alpha]:
     sleeves = scene.garment.sleeves
     if sleeves is not None and not see_through(sleeves):
         return Sides(
-            left=_out_of_cuff(limbs.left, sleeves.left.alpha),
-            right=_out_of_cuff(limbs.right, sleeves.right.alpha),
+            left=_out_of_cuff(limbs.left, sleeves.left),
+            right=_out_of_cuff(limbs.right, sleeves.right),
         )
     return Sides(left=_beside_armhole(limbs.left, 1.0), right=_beside_armhole(limbs.right, -1.0))
 
@@ -144,13 +144,17 @@ def see_through(sleeves: Sides[SleeveLayer]) -> bool:
     return True
 
 
-def _out_of_cuff(limb: Limb, sleeve: Alpha) -> Alpha:
+def _out_of_cuff(limb: Limb, sleeve: SleeveLayer) -> Alpha:
+    """The arm beyond the sleeve, which ends where it no longer covers half of the arm, but not above its own
+    cuff: an arm whose outline was found off it is in it all the same."""
     station = np.rint(limb.along / GRID[1]).astype(np.int64).ravel()
     inside = (limb.inside > 0.5).ravel()
     area = np.bincount(station[inside], minlength=STATIONS)[:STATIONS]
-    covered = np.bincount(station[inside], weights=sleeve.ravel()[inside], minlength=STATIONS)[:STATIONS]
+    covered = np.bincount(station[inside], weights=sleeve.alpha.ravel()[inside], minlength=STATIONS)[
+        :STATIONS
+    ]
     clothed = np.flatnonzero(covered > 0.5 * np.maximum(area, 1))
-    cuff = GRID[clothed[-1]] if len(clothed) else 0.0
+    cuff = max(GRID[clothed[-1]] if len(clothed) else 0.0, sleeve.reach)
     return smoothstep(limb.along, cuff - 0.025, cuff - 0.01)
 
 
