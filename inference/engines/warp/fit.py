@@ -74,7 +74,7 @@ _BAND_FROM = 0.15
 """Where its rays begin, in shoulder widths off the spine: beside buttons and bellies."""
 _NARROWEST_BAND = 0.6
 """Share of the usual half width of the body below which what was found is no band: the shadow of an old hem
-may count as bottoms."""
+counted as bottoms, or a body that sits. On 37 people six sides have .33 to .58, all others .66 and more."""
 _BLOUSED = 0.7
 """Most by which tucked cloth widens per length above the waistband."""
 _LEAST_GATHERED = 0.8

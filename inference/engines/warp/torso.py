@@ -230,9 +230,9 @@ def _shoulder_seam(
         straight = foot + (fit.shoulder[side] - foot) * share
         depth = 3 * _EDGE_RANGE[1] * unit
         rise = first_exit(silhouette.shoulders, straight - body.up * depth, body.up, 2 * depth)
-        above = 0.0 if rise is None else (rise - depth) / unit
-        offset = 0.0 if rise is None or above > _TOO_HIGH else np.clip(above + _CLOTH, *_EDGE_RANGE)
-        pairs.append(((float(seam[0]), float(inside[0])), straight + body.up * (float(offset) * unit)))
+        above = np.inf if rise is None else (rise - depth) / unit
+        offset = 0.0 if above > _TOO_HIGH else float(np.clip(above + _CLOTH, *_EDGE_RANGE)) * unit
+        pairs.append(((float(seam[0]), float(inside[0])), straight + body.up * offset))
     return pairs
 
 

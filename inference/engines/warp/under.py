@@ -26,7 +26,8 @@ _STRIP = 0.06
 """Shoulder widths: a lower strip of midriff is none (2 to 3 cm). By eye."""
 
 _THREAD = 0.02
-"""Half the width, in shoulder widths, up to which what lies between old hem and skin is not the bottoms."""
+"""Half the width, in shoulder widths, up to which what lies between old hem and skin is not the bottoms.
+By eye."""
 
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""
