@@ -29,17 +29,26 @@ def body(people: Callable[[str], Person]) -> Body:
 
 
 def _arm(
-    body: Body, outer: float, *, inner: float = 1.5, cloth: float = 0.0, places: Array = _UPPER
+    body: Body,
+    outer: float,
+    *,
+    inner: float = 1.5,
+    cloth: float = 0.0,
+    places: Array = _UPPER,
+    elbow: float = 0.0,
 ) -> tuple[Array, Array]:
     """Radii of a straight arm that hangs on the right of a torso.
 
     Its bone lies ``outer`` shoulder widths inside the outline and ``inner`` off its other edge (or the torso
-    goes on there), and a sleeve covers the ``cloth`` first share of the places.
+    goes on there), a sleeve covers the ``cloth`` first share of the places, and it stands out by ``elbow``
+    at the third and fourth.
     """
     unit = body.shoulder_width
     rows = np.linspace(0.2, 1.2, len(places)) * unit
     person: Alpha = np.zeros((int(1.5 * unit), int(2 * unit)), dtype=np.float32)
     person[:, round(max(1.5 - outer - inner, 0) * unit) : round(1.5 * unit)] = 1
+    middle = (rows[2:5] - 0.5 * (rows[1] - rows[0])).astype(int)
+    person[middle[0] : middle[-1], round(1.5 * unit) : round((1.5 + elbow) * unit)] = 1
     clothed = np.zeros_like(person)
     if cloth:
         clothed[: int(rows[max(int(cloth * len(rows)) - 1, 0)] + 2)] = person[0]
@@ -62,6 +71,14 @@ def test_a_bone_at_the_inner_edge_leaves_the_rest_of_the_arm_to_the_outer_side(b
     found, inner = _arm(body, 0.25, inner=0.03, places=_FORE)
     assert np.abs(found / body.shoulder_width - 0.25).max() < 0.01
     assert np.abs(inner / body.shoulder_width - 0.03).max() < 0.01
+
+
+def test_a_strong_arm_is_strong_at_its_elbow_too(body: Body) -> None:
+    around = np.linspace(0.42, 0.7, 8)
+    found, _ = _arm(body, 0.18, inner=0.17, places=around, elbow=0.1)
+    assert found[2:4] / body.shoulder_width == pytest.approx([0.28, 0.28], abs=0.01)
+    slim, _ = _arm(body, 0.11, inner=0.1, places=around, elbow=0.3)
+    assert slim[2:4].max() < 0.15 * body.shoulder_width
 
 
 def test_what_is_too_wide_for_an_arm_is_none_on_either_side(body: Body) -> None:

@@ -135,41 +135,59 @@ def arm_radii(
     both are hidden the usual arm stands in.
     """
     usual = np.interp(places, _ARM_PLACES, _ARM_RADIUS) * body.shoulder_width
-    least, most = usual * _ARM_RANGE[0], usual * _ARM_RANGE[1]
     cloth = [ray_values(silhouette.clothed, centre, np.zeros(2), np.zeros(1))[0] for centre in centres]
     clothed = np.array(cloth) > 0.5
     # The bone of a sloping shoulder may lie on the outline or outside of it: rays start inside, and where
     # they leave the body is believed however near to the bone that is.
-    outer_start = np.interp(places, *_START) * body.shoulder_width
-    limits = 2 * most + outer_start
-    sides = []
-    for sign, within in ((-1.0, outer_start), (1.0, np.zeros_like(places))):
-        starts = centres - sign * normals * within[:, None]
-        exits = [
-            first_exit(silhouette.person, start, sign * normal, float(limit))
-            for start, normal, limit in zip(starts, normals, limits, strict=True)
-        ]
-        sides.append(np.array([np.nan if found is None else found for found in exits]) - within)
-    # A bone may lie at the very edge of an arm, or the arm be strong: together both sides are one arm.
-    across = (sides[0] + sides[1]) / 2
-    whole = ~clothed & (np.maximum(*sides) >= most) & (across < _WHOLE * usual)
-    for radii, sign, within in zip(sides, (-1.0, 1.0), (outer_start, np.zeros_like(places)), strict=True):
-        # An old sleeve may be as wide as it likes, what is too wide for an arm is not one.
-        wide = (sign < 0) & clothed & (radii >= most)
-        near = (radii > np.where(within > 0, -within, least)) & (radii < most)
-        radii[~(near | wide | whole)] = np.nan
+    within = np.interp(places, *_START) * body.shoulder_width
+    seen = _exits(silhouette.person, centres, normals, within, 2 * _ARM_RANGE[1] * usual + within)
+    sides = _believed(seen, usual, within, clothed)
     shares = [side[~clothed] / usual[~clothed] for side in sides]
     build = _build(np.concatenate(shares), 1.0)
+    # A strong arm is strong at its elbow too, whose outline lies farthest off the bone where it is bent.
+    least, most = (share * usual for share in _ARM_RANGE)
+    strong = ~clothed & np.isnan(sides[0]) & (seen[0] > least) & (seen[0] < most * build)
+    sides = [np.where(strong, found, side) for found, side in zip(seen, sides, strict=True)]
     arm = usual * build
-    believed = np.interp(places, _OLD_SLEEVE_PLACES, _OLD_SLEEVE) * usual
+    under_sleeve = np.interp(places, _OLD_SLEEVE_PLACES, _OLD_SLEEVE) * usual
     for side, bare in zip(sides, shares, strict=True):
         # A bone off the middle of the bare arm is as far off it under the old sleeve.
-        limit = believed * max(build, _build(bare, build))
+        limit = under_sleeve * max(build, _build(bare, build))
         side[clothed] = np.minimum(side, limit)[clothed]
     outer = np.where(np.isnan(sides[0]), sides[1], sides[0])
     # What the outer side lacks because its bone lies near the outline, the hidden inner side has more.
     inner = np.where(np.isnan(sides[1]), np.maximum(sides[0], 2 * arm - sides[0]), sides[1])
     return np.where(np.isnan(outer), arm, outer), np.where(np.isnan(inner), arm, inner)
+
+
+def _exits(
+    person: Alpha, centres: Array, normals: Array, within: Array, limits: Array
+) -> tuple[Array, Array]:
+    """Distances ``(n,)`` from the bone at which rays leave the person, outwards and inwards; nan beyond the
+    limit. Those outwards start ``within`` the bone."""
+    sides = []
+    for sign, back in ((-1.0, within), (1.0, np.zeros_like(within))):
+        starts = centres - sign * normals * back[:, None]
+        found = [
+            first_exit(person, start, sign * normal, float(limit))
+            for start, normal, limit in zip(starts, normals, limits, strict=True)
+        ]
+        sides.append(np.array([np.nan if exit_ is None else exit_ for exit_ in found]) - back)
+    return sides[0], sides[1]
+
+
+def _believed(
+    seen: tuple[Array, Array], usual: Array, within: Array, clothed: NDArray[np.bool_]
+) -> list[Array]:
+    """Which of the exits are an arm's outline; nan for the others."""
+    least, most = (share * usual for share in _ARM_RANGE)
+    outer = (seen[0] > np.where(within > 0, -within, least)) & (seen[0] < most)
+    # An old sleeve may be as wide as it likes, what is too wide for an arm is not one.
+    outer |= clothed & (seen[0] >= most)
+    inner = (seen[1] > least) & (seen[1] < most)
+    # A bone may lie at the very edge of a bare arm: together both sides are one.
+    whole = ~clothed & (np.maximum(*seen) >= most) & (sum(seen) < 2 * _WHOLE * usual)
+    return [np.where(known | whole, side, np.nan) for known, side in zip((outer, inner), seen, strict=True)]
 
 
 def _build(shares: Array, otherwise: float) -> float:
