@@ -129,7 +129,9 @@ def test_crumbs_of_hair_on_clothes_are_no_hair_and_strands_on_the_wall_are(scene
     assert free_hair(replace(outside, photo=photo, reach=np.ones_like(scene.reach))).alpha[crumb].max() > 0.5
 
 
-def test_straps_on_bare_shoulders_are_cloth_and_shadows_there_are_none(scene: Scene) -> None:
+@pytest.mark.parametrize("skirt", [False, True])
+def test_straps_on_bare_shoulders_are_cloth_and_shadows_there_are_none(scene: Scene, skirt: bool) -> None:
+    """Whatever colour the old garment has farther down."""
     chest = (scene.down > 0.2) & (scene.down < 0.8) & (np.abs(scene.lateral) < 0.4)
     bare = (scene.down > -0.1) & (scene.down <= 0.2) & (np.abs(scene.lateral) < 0.4)
     strap = bare & (np.abs(scene.lateral + 0.25) < 0.008)
@@ -138,8 +140,10 @@ def test_straps_on_bare_shoulders_are_cloth_and_shadows_there_are_none(scene: Sc
     photo = np.where(bare[..., None], np.float32((220, 180, 150)), np.float32(20.0))
     photo = np.where(shadow[..., None], np.float32((190, 150, 125)), photo)
     photo = np.where(strap[..., None], np.float32(20.0), photo).astype(np.float32)
-    worn = replace(with_parts(scene, upper=chest | thin, neck=bare & ~thin), photo=photo)
-    found = thin_straps(worn, chest)
+    below = skirt & (scene.down >= 0.8)
+    photo[below] = np.float32((225, 215, 205))
+    worn = replace(with_parts(scene, upper=chest | below | thin, neck=bare & ~thin), photo=photo)
+    found = thin_straps(worn, chest | below)
     assert found[strap].mean() > 0.95
     assert not found[shadow].any()
     assert not found[chest].any()

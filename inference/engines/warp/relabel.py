@@ -56,6 +56,9 @@ _CUFF = 0.12
 _COLLAR = 0.05
 """Shoulder widths between neck and old collar, and across what was taken for hair there: locks are wider."""
 
+_BODICE = 0.4
+"""Shoulder widths below the neck in which the colour of straps is looked up: a skirt may have another."""
+
 _SHADED_SIDE = 0.06
 """Shoulder widths of an arm's side, turned to the body, that its shadow may pass off as cloth."""
 
@@ -120,10 +123,11 @@ def thin_straps(scene: Scene, upper: Bool) -> Bool:
     """Straps of the old garment on bare skin: slivers of it that hang on it and are of its colour."""
     neck = scene.parts.neck > 0.9
     thin = (scene.parts.upper > 0.5) & ~upper & grow(neck, _NEAR * scene.unit)
-    if not (thin.any() and neck.any()):
+    bodice = upper & grow(neck, _BODICE * scene.unit)
+    if not (thin.any() and bodice.any()):
         return np.zeros_like(upper)
     to_cloth, to_skin = (
-        largest_gap(scene.photo, np.median(scene.photo[region], axis=0)) for region in (upper, neck)
+        largest_gap(scene.photo, np.median(scene.photo[region], axis=0)) for region in (bodice, neck)
     )
     return joined(thin & (to_cloth < to_skin), upper)
 
