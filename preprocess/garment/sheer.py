@@ -140,7 +140,7 @@ def lace(away: Float, cloth: Bool, noise: float) -> Alpha | None:
 
 def _window(cloth: Bool) -> int:
     """Width of the window over which holes are counted."""
-    return 2 * round(AROUND * max(cloth.shape)) + 1
+    return 2 * round(AROUND * float(max(cloth.shape))) + 1
 
 
 def _open_work(distance: Float, cloth: Bool, noise: float) -> tuple[Bool, Bool] | None:
