@@ -187,15 +187,16 @@ def test_files_without_a_job_go_at_the_start(folder: Path) -> None:
     job = running(store)
     store.close()
     old = time.time() - ORPHAN_S - 1
-    for name in (f"{'0' * 32}.in", f"{job.id}.9", f"{job.id}.in", f"{'1' * 32}.in"):
+    fresh = f"{'1' * 32}.in"  # a job that is just being submitted by another process
+    for name in (f"{'0' * 32}.in", f"{job.id}.9", f"{job.id}.in", fresh):
         (folder / "files" / name).mkdir(exist_ok=True)
         (folder / "files" / name / "person").write_bytes(b"face")
-        if name[0] != "1":  # a job that is just being submitted by another process
+        if name != fresh:
             os.utime(folder / "files" / name, (old, old))
     sqlite_store(folder, LIMITS).close()
 
     left = sorted(path.name for path in (folder / "files").iterdir())
-    assert left == sorted([f"{'1' * 32}.in", f"{job.id}.in"])
+    assert left == sorted([fresh, f"{job.id}.in"])
 
 
 def test_expired_while_nobody_was_there(folder: Path) -> None:
