@@ -8,7 +8,7 @@ import numpy as np
 from preprocess.garment.category import resolve
 from preprocess.garment.collar import find_collar
 from preprocess.garment.crotch import clear_crotch
-from preprocess.garment.cutout import cut_out
+from preprocess.garment.cutout import cut_out, refuse_pieces
 from preprocess.garment.dress import measure_dress
 from preprocess.garment.landmarks import Measured, measure_top
 from preprocess.garment.lower import measure_lower
@@ -69,6 +69,7 @@ def prepare_garment(
     image = _scaled(photo, frame)
     cutout = cut_out(image)
     alpha = solid_lace(image, cutout)
+    refuse_pieces(alpha)
     outline = trace(alpha > 0.5)
     resolved, notices = resolve(category, outline)
     if resolved in ("upper", "dress"):

@@ -105,7 +105,8 @@ def _bare_armpit(outline: Outline, hem: float, side: Side) -> Armpit:
     sign = sign_of(side)
     chest = _chest(outline, hem)
     lowest = outline.top + min(DEEPEST_ARMHOLE * chest, 0.75 * (hem - outline.top))
-    ys = np.arange(int(outline.top + 0.04 * outline.height), int(lowest))
+    first = int(outline.top + 0.04 * outline.height)
+    ys = np.arange(first, max(first + 1, int(lowest)))  # a chest of a few pixels: cloth torn to strips
     edge = []
     for row in ys:
         runs = runs_of(outline.mask[row])

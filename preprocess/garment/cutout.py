@@ -22,6 +22,9 @@ MARGIN = 0.03
 """Background kept round the garment when its edge is refined, as a share of the longest side: three bands."""
 LEAST_SCORE = 0.22
 """Hypotheses below this are edges of noise or scenery, not of a garment."""
+WHOLE = 0.8
+"""Share of the cloth that the largest piece of one garment has at least: 1 on every photo of one garment, .59
+and less where two lie side by side or stripes of the background's colour cut it to pieces."""
 RECTANGLE = 0.975
 """Share of its bounding box that a mask fills when it is a rectangle; trousers and shirts stay below .9."""
 
@@ -45,6 +48,14 @@ def _refuse(what: str) -> InputError:
         f"{what}; needed is one garment on an even background that takes up at least 3 % of the picture: "
         "photograph it flat or on a hanger against a plain wall or sheet, without other things around it",
     )
+
+
+def refuse_pieces(alpha: Alpha) -> None:
+    """Raise :class:`~preprocess.errors.InputError` ``no-garment`` where a matte ``(H, W)`` is no one piece."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.5).astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    if len(areas) and areas.max() < WHOLE * areas.sum():
+        raise _refuse("what stands out from the background are several pieces that do not hang together")
 
 
 def _confidence(shape: Shape, second: Shape | None, backdrop: Backdrop) -> float:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 
+from preprocess.garment.armpits import SIDES, Side
 from preprocess.garment.backdrop import Bool, Float
 from preprocess.garment.outline import Outline, resample, runs_of
 from preprocess.garment.seam import find_seam
 from preprocess.types import Alpha, Leg, LowerLandmarks, Points, Rgb, Sides
 
 Point = tuple[float, float]
-Side = Literal["left", "right"]
 
 CORNER_UP, CORNER_DOWN = 0.6, 1.5
 """Weight of a pixel sideways against one up or down when the corners of waist and of hem are looked for:
@@ -139,13 +137,19 @@ def _smooth(edge: Points, radius: float) -> Points:
     return calm.reshape(-1, 2)[count:-count]
 
 
-def _leg(outline: Outline, between: Float, side: Side) -> Leg:
-    """One leg beside the gap whose rows are ``between``."""
-    contour, column = outline.contour, 1 if side == "left" else 2
+def _beside(outline: Outline, between: Float, side: Side) -> Points:
+    """The outline's points beside the lower half of the gap ``between``: none where a torn garment's largest
+    part lies all on the other side."""
+    contour = outline.contour
     middle = np.interp(contour[:, 1], between[:, 0], between[:, 1:].mean(axis=1))
     own = (contour[:, 0] < middle) if side == "left" else (contour[:, 0] > middle)
-    own &= contour[:, 1] > between[:, 0].mean()
-    points = contour[own]
+    return contour[own & (contour[:, 1] > between[:, 0].mean())]
+
+
+def _leg(outline: Outline, between: Float, side: Side) -> Leg:
+    """One leg beside the gap whose rows are ``between``."""
+    column = 1 if side == "left" else 2
+    points = _beside(outline, between, side)
     outside = _corner(points, side, down=True)
     inside = _corner(points, "right" if side == "left" else "left", down=True)
     ys = np.arange(between[0, 0], outside[1] - 0.5, dtype=np.float32)
@@ -193,6 +197,8 @@ def measure_lower(
     waist = waist or waist_ends(outline)
     start = (waist.left[1] + waist.right[1]) / 2
     between = _between(outline, alpha, image, start, skirt=on_dress)
+    if between and not all(len(_beside(outline, between[0], side)) for side in SIDES):
+        between = None
     contour = outline.contour
     low = contour[contour[:, 1] > (outline.top + outline.bottom) / 2]
     if between is None:

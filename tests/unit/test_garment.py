@@ -14,6 +14,7 @@ from PIL import Image
 
 from preprocess.errors import InputError
 from preprocess.garment import prepare_garment
+from preprocess.garment.armpits import pair_armpits
 from preprocess.garment.category import resolve
 from preprocess.garment.cutout import cut_out
 from preprocess.garment.outline import trace
@@ -132,7 +133,19 @@ def _gradient() -> Rgb:
     return np.broadcast_to(ramp, (400, 300, 3)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("make", [_blank, _noise, _speck, _gradient])
+def _two_shirts() -> Rgb:
+    shirt = drawn_shirt((40, 60, 120), (236, 236, 236))
+    return np.hstack([shirt, shirt])
+
+
+def _behind_bars() -> Rgb:
+    shirt = drawn_shirt((40, 60, 120), (236, 236, 236))
+    for at in range(20, 400, 60):
+        shirt[:, at : at + 30] = 236
+    return shirt
+
+
+@pytest.mark.parametrize("make", [_blank, _noise, _speck, _gradient, _two_shirts, _behind_bars])
 def test_pictures_without_a_garment_are_refused(make: Callable[[], Rgb]) -> None:
     with pytest.raises(InputError) as refusal:
         prepare_garment(photo_of(make()))
@@ -272,6 +285,16 @@ def test_the_frame_is_bounded_and_leads_back_to_the_photo(samples: Path) -> None
     assert np.allclose(corner, [[photo.width, photo.height]], atol=1.0)
     assert garment.description == "a mustard tee"
     assert garment.kind == "flat"
+
+
+def test_a_chest_of_a_few_pixels_has_armpits() -> None:
+    mask = np.zeros((300, 300), bool)
+    mask[10:290, 146:154] = True
+    mask[150:290, 60:240] = True
+    pits = pair_armpits(trace(mask), hem=286.0)
+    for pit in (pits.left, pits.right):
+        assert 10 <= pit.point[1] < 290
+        assert 60 <= pit.point[0] <= 240
 
 
 def test_a_photo_pasted_onto_a_page_is_cut_out_inside_it() -> None:
