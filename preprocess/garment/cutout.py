@@ -51,7 +51,7 @@ def _refuse(what: str) -> InputError:
 
 
 def refuse_pieces(alpha: Alpha) -> None:
-    """Raise :class:`~preprocess.errors.InputError` ``no-garment`` where a matte ``(H, W)`` is no one piece."""
+    """Raise :class:`~preprocess.errors.InputError` ``no-garment`` if a matte ``(H, W)`` is not one piece."""
     _, _, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.5).astype(np.uint8), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     if len(areas) and areas.max() < WHOLE * areas.sum():
