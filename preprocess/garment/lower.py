@@ -143,7 +143,7 @@ def _beside(outline: Outline, between: Float, side: Side) -> Points:
     contour = outline.contour
     middle = np.interp(contour[:, 1], between[:, 0], between[:, 1:].mean(axis=1))
     own = (contour[:, 0] < middle) if side == "left" else (contour[:, 0] > middle)
-    return contour[own & (contour[:, 1] > between[:, 0].mean())]
+    return np.asarray(contour[own & (contour[:, 1] > between[:, 0].mean())], np.float32)
 
 
 def _leg(outline: Outline, between: Float, side: Side) -> Leg:
