@@ -140,7 +140,7 @@ def _on_straps(outline: Outline) -> bool:
     y = int(outline.top + 0.07 * outline.height)
     runs = [run for run in runs_of(outline.mask[y]) if run[1] - run[0] > 0.01 * outline.width]
     # near the hem there are no sleeves in the row of the torso
-    torso = outline.run(outline.top + 0.9 * outline.height, outline.axis) or (outline.left, outline.right)
+    torso = outline.torso(outline.top + 0.9 * outline.height) or (outline.left, outline.right)
     narrow = all(run[1] - run[0] < 0.22 * (torso[1] - torso[0]) for run in runs)
     return (
         narrow and any(run[1] < outline.axis for run in runs) and any(run[0] > outline.axis for run in runs)

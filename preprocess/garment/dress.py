@@ -123,7 +123,7 @@ def _parted(outline: Outline, waist: float) -> tuple[Bool, Bool]:
     """``(bodice, skirt)``: sleeves that hang below the waist beside the skirt belong to the bodice."""
     skirt = outline.mask.copy()
     skirt[: int(waist)] = False
-    middle: tuple[float, float] = outline.run(waist, outline.axis) or (outline.left, outline.right)
+    middle = outline.torso(waist) or (outline.left, outline.right)
     columns = np.arange(skirt.shape[1]) + 0.5
     for y in range(int(waist), int(outline.bottom)):
         runs = [run for run in runs_of(skirt[y]) if run[0] <= middle[1] and run[1] >= middle[0]]
@@ -179,7 +179,7 @@ def measure_dress(alpha: Alpha, image: Rgb, outline: Outline) -> MeasuredDress:
     ``outline`` is traced from the matte."""
     waist, narrow = waist_row(outline)
     bodice, skirt = _parted(outline, waist)
-    torso = outline.run(waist - 1, outline.axis) or (outline.left, outline.right)
+    torso = outline.torso(waist - 1) or (outline.left, outline.right)
     top = measure_top(alpha * bodice, image, trace(_lengthened(bodice, waist, torso)), waist)
     bare = _strapless(top, outline)
     if bare:

@@ -103,7 +103,7 @@ def _torso_rows(outline: Outline, armpits: Sides[Armpit], hem: float) -> Float:
     rows = np.linspace(start + 1, hem - 0.012 * outline.height, 13)
     out: list[tuple[float, float, float]] = []
     for y in rows:
-        run = outline.run(y, outline.axis) or (armpits.left.point[0], armpits.right.point[0])
+        run = outline.torso(y) or (armpits.left.point[0], armpits.right.point[0])
         ends = {"left": run[0], "right": run[1]}
         for side in SIDES:
             armpit = armpits[side]

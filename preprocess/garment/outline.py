@@ -50,6 +50,18 @@ class Outline:
             return None
         return min(runs, key=lambda run: max(run[0] - x, x - run[1], 0.0))
 
+    def torso(self, y: float) -> tuple[float, float] | None:
+        """Ends ``(x_left, x_right)``, on either side of the axis, of what lies about it in row ``y``: where the
+        cloth is open there (a plunging neck, a cut-out, an open front), from one side of the opening to the
+        other; a side without cloth mirrors the other."""
+        runs = runs_of(self.mask[int(np.clip(y, 0, self.mask.shape[0] - 1))])
+        starts = [run[0] for run in runs if run[0] < self.axis]
+        ends = [run[1] for run in runs if run[1] > self.axis]
+        if not starts and not ends:
+            return None
+        left = max(starts) if starts else 2 * self.axis - min(ends)
+        return left, min(ends) if ends else 2 * self.axis - left
+
 
 def runs_of(row: Bool) -> list[tuple[float, float]]:
     """Stretches of True as ``(start, end)`` edges."""

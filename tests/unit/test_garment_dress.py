@@ -52,6 +52,19 @@ def measured(mask: NDArray[np.bool_]) -> MeasuredDress:
 
 
 @pytest.mark.parametrize(
+    "opening",
+    [[(325, 100), (375, 100), (352, 355), (346, 355)], [(320, 200), (385, 200), (385, 340), (320, 340)]],
+)
+def test_a_plunging_neck_or_a_cut_out_has_the_torso_on_both_sides(opening: list[tuple[int, int]]) -> None:
+    closed = sleeveless(SKIRT)
+    torso = measured(closed & ~drawn(opening)).top.landmarks.sides
+    whole = measured(closed).top.landmarks.sides
+    torso = torso[torso[:, 0] > whole[0, 0]]
+    for column in (1, 2):
+        assert np.allclose(torso[:, column], np.interp(torso[:, 0], whole[:, 0], whole[:, column]), atol=6)
+
+
+@pytest.mark.parametrize(
     "mask", [sleeveless(SKIRT), sleeved(260), sleeved(480)], ids=["bare", "short", "long"]
 )
 def test_the_waist_is_the_narrowest_row_and_shared_by_both_parts(mask: NDArray[np.bool_]) -> None:

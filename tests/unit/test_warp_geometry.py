@@ -48,6 +48,15 @@ def test_a_free_form_reproduces_turning_scaling_and_shearing(seed: int, count: i
         assert np.abs(spline(elsewhere) - (elsewhere @ matrix.T + (30, -12))).max() < 1.0
 
 
+@pytest.mark.parametrize("far", [(30_000, 0), (0, -30_000)])
+def test_points_far_away_make_the_lattice_coarser_not_larger(far: tuple[float, float]) -> None:
+    points = np.concatenate([_scattered(3, 20), [far]])
+    lattice = Lattice.over(points, 35.0, 80.0)
+    assert lattice.rows * lattice.columns < 5000
+    values = points * 0.5 + (3, 4)
+    assert np.abs(_fitted(points, values)(points) - values).max() < 1.0
+
+
 def test_a_free_form_of_equal_points_is_the_identity() -> None:
     dense = _fitted(_scattered(3, 20), _scattered(3, 20)).dense(40, 60, 50, 30)
     x, y = np.meshgrid(np.arange(40, 90) + 0.5, np.arange(60, 90) + 0.5)
