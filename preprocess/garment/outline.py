@@ -51,9 +51,9 @@ class Outline:
         return min(runs, key=lambda run: max(run[0] - x, x - run[1], 0.0))
 
     def torso(self, y: float) -> tuple[float, float] | None:
-        """Ends ``(x_left, x_right)``, on either side of the axis, of what lies about it in row ``y``: where the
-        cloth is open there (a plunging neck, a cut-out, an open front), from one side of the opening to the
-        other; a side without cloth mirrors the other."""
+        """Ends ``(x_left, x_right)`` of what lies about the axis in row ``y``, one on either side: where the
+        cloth is open there (plunging neck, cut-out, open front), from the nearest cloth on the one side to
+        that on the other; a side without cloth mirrors the other."""
         runs = runs_of(self.mask[int(np.clip(y, 0, self.mask.shape[0] - 1))])
         starts = [run[0] for run in runs if run[0] < self.axis]
         ends = [run[1] for run in runs if run[1] > self.axis]

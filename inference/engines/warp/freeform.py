@@ -21,7 +21,7 @@ _NEWTON_STEPS = 8
 _LONGEST_STEP = 4.0
 """Longest of these, in grid steps: a bad start must not leave the body."""
 _MOST_CELLS = 64
-"""Longest side of a lattice: a long dress on 37 people took 46; misread landmarks must not fill the memory."""
+"""Longest side of a lattice: a long dress on 37 people took 46; misread landmarks must not fill memory."""
 _STEP = 0.5
 """Pixels over which derivatives are taken."""
 
@@ -38,8 +38,8 @@ class Lattice:
 
     @staticmethod
     def over(points: Array, step: float, margin: float) -> Lattice:
-        """The lattice that covers ``points (n, 2)`` and ``margin`` pixels round them, ``step`` or as much more
-        wide as keeps it within ``_MOST_CELLS``."""
+        """The lattice that covers ``points (n, 2)`` and ``margin`` pixels round them; cells are wider than
+        ``step`` where there were more than ``_MOST_CELLS``."""
         low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
         step = max(step, float((high - low).max()) / _MOST_CELLS)
         columns, rows = (int(np.ceil(length / step)) + 3 for length in high - low)
