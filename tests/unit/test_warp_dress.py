@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import cv2
 import numpy as np
 import pytest
 
@@ -109,6 +110,22 @@ def test_the_face_stays_and_the_dress_covers_the_hips(man: Person, floral: Garme
     assert tried_on.person.parsing.weight("upper")[y, x] > 0.9
     assert np.abs(tried_on.person.image[y, x].astype(int) - man.image[y, x].astype(int)).max() > 20
     assert tried_on.person.parsing.region("lower").mean() < 0.002
+
+
+def test_a_plunging_neck_shows_skin_all_the_way_down(man: Person, stance: Stance) -> None:
+    photo = decode((ROOT / "samples/garments/dress_floral.jpg").read_bytes(), Limits())
+    opened = photo.rgb.copy()
+    opening = np.array([(307, 143), (461, 143), (388, 410), (380, 410)], np.int32)
+    cv2.fillPoly(opened, [opening], opened[:30, :30].reshape(-1, 3).mean(axis=0).tolist())
+    tried_on = put_on(man, prepare_garment(replace(photo, rgb=opened), category="dress"), at_once)
+    skin, wall = (
+        man.image[man.parsing.weight("face") > 0.95].mean(axis=0),
+        man.image[:20, :20].mean(axis=(0, 1)),
+    )
+    for level in np.linspace(0.1, 0.5, 9):
+        x, y = on_spine(stance.body, float(level)).astype(int)
+        there = tried_on.person.image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1))
+        assert np.linalg.norm(there - skin) < 0.5 * np.linalg.norm(there - wall), level
 
 
 def test_without_landmarks_it_is_refused(man: Person, floral: Garment) -> None:

@@ -29,6 +29,11 @@ _THREAD = 0.02
 """Half the width, in shoulder widths, up to which what lies between old hem and skin is not the bottoms.
 By eye."""
 
+_BREAST, _BREAST_ENDS, _BREAST_REACH = 0.37, 0.1, 0.3
+"""From where down the torso on, to how far above the hem (one that hangs aslant ends higher), and shoulder
+widths to either side: there an opening of the cloth (a plunging neck, a cut-out) shows skin. Farther out old
+clothes are often wider than the body."""
+
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""
 
@@ -54,7 +59,9 @@ def under_layers(scene: Scene, limbs: Sides[Limb], front: Front, removed: Alpha,
     clothed = blur(np.maximum(scene.matte, scene.parts.upper), _CLOTHED * scene.unit)
     bare = bare * smoothstep(clothed, 0.4, 0.6)
     midriff = core * (scene.down >= hem - 0.05) * (scene.down < scene.waist + 0.05)
-    skin = np.maximum(bare, midriff * smoothstep(scene.matte, 0.2, 0.8))
+    breast = (scene.down > _BREAST) & (scene.down < hem - _BREAST_ENDS)
+    breast &= np.abs(scene.lateral) < _BREAST_REACH
+    skin = np.maximum(bare, np.maximum(midriff, breast) * smoothstep(scene.matte, 0.2, 0.8))
     below_waist = scene.down > min(scene.waist, hem + 0.5) - 0.02
     below_waist |= narrow_strip(scene, (midriff > 0.0) & ~below_waist & (removed > 0.5))
     hips = below_waist & (core | nearer_to_lower(scene, removed)) & (scene.matte > 0.5)
