@@ -23,8 +23,8 @@ MARGIN = 0.03
 LEAST_SCORE = 0.22
 """Hypotheses below this are edges of noise or scenery, not of a garment."""
 WHOLE = 0.8
-"""Share of the cloth that the largest piece of one garment has at least: 1 on every photo of one garment, .59
-and less where two lie side by side or stripes of the background's colour cut it to pieces."""
+"""Share of the cloth that the largest piece of one garment has at least: all but specks on 52 photos of one,
+.59 and less on eight with two side by side or cut to pieces by stripes of the background's colour."""
 RECTANGLE = 0.975
 """Share of its bounding box that a mask fills when it is a rectangle; trousers and shirts stay below .9."""
 
@@ -51,7 +51,8 @@ def _refuse(what: str) -> InputError:
 
 
 def refuse_pieces(alpha: Alpha) -> None:
-    """Raise :class:`~preprocess.errors.InputError` ``no-garment`` if a matte ``(H, W)`` is not one piece."""
+    """Raise :class:`~preprocess.errors.InputError` ``no-garment`` if a matte ``(H, W)`` is not one piece.
+    Lace has to be closed before: its dense parts may lie apart."""
     _, _, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.5).astype(np.uint8), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     if len(areas) and areas.max() < WHOLE * areas.sum():

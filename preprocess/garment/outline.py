@@ -44,8 +44,7 @@ class Outline:
     def run(self, y: float, x: float) -> tuple[float, float] | None:
         """Ends ``(x_left, x_right)`` of the stretch of garment in row ``y`` that contains, or is nearest
         to, ``x``."""
-        row = self.mask[int(np.clip(y, 0, self.mask.shape[0] - 1))]
-        runs = runs_of(row)
+        runs = self._runs(y)
         if not runs:
             return None
         return min(runs, key=lambda run: max(run[0] - x, x - run[1], 0.0))
@@ -54,13 +53,16 @@ class Outline:
         """Ends ``(x_left, x_right)`` of what lies about the axis in row ``y``, one on either side: where the
         cloth is open there (plunging neck, cut-out, open front), from the nearest cloth on the one side to
         that on the other; a side without cloth mirrors the other."""
-        runs = runs_of(self.mask[int(np.clip(y, 0, self.mask.shape[0] - 1))])
+        runs = self._runs(y)
         starts = [run[0] for run in runs if run[0] < self.axis]
         ends = [run[1] for run in runs if run[1] > self.axis]
         if not starts and not ends:
             return None
         left = max(starts) if starts else 2 * self.axis - min(ends)
         return left, min(ends) if ends else 2 * self.axis - left
+
+    def _runs(self, y: float) -> list[tuple[float, float]]:
+        return runs_of(self.mask[int(np.clip(y, 0, self.mask.shape[0] - 1))])
 
 
 def runs_of(row: Bool) -> list[tuple[float, float]]:

@@ -131,11 +131,9 @@ def test_tops_have_none(garments: Prepared) -> None:
     assert garments("tshirt_mustard").lower is None
 
 
-@pytest.mark.parametrize("kept", ["left", "right"])
-def test_a_gap_beside_the_largest_piece_parts_no_legs(kept: str) -> None:
+@pytest.mark.parametrize("ends", [(150, 540), (160, 550)], ids=["left is larger", "right is larger"])
+def test_a_gap_beside_the_largest_piece_parts_no_legs(ends: tuple[int, int]) -> None:
     """Of cloth in pieces the outline has one, and its matte the others too."""
-    near, far = (150, 340), (360, 540)
-    if kept == "right":
-        near, far = (160, 340), (360, 550)
-    pieces = drawn(*([(x0, 120), (x1, 120), (x1, 800), (x0, 800)] for x0, x1 in (near, far)))
+    sides = ((ends[0], 340), (360, ends[1]))
+    pieces = drawn(*([(x0, 120), (x1, 120), (x1, 800), (x0, 800)] for x0, x1 in sides))
     assert measured(pieces).legs is None

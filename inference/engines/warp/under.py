@@ -32,7 +32,7 @@ By eye."""
 _BREAST, _BREAST_ENDS, _BREAST_REACH = 0.37, 0.1, 0.3
 """From where down the torso on, to how far above the hem (one that hangs aslant ends higher), and shoulder
 widths to either side: there an opening of the cloth (a plunging neck, a cut-out) shows skin. Farther out old
-clothes are often wider than the body."""
+clothes are often wider than the body. By eye, on a cardigan and a plunging dress, two people each."""
 
 _SHOULDER = 0.2
 """Along the arm: where the shoulder's cap ends, which fills its sleeve."""
